@@ -1,0 +1,1 @@
+"""The learners: Stable-Baselines3 policies and algorithms for LLMAR."""

@@ -1,0 +1,1 @@
+"""The world of LLMAR: text, alignment scores and the environments over them."""

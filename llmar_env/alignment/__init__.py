@@ -1,0 +1,1 @@
+"""How well vectors say what should be said."""

@@ -1,0 +1,1 @@
+"""The Markov decision processes and their Gymnasium shells."""
