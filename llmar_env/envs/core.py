@@ -1,0 +1,150 @@
+"""What an MDP is here, and where its chance comes from.
+
+An MDP is a collaborator of two shells, `single.SingleEnv` and `vector.BatchedEnv`: batched, pure,
+arrays in and arrays out. All chance is a hash of (key, counters), so a state is a few integer
+arrays and N environments need no N generators.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any, Generic, Protocol, TypeVar
+
+import numpy as np
+from array_api_compat import array_namespace
+from gymnasium import spaces
+from numpy.typing import NDArray
+
+__all__ = [
+    "MDP",
+    "Array",
+    "StateT",
+    "Transition",
+    "check_action",
+    "hash_counters",
+    "hash_to_unit",
+    "stream_key",
+]
+
+Array = Any
+"""A NumPy array or a torch tensor; anything `array_api_compat` knows."""
+
+StateT = TypeVar("StateT")
+
+# SplitMix64 (Steele, Lea and Flood 2014), its constants written as signed 64-bit integers:
+# the array API's right shift keeps the sign, and torch multiplies no unsigned ones.
+_GAMMA = 0x9E3779B97F4A7C15 - 2**64
+_MIX_1 = 0xBF58476D1CE4E5B9 - 2**64
+_MIX_2 = 0x94D049BB133111EB - 2**64
+
+
+def hash_counters(key: Array, *counters: Array) -> Array:
+    """Hash a key and counters to 63 random bits.
+
+    With one counter it is the SplitMix64 generator: stream `key`, draw number `counter`. Each
+    further counter opens a stream of its own under the draw before it.
+
+    Args:
+        key: (N,) int64.
+        *counters: (N,) int64 each.
+
+    Returns:
+        (N,) int64 in [0, 2**63).
+    """
+    bits = key
+    for counter in counters:
+        bits = _mix(bits + (counter + 1) * _GAMMA)
+    return _shift_right(bits, 1)
+
+
+def hash_to_unit(bits: Array) -> Array:
+    """Turn (N,) hashed bits into (N,) float64 in [0, 1)."""
+    xp = array_namespace(bits)
+    return xp.astype(bits >> 10, xp.float64) * 2.0**-53
+
+
+def _mix(bits: Array) -> Array:
+    bits = (bits ^ _shift_right(bits, 30)) * _MIX_1
+    bits = (bits ^ _shift_right(bits, 27)) * _MIX_2
+    return bits ^ _shift_right(bits, 31)
+
+
+def _shift_right(bits: Array, count: int) -> Array:
+    """Logical right shift of signed integers."""
+    return (bits >> count) & ((1 << (64 - count)) - 1)
+
+
+@dataclass(frozen=True)
+class Transition(Generic[StateT]):
+    """What a step gives."""
+
+    state: StateT
+    reward: Array  # (N,) float64
+    terminated: Array  # (N,) bool
+    truncated: Array  # (N,) bool
+    info: dict[str, Array]  # (N,) each: what happened in the step, beside what `describe` says
+
+
+class MDP(Protocol[StateT]):
+    """A Markov decision process over texts, for a batch of N at once."""
+
+    @property
+    def observation_space(self) -> spaces.Space[Any]:
+        """Of one sub-environment."""
+
+    @property
+    def action_space(self) -> spaces.Box:
+        """Of one sub-environment."""
+
+    def begin(self, key: Array) -> StateT:
+        """States before the first episode of the streams `key`, (N,) int64."""
+
+    def reset(self, state: StateT) -> StateT:
+        """States at the start of the next episode of each stream."""
+
+    def observe(self, state: StateT) -> Array:
+        """(N, ...) observations, in fresh memory."""
+
+    def describe(self, state: StateT) -> dict[str, Array]:
+        """What `info` says of states, as arrays (N,), beside what happened in a step."""
+
+    def step(self, state: StateT, action: Array) -> Transition[StateT]:
+        """Act once in each state.
+
+        Raises:
+            ValueError: an action is NaN or infinite; nothing has changed then.
+        """
+
+    def select(self, mask: Array, chosen: StateT, other: StateT) -> StateT:
+        """States of `chosen` where `mask`, (N,) bool, is true, and of `other` elsewhere."""
+
+    def render(self, state: StateT, position: int, last: Mapping[str, Array] | None) -> str:
+        """One sub-environment as text; `last` is the info of the step before, if there was one."""
+
+    def dump(self, state: StateT) -> dict[str, list[int]]:
+        """States as plain JSON-able data."""
+
+    def restore(self, data: Mapping[str, list[int]]) -> StateT:
+        """What `dump` wrote; raises ValueError if the data do not fit."""
+
+
+def stream_key(generator: np.random.Generator) -> int:
+    """Draw the key of a stream of texts, in [0, 2**63)."""
+    return int(generator.integers(2**63))
+
+
+def check_action(action: Any, shape: tuple[int, ...] | None) -> NDArray[np.float32]:
+    """The action as float32.
+
+    Raises:
+        TypeError: its numbers are not floating.
+        ValueError: its shape is not `shape`.
+    """
+    array = np.asarray(action)
+    if array.dtype.kind != "f":
+        raise TypeError(f"an action is floating numbers (float32), found dtype {array.dtype}")
+    if array.shape != shape:
+        raise ValueError(f"an action has shape {shape} here, found {array.shape}")
+    with np.errstate(over="ignore"):
+        return array.astype(np.float32, copy=False)

@@ -1,0 +1,34 @@
+"""A text rendering as a picture."""
+
+from __future__ import annotations
+
+import textwrap
+
+import numpy as np
+from numpy.typing import NDArray
+
+__all__ = ["draw_frame"]
+
+_WIDTH, _HEIGHT, _DPI = 640, 320, 100
+_COLUMNS = 78
+
+
+def draw_frame(text: str) -> NDArray[np.uint8]:
+    """Draw lines of text; long lines are folded.
+
+    Returns:
+        (320, 640, 3) uint8, RGB.
+    """
+    # The figure is drawn without pyplot: no global state, no window.
+    from matplotlib.backends.backend_agg import FigureCanvasAgg
+    from matplotlib.figure import Figure
+
+    folded = "\n".join(
+        "\n".join(textwrap.wrap(line, _COLUMNS) or [""]) for line in text.split("\n")
+    )
+    figure = Figure(figsize=(_WIDTH / _DPI, _HEIGHT / _DPI), dpi=_DPI)
+    canvas = FigureCanvasAgg(figure)
+    figure.text(0.02, 0.95, folded, family="monospace", size=8, va="top", parse_math=False)
+    canvas.draw()  # type: ignore[no-untyped-call]
+    pixels = np.asarray(canvas.buffer_rgba())  # type: ignore[no-untyped-call]
+    return pixels[..., :3].copy()

@@ -1,0 +1,127 @@
+"""One environment: `gymnasium.Env` over an MDP, as the batch of one."""
+
+from __future__ import annotations
+
+from typing import Any, Generic
+
+import gymnasium
+import numpy as np
+from gymnasium.error import ClosedEnvironmentError, ResetNeeded
+from numpy.typing import NDArray
+
+from llmar_env.envs.core import MDP, StateT, check_action, stream_key
+from llmar_env.envs.frame import draw_frame
+
+__all__ = ["SingleEnv"]
+
+
+class SingleEnv(gymnasium.Env[NDArray[Any], NDArray[np.float32]], Generic[StateT]):
+    """`gymnasium.Env` over an MDP.
+
+    Args:
+        mdp: what happens; held by reference.
+        render_mode: "ansi", "rgb_array" or None.
+    """
+
+    metadata = {"render_modes": ["ansi", "rgb_array"], "render_fps": 4}  # noqa: RUF012 - Gymnasium's
+
+    def __init__(self, mdp: MDP[StateT], render_mode: str | None = None) -> None:
+        check_render_mode(render_mode, self.metadata["render_modes"])
+        self.mdp = mdp
+        self.render_mode = render_mode
+        self.observation_space = mdp.observation_space
+        self.action_space = mdp.action_space  # type: ignore[assignment]  # Box is no Space[float32]
+        self._state: StateT | None = None
+        self._running = False
+        self._closed = False
+        self._last: dict[str, Any] | None = None
+
+    def reset(
+        self, *, seed: int | None = None, options: dict[str, Any] | None = None
+    ) -> tuple[NDArray[Any], dict[str, Any]]:
+        """Begin the next episode; with a seed, the first one of the seed's stream of texts.
+
+        Raises:
+            ValueError: there are options; this environment has none.
+        """
+        self._require_open()
+        if options:
+            raise ValueError(f"reset takes no options here, found {', '.join(options)}")
+        super().reset(seed=seed)
+        if seed is not None or self._state is None:
+            self._state = self.mdp.begin(np.array([stream_key(self.np_random)]))
+        self._state = self.mdp.reset(self._state)
+        self._running, self._last = True, None
+        return self.mdp.observe(self._state)[0], _first(self.mdp.describe(self._state))
+
+    def step(
+        self, action: NDArray[np.float32]
+    ) -> tuple[NDArray[Any], float, bool, bool, dict[str, Any]]:
+        """Answer.
+
+        Args:
+            action: of `action_space`'s shape; any finite floating numbers.
+
+        Raises:
+            ResetNeeded: no episode is running.
+            TypeError: the action is not floating numbers.
+            ValueError: the action has the wrong shape, or holds NaN or infinity.
+        """
+        self._require_open()
+        if self._state is None or not self._running:
+            raise ResetNeeded("no episode is running: call reset() before step()")
+        batch = check_action(action, self.action_space.shape)[None]
+        moved = self.mdp.step(self._state, batch)
+        terminated, truncated = bool(moved.terminated[0]), bool(moved.truncated[0])
+        self._state, self._last = moved.state, moved.info
+        self._running = not (terminated or truncated)
+        observation = self.mdp.observe(moved.state)[0]
+        info = _first(self.mdp.describe(moved.state) | moved.info)
+        return observation, float(moved.reward[0]), terminated, truncated, info
+
+    def render(self) -> Any:
+        """The text shown and how the last answer scored, as a string or an RGB image (H, W, 3)."""
+        if self.render_mode is None:
+            return None
+        if self._state is None:
+            raise ResetNeeded("there is nothing to render before reset()")
+        text = self.mdp.render(self._state, 0, self._last)
+        return text if self.render_mode == "ansi" else draw_frame(text)
+
+    def close(self) -> None:
+        """End; only `close` may follow."""
+        self._closed = True
+
+    def get_state(self) -> dict[str, Any]:
+        """Everything that decides what comes next, as plain JSON-able data."""
+        return {
+            "mdp": None if self._state is None else self.mdp.dump(self._state),
+            "running": self._running,
+            "np_random": self.np_random.bit_generator.state,
+        }
+
+    def set_state(self, state: dict[str, Any]) -> None:
+        """Go on from what `get_state` gave, on the same texts.
+
+        Raises:
+            ValueError: the state is of another kind.
+        """
+        self._require_open()
+        restored = None if state["mdp"] is None else self.mdp.restore(state["mdp"])
+        self.np_random.bit_generator.state = state["np_random"]
+        self._state, self._running, self._last = restored, bool(state["running"]), None
+
+    def _require_open(self) -> None:
+        if self._closed:
+            raise ClosedEnvironmentError("this environment is closed; make a new one")
+
+
+def check_render_mode(render_mode: str | None, accepted: list[str]) -> None:
+    """Refuse a render mode that an environment does not have."""
+    if render_mode is not None and render_mode not in accepted:
+        raise ValueError(f"render_mode must be one of {', '.join(accepted)}, found {render_mode!r}")
+
+
+def _first(info: dict[str, Any]) -> dict[str, Any]:
+    """Info of a batch of one, as plain Python values."""
+    return {name: array.tolist()[0] for name, array in info.items()}

@@ -1,0 +1,249 @@
+"""N environments in one batch: `gymnasium.vector.VectorEnv` over an MDP."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any, Generic
+
+import numpy as np
+from gymnasium.error import ClosedEnvironmentError, ResetNeeded
+from gymnasium.utils import seeding
+from gymnasium.vector import AutoresetMode, VectorEnv
+from gymnasium.vector.utils import batch_space
+from numpy.typing import NDArray
+
+from llmar_env.envs.core import MDP, StateT, check_action, stream_key
+from llmar_env.envs.frame import draw_frame
+from llmar_env.envs.single import SingleEnv, check_render_mode
+
+__all__ = ["BatchedEnv"]
+
+_Step = tuple[
+    NDArray[Any], NDArray[np.float64], NDArray[np.bool_], NDArray[np.bool_], dict[str, Any]
+]
+
+
+class BatchedEnv(VectorEnv[NDArray[Any], NDArray[np.float32], NDArray[Any]], Generic[StateT]):
+    """`gymnasium.vector.VectorEnv` over an MDP, without a loop over sub-environments.
+
+    Sub-environment i equals, to the last bit, a single environment seeded with
+    seed + i // group_size. Where an episode ends under SAME_STEP, `final_obs` and `final_info`
+    hold what it ended with: `final_obs` is one array, (N, ...), of which the rows under the mask
+    `_final_obs` count.
+
+    Args:
+        mdp: what happens; held by reference.
+        num_envs: N.
+        group_size: K, divides N: neighbours in a group follow the same stream of texts.
+        autoreset_mode: SAME_STEP, or DISABLED, where the caller resets what has ended through
+            `reset(options={"reset_mask": mask})`.
+        render_mode: "ansi", "rgb_array" or None.
+
+    Raises:
+        ValueError: N is below 1 or does not divide by K, or a mode is not among those above.
+    """
+
+    metadata = dict(SingleEnv.metadata)  # noqa: RUF012 - Gymnasium's own form
+    autoreset_modes = (AutoresetMode.SAME_STEP, AutoresetMode.DISABLED)
+
+    def __init__(
+        self,
+        mdp: MDP[StateT],
+        num_envs: int,
+        group_size: int = 1,
+        autoreset_mode: AutoresetMode | str = AutoresetMode.SAME_STEP,
+        render_mode: str | None = None,
+    ) -> None:
+        if num_envs < 1:
+            raise ValueError(f"num_envs must be at least 1, found {num_envs}")
+        if group_size < 1 or num_envs % group_size:
+            raise ValueError(f"group_size={group_size} must divide num_envs={num_envs}")
+        check_render_mode(render_mode, self.metadata["render_modes"])
+        self.autoreset_mode = _autoreset_mode(autoreset_mode, self.autoreset_modes)
+        self.metadata = {**self.metadata, "autoreset_mode": self.autoreset_mode}
+        self.mdp = mdp
+        self.num_envs = num_envs
+        self.group_size = group_size
+        self.render_mode = render_mode
+        self.single_observation_space = mdp.observation_space
+        self.single_action_space = mdp.action_space
+        self.observation_space = batch_space(mdp.observation_space, num_envs)
+        self.action_space = batch_space(mdp.action_space, num_envs)
+        self._state: StateT | None = None
+        self._ended = np.zeros(num_envs, np.bool_)  # (N,) waiting for a reset
+        self._all = np.ones(num_envs, np.bool_)  # (N,)
+        self._last: dict[str, Any] | None = None
+
+    def reset(
+        self,
+        *,
+        seed: int | Sequence[int | None] | None = None,
+        options: dict[str, Any] | None = None,
+    ) -> tuple[NDArray[Any], dict[str, Any]]:
+        """Begin the next episodes; with a seed, the first ones of the seed's streams of texts.
+
+        Args:
+            seed: an int s seeds sub-environment i with s + i // group_size; a sequence seeds
+                each by itself, None among them leaving one unseeded.
+            options: `{"reset_mask": (N,) bool}` resets only the sub-environments under the mask.
+
+        Raises:
+            ResetNeeded: a mask is given before the first reset.
+            ValueError, TypeError: the seeds, the mask or the options do not fit.
+        """
+        self._require_open()
+        mask = self._reset_mask(options or {})
+        seeds = self._seeds(seed)
+        if self._state is None and not mask.all():
+            raise ResetNeeded("the first reset takes all sub-environments: leave out reset_mask")
+        state = self._state if self._state is not None else self._begin([None] * self.num_envs)
+        seeded = mask & np.array([one is not None for one in seeds])
+        if seeded.any():
+            state = self._select(seeded, self._begin(seeds), state)
+        self._state = self._select(mask, self.mdp.reset(state), state)
+        self._ended = self._ended & ~mask
+        self._last = None
+        return self.mdp.observe(self._state), self._masked(self.mdp.describe(self._state), mask)
+
+    def step(self, actions: NDArray[np.float32]) -> _Step:
+        """Answer in every sub-environment.
+
+        Args:
+            actions: (N, ...) of `action_space`'s shape; any finite floating numbers.
+
+        Returns:
+            Observations, rewards (N,) float64, terminated (N,), truncated (N,), infos.
+
+        Raises:
+            ResetNeeded: an episode is not running.
+            TypeError: the actions are not floating numbers.
+            ValueError: the actions have the wrong shape, or hold NaN or infinity; nothing has
+                changed then.
+        """
+        self._require_open()
+        if self._state is None:
+            raise ResetNeeded("call reset() before step()")
+        if self._ended.any():
+            raise ResetNeeded(
+                f"{self._ended.sum()} episodes have ended, the first in sub-environment "
+                f"{self._ended.argmax()}: reset them through options={{'reset_mask': mask}}"
+            )
+        moved = self.mdp.step(self._state, check_action(actions, self.action_space.shape))
+        self._last = moved.info
+        self._state, self._ended = moved.state, moved.terminated | moved.truncated
+        if self.autoreset_mode is AutoresetMode.SAME_STEP and self._ended.any():
+            infos = self._autoreset(moved.info)
+        else:
+            infos = self._masked(moved.info, self._all)
+        infos |= self._masked(self.mdp.describe(self._state), self._all)
+        observation = self.mdp.observe(self._state)
+        return observation, moved.reward, moved.terminated, moved.truncated, infos
+
+    def _autoreset(self, info: dict[str, Any]) -> dict[str, Any]:
+        """Reset what has ended, and say what it ended with; `info` is the step's."""
+        state, done = self._state, self._ended
+        assert state is not None
+        final = self._masked(self.mdp.describe(state) | info, done)
+        infos = {
+            "final_obs": self.mdp.observe(state),
+            "_final_obs": done,
+            "final_info": final,
+            "_final_info": done,
+        }
+        self._state = self._select(done, self.mdp.reset(state), state)
+        self._ended = ~self._all
+        return infos if done.all() else infos | self._masked(info, ~done)
+
+    def render(self) -> tuple[Any, ...] | None:
+        """Each sub-environment, as a string or an RGB image (H, W, 3)."""
+        if self.render_mode is None:
+            return None
+        if self._state is None:
+            raise ResetNeeded("there is nothing to render before reset()")
+        texts = [self.mdp.render(self._state, i, self._last) for i in range(self.num_envs)]
+        return tuple(texts if self.render_mode == "ansi" else map(draw_frame, texts))
+
+    def get_state(self) -> dict[str, Any]:
+        """Everything that decides what comes next, as plain JSON-able data."""
+        return {
+            "mdp": None if self._state is None else self.mdp.dump(self._state),
+            "ended": self._ended.tolist(),
+            "np_random": self.np_random.bit_generator.state,
+        }
+
+    def set_state(self, state: dict[str, Any]) -> None:
+        """Go on from what `get_state` gave, on the same texts.
+
+        Raises:
+            ValueError: the state is of another kind, or of another number of sub-environments.
+        """
+        self._require_open()
+        ended = np.array(state["ended"], np.bool_)
+        if ended.shape != (self.num_envs,):
+            raise ValueError(
+                f"a state of {len(ended)} sub-environments, found {self.num_envs} here"
+            )
+        restored = None if state["mdp"] is None else self.mdp.restore(state["mdp"])
+        self.np_random.bit_generator.state = state["np_random"]
+        self._state, self._ended, self._last = restored, ended, None
+
+    def _begin(self, seeds: Sequence[int | None]) -> StateT:
+        """States of fresh streams; unseeded groups take their keys from `np_random`."""
+        keys = [
+            stream_key(self.np_random if one is None else seeding.np_random(one)[0])
+            for one in seeds[:: self.group_size]
+        ]
+        return self.mdp.begin(np.repeat(np.array(keys, np.int64), self.group_size))
+
+    def _select(self, mask: NDArray[np.bool_], chosen: StateT, other: StateT) -> StateT:
+        return chosen if mask.all() else self.mdp.select(mask, chosen, other)
+
+    def _masked(self, info: dict[str, Any], mask: NDArray[np.bool_]) -> dict[str, Any]:
+        """Gymnasium's form: each array of `info` beside a mask of where it holds."""
+        return info | {f"_{name}": mask.copy() for name in info}
+
+    def _seeds(self, seed: int | Sequence[int | None] | None) -> list[int | None]:
+        if seed is None:
+            return [None] * self.num_envs
+        if isinstance(seed, (int, np.integer)):
+            super().reset(seed=int(seed))
+            return [int(seed) + i // self.group_size for i in range(self.num_envs)]
+        seeds = list(seed)
+        if len(seeds) != self.num_envs:
+            raise ValueError(
+                f"{self.num_envs} sub-environments take as many seeds, found {len(seeds)}"
+            )
+        heads = [one for one in seeds[:: self.group_size] for _ in range(self.group_size)]
+        if seeds != heads:
+            raise ValueError(f"the members of a group of {self.group_size} share one seed")
+        return seeds
+
+    def _reset_mask(self, options: dict[str, Any]) -> NDArray[np.bool_]:
+        unknown = sorted(set(options) - {"reset_mask"})
+        if unknown:
+            raise ValueError(f"reset takes the option reset_mask, found {', '.join(unknown)}")
+        if "reset_mask" not in options:
+            return self._all
+        mask = options["reset_mask"]
+        if not isinstance(mask, np.ndarray) or mask.dtype != np.bool_:
+            raise TypeError(f"reset_mask is a NumPy array of bool, found {type(mask).__name__}")
+        if mask.shape != (self.num_envs,) or not mask.any():
+            raise ValueError(
+                f"reset_mask has shape ({self.num_envs},) and at least one True, "
+                f"found shape {mask.shape} with {mask.sum()} True"
+            )
+        return mask
+
+    def _require_open(self) -> None:
+        if self.closed:
+            raise ClosedEnvironmentError("this environment is closed; make a new one")
+
+
+def _autoreset_mode(
+    mode: AutoresetMode | str, accepted: tuple[AutoresetMode, ...]
+) -> AutoresetMode:
+    for one in accepted:
+        if mode is one or str(mode).lower() in (one.value.lower(), one.name.lower()):
+            return one
+    names = ", ".join(one.name for one in accepted)
+    raise ValueError(f"autoreset_mode must be one of {names}, found {mode!r}")

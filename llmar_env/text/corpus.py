@@ -1,0 +1,241 @@
+"""A corpus: texts and their targets, embedded once, with all splits in one store."""
+
+from __future__ import annotations
+
+import os
+import warnings
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+from functools import cached_property, lru_cache
+from importlib.resources import files
+from pathlib import Path
+from typing import Any
+
+from llmar_env.text.embedded import EmbeddedTexts
+from llmar_env.text.embedders import Embedder, WordVectors
+from llmar_env.text.pairs import TextPairs
+from llmar_env.text.phrasebook import LANGUAGES, Phrasebook
+
+__all__ = ["Corpus", "CorpusLike", "phrasebook_embedder"]
+
+SPLITS = ("train", "valid", "test")
+
+
+@dataclass(frozen=True, eq=False)
+class Corpus:
+    """Pairs of texts and targets, embedded: what an environment draws its texts from.
+
+    One store holds all splits, so that one policy serves all of them by row number and a test
+    environment can never look up training vectors. Immutable; passed by reference.
+
+    Attributes:
+        source: n input texts.
+        target: n target texts, row by row.
+        splits: the rows of each split.
+        sources: n strings, or empty where the texts came as vectors.
+        targets: n strings, or empty.
+        source_embedder: made `source`, or None where the texts came as vectors.
+        target_embedder: made `target`, or None.
+    """
+
+    source: EmbeddedTexts
+    target: EmbeddedTexts
+    splits: Mapping[str, range]
+    sources: Sequence[str] = ()
+    targets: Sequence[str] = ()
+    source_embedder: Embedder | None = None
+    target_embedder: Embedder | None = None
+
+    def __post_init__(self) -> None:
+        """Check that the two sides and the splits fit together."""
+        if len(self.source) != len(self.target):
+            raise ValueError(f"{len(self.source)} texts, but {len(self.target)} targets")
+        for name, rows in self.splits.items():
+            if not rows or rows.step != 1 or rows[0] < 0 or rows[-1] >= len(self.source):
+                raise ValueError(
+                    f"split {name!r} is {rows}; a split is a non-empty range of step 1 "
+                    f"within the {len(self.source)} rows"
+                )
+
+    @classmethod
+    def embed(
+        cls,
+        pairs: Mapping[str, TextPairs],
+        *,
+        source_embedder: Embedder | None = None,
+        target_embedder: Embedder | None = None,
+    ) -> Corpus:
+        """Embed the splits of a data set; embedders not given are `WordVectors` fitted on "train".
+
+        Where every target is its source (the echo task) and no embedder is given, both sides
+        share one.
+
+        Args:
+            pairs: the splits by name; without fitted embedders, "train" must be among them.
+            source_embedder: fitted, for the input texts.
+            target_embedder: fitted, for the targets; the vectors may differ in dimension.
+
+        Raises:
+            ValueError: no split is given, or an embedder must be fitted and there is no "train".
+        """
+        if not pairs:
+            raise ValueError("a corpus needs at least one split")
+        sources = [text for part in pairs.values() for text in part.source]
+        targets = [text for part in pairs.values() for text in part.target]
+        if source_embedder is None:
+            source_embedder = WordVectors().fit(_train(pairs).source)
+            if target_embedder is None and all(part.echo for part in pairs.values()):
+                target_embedder = source_embedder
+        if target_embedder is None:
+            target_embedder = WordVectors().fit(_train(pairs).target)
+        source = source_embedder.embed(sources)
+        same = source_embedder is target_embedder and sources == targets
+        target = source if same else target_embedder.embed(targets)
+        splits, first = {}, 0
+        for name, part in pairs.items():
+            splits[name] = range(first, first + len(part))
+            first += len(part)
+        return cls(source, target, splits, sources, targets, source_embedder, target_embedder)
+
+    @classmethod
+    def load(
+        cls,
+        data: CorpusLike,
+        *,
+        source_embedder: Embedder | None = None,
+        target_embedder: Embedder | None = None,
+        max_length: int | None = None,
+    ) -> Corpus:
+        """Make a corpus of whatever a user has.
+
+        Args:
+            data: a corpus; "phrasebook:de-en" and the like; a file that `TextPairs.read` reads;
+                `TextPairs`; or a mapping of splits to files or `TextPairs`. One file or one
+                `TextPairs` is split 90/5/5 by content into train, valid and test.
+            source_embedder: as in `embed`; refused beside a corpus, which has its own.
+            target_embedder: likewise.
+            max_length: input texts are cut to this many vectors, and a warning counts them; by
+                default none is cut. Targets are never cut.
+
+        Raises:
+            ValueError: the name, the file or the texts cannot be used; the message says why.
+        """
+        if isinstance(data, cls):
+            if source_embedder is not None or target_embedder is not None:
+                raise ValueError("a Corpus brings its own embedders; pass its texts to change them")
+            return data.truncate(max_length)
+        if _is_phrasebook(data) and source_embedder is None and target_embedder is None:
+            return _phrasebook_corpus(str(data)).truncate(max_length)
+        corpus = cls.embed(
+            read_splits(data), source_embedder=source_embedder, target_embedder=target_embedder
+        )
+        return corpus.truncate(max_length)
+
+    def __deepcopy__(self, memo: dict[int, Any]) -> Corpus:
+        """Return the corpus itself: it is immutable, and `gym.make` copies its arguments."""
+        return self
+
+    def __repr__(self) -> str:
+        parts = ", ".join(f"{name}={len(rows)}" for name, rows in self.splits.items())
+        return f"Corpus({parts}, source={self.source!r}, target={self.target!r})"
+
+    def rows(self, split: str) -> range:
+        """The rows of a split.
+
+        Raises:
+            ValueError: there is no such split; the message lists those there are.
+        """
+        if split not in self.splits:
+            raise ValueError(f"no split {split!r}; this corpus has {', '.join(self.splits)}")
+        return self.splits[split]
+
+    @cached_property
+    def shared_space(self) -> bool:
+        """Whether inputs and targets are vectors of one space, so that their cosine has meaning."""
+        if self.source_embedder is not None or self.target_embedder is not None:
+            return self.source_embedder is self.target_embedder
+        return self.source.table is self.target.table
+
+    def truncate(self, max_length: int | None) -> Corpus:
+        """Cut the input texts to `max_length` vectors; a warning counts those that were cut."""
+        if max_length is None or max_length >= self.source.max_length:
+            return self
+        source, cut = self.source.truncate(max_length)
+        warnings.warn(
+            f"{cut} of {len(self.source)} input texts are longer than max_length={max_length} "
+            f"vectors (the longest has {self.source.max_length}) and were cut",
+            stacklevel=2,
+        )
+        return replace(self, source=source)
+
+
+CorpusLike = (
+    Corpus | TextPairs | str | os.PathLike[str] | Mapping[str, TextPairs | str | os.PathLike[str]]
+)
+"""What `Corpus.load` takes."""
+
+
+def read_splits(data: CorpusLike) -> dict[str, TextPairs]:
+    """The splits of a data set that is not embedded yet, in the order train, valid, test."""
+    if isinstance(data, Corpus):
+        raise ValueError("this corpus is embedded already")
+    if isinstance(data, TextPairs):
+        return data.split()
+    if isinstance(data, Mapping):
+        known = [name for name in SPLITS if name in data]
+        return {name: _read(data[name]) for name in dict.fromkeys([*known, *data])}
+    if _is_phrasebook(data):
+        return _phrasebook_splits(Phrasebook.from_name(str(data)))
+    return TextPairs.read(data).split()
+
+
+def phrasebook_embedder(language: str) -> WordVectors:
+    """The word vectors that ship with the package for a language of the phrasebook.
+
+    Raises:
+        ValueError: the phrasebook does not speak the language.
+    """
+    if language not in LANGUAGES:
+        raise ValueError(f"no language {language!r}; the phrasebook has {', '.join(LANGUAGES)}")
+    return _shipped(language)
+
+
+def _is_phrasebook(data: object) -> bool:
+    return isinstance(data, str) and data.startswith("phrasebook:")
+
+
+def _read(part: TextPairs | str | os.PathLike[str]) -> TextPairs:
+    return part if isinstance(part, TextPairs) else TextPairs.read(part)
+
+
+def _train(pairs: Mapping[str, TextPairs]) -> TextPairs:
+    if "train" not in pairs:
+        raise ValueError(
+            f"word vectors are fitted on the split 'train', found {', '.join(pairs)}; "
+            "add it, or pass fitted embedders"
+        )
+    return pairs["train"]
+
+
+def _phrasebook_splits(book: Phrasebook) -> dict[str, TextPairs]:
+    def part(split: str) -> TextPairs:
+        sources, targets = book.sentences(split)
+        return TextPairs(tuple(sources), tuple(targets), f"{book.name}, {split}")
+
+    return {split: part(split) for split in SPLITS}
+
+
+# Corpora are immutable, and each of N environments made by name would build the same one.
+@lru_cache(maxsize=4)
+def _phrasebook_corpus(name: str) -> Corpus:
+    book = Phrasebook.from_name(name)
+    return Corpus.embed(
+        _phrasebook_splits(book),
+        source_embedder=_shipped(book.source),
+        target_embedder=_shipped(book.target),
+    )
+
+
+@lru_cache(maxsize=len(LANGUAGES))
+def _shipped(language: str) -> WordVectors:
+    return WordVectors.load(Path(str(files("llmar_env.text") / "data" / f"{language}.safetensors")))

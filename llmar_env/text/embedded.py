@@ -1,0 +1,214 @@
+"""A store of embedded texts: ragged sequences of vectors, looked up by row number."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Iterable
+from dataclasses import dataclass
+from functools import cached_property
+from itertools import accumulate
+from typing import Any
+
+import numpy as np
+from array_api_compat import array_namespace, device
+from numpy.typing import ArrayLike, NDArray
+
+from llmar_env.alignment.scores import unit
+
+__all__ = ["EmbeddedTexts", "gather_padded"]
+
+Array = Any
+
+# Texts whose vectors are averaged at a time: bounds the memory that one pass takes.
+_MEAN_BLOCK = 4096
+
+
+def gather_padded(
+    padded_table: Array, ids: Array | None, offsets: Array, index: Array, max_length: int
+) -> tuple[Array, Array]:
+    """Look texts up in a ragged store, as one padded batch.
+
+    Works alike on NumPy arrays and on torch tensors of one device.
+
+    Args:
+        padded_table: (V + 1, D) vectors, the last of them zero.
+        ids: (total,) integers, the row of the table at every position of every text, or None
+            where the table holds the positions themselves, in order.
+        offsets: (n + 1,) integers; text i takes the positions offsets[i] to offsets[i + 1].
+        index: (B,) integers, the texts to look up.
+        max_length: L, at least the length of every text that is looked up.
+
+    Returns:
+        vectors (B, L, D), zero rows after a text's end, and lengths (B,).
+    """
+    xp = array_namespace(padded_table, offsets, index)
+    start = xp.take(offsets, index, axis=0)
+    lengths = xp.take(offsets, index + 1, axis=0) - start
+    step = xp.arange(max_length, device=device(offsets))
+    inside = step[None, :] < lengths[:, None]
+    # Positions after a text's end read position 0, which is always there, and are replaced.
+    positions = xp.where(inside, start[:, None] + step, 0)
+    rows = positions if ids is None else xp.reshape(_take(xp, ids, positions), positions.shape)
+    padding = padded_table.shape[0] - 1
+    vectors = _take(xp, padded_table, xp.where(inside, rows, padding))
+    return xp.reshape(vectors, (*inside.shape, padded_table.shape[1])), lengths
+
+
+def _take(xp: Any, array: Array, index: Array) -> Array:
+    return xp.take(array, xp.reshape(index, (-1,)), axis=0)
+
+
+@dataclass(frozen=True, eq=False)
+class EmbeddedTexts:
+    """n texts, each a sequence of D-vectors, in one ragged store.
+
+    Texts that share a vocabulary keep one table of vectors and integer ids; texts with vectors of
+    their own (contextual embeddings, other modalities) keep the rows themselves, of any floating
+    type, and no ids. The store is immutable and is passed by reference, also through `deepcopy`.
+
+    Attributes:
+        table: (V, D) floating: the vocabulary's vectors, or all rows of all texts in order.
+        ids: (total,) int32 into `table`, or None where `table` holds the rows themselves.
+        offsets: (n + 1,) int64; text i takes positions offsets[i] to offsets[i + 1].
+    """
+
+    table: NDArray[np.floating]  # (V, D)
+    ids: NDArray[np.int32] | None  # (total,)
+    offsets: NDArray[np.int64]  # (n + 1,)
+
+    def __post_init__(self) -> None:
+        """Check the shapes, and that every position of every text has a vector."""
+        if self.table.ndim != 2 or not np.issubdtype(self.table.dtype, np.floating):
+            raise ValueError(
+                f"table must be (V, D) floating, found {self.table.dtype} {self.table.shape}"
+            )
+        if len(self.offsets) < 2 or self.offsets[0] != 0:
+            raise ValueError("a store holds at least one text, and its offsets begin at 0")
+        empty = np.flatnonzero(np.diff(self.offsets) <= 0)
+        if len(empty):
+            raise ValueError(f"text {empty[0]} has no vectors; every text must have at least one")
+        total = len(self.table) if self.ids is None else len(self.ids)
+        if self.offsets[-1] != total:
+            raise ValueError(f"offsets end at {self.offsets[-1]}, but there are {total} positions")
+        if self.ids is not None and not 0 <= self.ids.min() <= self.ids.max() < len(self.table):
+            raise ValueError(f"ids must lie in 0 to {len(self.table) - 1}, the rows of the table")
+
+    @classmethod
+    def from_ids(cls, table: NDArray[np.floating], texts: Iterable[list[int]]) -> EmbeddedTexts:
+        """Store texts given as lists of rows of `table`, (V, D)."""
+        sequences = list(texts)
+        offsets = np.fromiter(
+            accumulate(map(len, sequences), initial=0), np.int64, len(sequences) + 1
+        )
+        flat = (token for sequence in sequences for token in sequence)
+        return cls(table, np.fromiter(flat, np.int32, int(offsets[-1])), offsets)
+
+    @classmethod
+    def from_vectors(cls, texts: Iterable[ArrayLike]) -> EmbeddedTexts:
+        """Store texts given as (length, D) arrays of vectors of their own."""
+        sequences = [np.asarray(text) for text in texts]
+        offsets = np.cumsum([0, *map(len, sequences)], dtype=np.int64)
+        return cls(np.concatenate(sequences), None, offsets)
+
+    def __len__(self) -> int:
+        """Count the texts."""
+        return len(self.offsets) - 1
+
+    def __deepcopy__(self, memo: dict[int, Any]) -> EmbeddedTexts:
+        """Return the store itself: it is immutable, and `gym.make` copies its arguments."""
+        return self
+
+    def __repr__(self) -> str:
+        return (
+            f"EmbeddedTexts(n={len(self)}, dim={self.dim}, max_length={self.max_length}, "
+            f"fingerprint={self.fingerprint})"
+        )
+
+    @property
+    def dim(self) -> int:
+        """D, the dimension of the vectors."""
+        return int(self.table.shape[1])
+
+    @cached_property
+    def lengths(self) -> NDArray[np.int64]:
+        """(n,) the number of vectors of each text."""
+        return np.diff(self.offsets)
+
+    @cached_property
+    def max_length(self) -> int:
+        """The length of the longest text."""
+        return int(self.lengths.max())
+
+    @cached_property
+    def fingerprint(self) -> str:
+        """16 hex digits that tell this store's content from any other's."""
+        digest = hashlib.sha256(f"{self.table.dtype} {self.table.shape}".encode())
+        for array in (self.table, self.ids, self.offsets):
+            digest.update(b"none" if array is None else np.ascontiguousarray(array).data)
+        return digest.hexdigest()[:16]
+
+    @cached_property
+    def means(self) -> NDArray[np.float32]:
+        """(n, D) the mean vector of each text."""
+        means = np.empty((len(self), self.dim), np.float32)
+        for first in range(0, len(self), _MEAN_BLOCK):
+            offsets = self.offsets[first : first + _MEAN_BLOCK + 1]
+            span = slice(offsets[0], offsets[-1])
+            rows = self.table[span] if self.ids is None else self.table[self.ids[span]]
+            sums = np.add.reduceat(rows.astype(np.float32), offsets[:-1] - offsets[0], axis=0)
+            means[first : first + _MEAN_BLOCK] = sums / np.diff(offsets)[:, None]
+        return means
+
+    @cached_property
+    def unit_means(self) -> NDArray[np.float32]:
+        """(n, D) the mean vector of each text, scaled to unit length."""
+        scaled: NDArray[np.float32] = unit(self.means)
+        return scaled
+
+    @cached_property
+    def padded_table(self) -> NDArray[np.floating]:
+        """(V + 1, D) the table and a zero row, which padding points to."""
+        return np.concatenate([self.table, np.zeros((1, self.dim), self.table.dtype)])
+
+    def gather(self, index: ArrayLike) -> tuple[NDArray[np.float32], NDArray[np.int64]]:
+        """Look up texts as one padded batch.
+
+        Args:
+            index: (B,) integers in [0, n).
+
+        Returns:
+            vectors (B, max_length, D) float32, zero rows after a text's end, and lengths (B,).
+
+        Raises:
+            IndexError: a row is not in the store.
+        """
+        rows = np.asarray(index, np.int64)
+        if rows.size and not 0 <= rows.min() <= rows.max() < len(self):
+            raise IndexError(
+                f"rows must lie in 0 to {len(self) - 1}, found {rows.min()} to {rows.max()}"
+            )
+        vectors, lengths = gather_padded(
+            self.padded_table, self.ids, self.offsets, rows, self.max_length
+        )
+        return vectors.astype(np.float32, copy=False), lengths
+
+    def truncate(self, max_length: int) -> tuple[EmbeddedTexts, int]:
+        """Keep the first `max_length` vectors of each text.
+
+        Returns:
+            The shortened store and the number of texts that were cut.
+
+        Raises:
+            ValueError: `max_length` is below 1.
+        """
+        if max_length < 1:
+            raise ValueError(f"max_length must be at least 1, found {max_length}")
+        cut = int((self.lengths > max_length).sum())
+        if not cut:
+            return self, 0
+        kept = np.minimum(self.lengths, max_length)
+        offsets = np.concatenate([[0], np.cumsum(kept)]).astype(np.int64)
+        positions = np.arange(offsets[-1]) + np.repeat(self.offsets[:-1] - offsets[:-1], kept)
+        if self.ids is None:
+            return EmbeddedTexts(self.table[positions], None, offsets), cut
+        return EmbeddedTexts(self.table, self.ids[positions], offsets), cut

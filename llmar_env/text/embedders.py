@@ -1,0 +1,237 @@
+"""From texts to sequences of vectors: the `Embedder` protocol and the default, `WordVectors`."""
+
+from __future__ import annotations
+
+import json
+import os
+import re
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass, field
+from pathlib import Path
+from typing import Any, Protocol, runtime_checkable
+
+import numpy as np
+from numpy.typing import NDArray
+
+from llmar_env.alignment.scores import unit
+from llmar_env.text.embedded import EmbeddedTexts
+
+__all__ = ["Embedder", "WordVectors", "WordVectorsConfig"]
+
+_HAN = re.compile(r"[\u2e80-\u2fdf\u3005\u3007\u3400-\u9fff\uf900-\ufaff\U00020000-\U0003ffff]")
+
+
+@runtime_checkable
+class Embedder(Protocol):
+    """Turns texts into sequences of vectors."""
+
+    @property
+    def dim(self) -> int:
+        """D, the dimension of the vectors."""
+
+    def fit(self, texts: Sequence[str]) -> Embedder:
+        """Learn from the training texts what there is to learn, and return the embedder itself."""
+
+    def embed(self, texts: Sequence[str]) -> EmbeddedTexts:
+        """Embed texts, in order.
+
+        Raises:
+            ValueError: a text has nothing to embed; a text never becomes a zero vector.
+        """
+
+    def save(self, path: str | os.PathLike[str]) -> None:
+        """Write one file that `load` reads back."""
+
+
+@dataclass(frozen=True)
+class WordVectorsConfig:
+    """Settings of `WordVectors`."""
+
+    dim: int = 64
+    """D, the dimension of the vectors."""
+    vocab_size: int = 8000
+    """Largest number of tokens; at least the 256 bytes, so that no character is unknown."""
+    window: int = 5
+    """Tokens to each side that Word2Vec predicts from (skip-gram context)."""
+    negative: int = 5
+    """Noise words for each true one."""
+    epochs: int = 10
+    """Passes over the training texts."""
+    seed: int = 0
+    """Seeds the vectors; the same seed and texts give the same vectors."""
+
+    def __post_init__(self) -> None:
+        """Refuse settings that no training could use."""
+        if self.vocab_size < 257:
+            raise ValueError(f"vocab_size must be above the 256 bytes, found {self.vocab_size}")
+        for name in ("dim", "window", "negative", "epochs"):
+            if getattr(self, name) < 1:
+                raise ValueError(f"{name} must be at least 1, found {getattr(self, name)}")
+
+
+@dataclass(eq=False)
+class WordVectors:
+    """Static vectors of subword tokens: byte-level BPE and Word2Vec, centred.
+
+    Tokens are byte-level BPE (Sennrich et al. 2016) by the `tokenizers` library, so no character
+    of any language is unknown; a Chinese character is always a token boundary. Vectors are
+    skip-gram with negative sampling (Mikolov et al. 2013) by gensim on the training texts, scaled
+    to unit length; the mean over the training texts of their mean vectors is then subtracted, so
+    that an answer that ignores its text scores about 0.
+
+    Attributes:
+        config: the settings.
+    """
+
+    config: WordVectorsConfig = field(default_factory=WordVectorsConfig)
+    _tokenizer: Any = field(default=None, repr=False)
+    _table: NDArray[np.float32] | None = field(default=None, repr=False)  # (V, D)
+
+    @property
+    def dim(self) -> int:
+        """D, the dimension of the vectors."""
+        return self.config.dim
+
+    @property
+    def table(self) -> NDArray[np.float32]:
+        """(V, D) the vector of each token.
+
+        Raises:
+            RuntimeError: `fit` has not run.
+        """
+        if self._table is None:
+            raise RuntimeError("this embedder has no vectors yet: call fit(texts) first")
+        return self._table
+
+    @property
+    def tokenizer(self) -> Any:
+        """The fitted `tokenizers.Tokenizer`; raises RuntimeError before `fit`."""
+        if self._tokenizer is None:
+            raise RuntimeError("this embedder has no tokens yet: call fit(texts) first")
+        return self._tokenizer
+
+    def __deepcopy__(self, memo: dict[int, Any]) -> WordVectors:
+        """Return the embedder itself, since `gym.make` copies its arguments."""
+        return self
+
+    def fit(self, texts: Sequence[str]) -> WordVectors:
+        """Learn tokens and vectors from the training texts.
+
+        Raises:
+            ValueError: a text yields no token.
+        """
+        self._tokenizer = _train_tokenizer(texts, self.config.vocab_size)
+        tokens = self.tokenize(texts)
+        self._table = unit(_train_vectors(tokens, self._tokenizer.get_vocab_size(), self.config))
+        centre = EmbeddedTexts.from_ids(self._table, tokens).means.mean(axis=0)
+        self._table = self._table - centre
+        return self
+
+    def tokenize(self, texts: Sequence[str]) -> list[list[int]]:
+        """Token ids of each text.
+
+        Raises:
+            ValueError: a text yields no token.
+        """
+        encodings = self.tokenizer.encode_batch_fast([_mark_start(text) for text in texts])
+        ids: list[list[int]] = [encoding.ids for encoding in encodings]
+        for row, tokens in enumerate(ids):
+            if not tokens:
+                raise ValueError(f"text {row} yields no token: {texts[row]!r}")
+        return ids
+
+    def embed(self, texts: Sequence[str]) -> EmbeddedTexts:
+        """Embed texts, in order; all stores of one embedder share its table.
+
+        Raises:
+            ValueError: a text yields no token, or there is no text.
+        """
+        return EmbeddedTexts.from_ids(self.table, self.tokenize(texts))
+
+    def save(self, path: str | os.PathLike[str], *, half: bool = False) -> None:
+        """Write one safetensors file: the vectors, with tokenizer and settings as JSON in its head.
+
+        Args:
+            path: the file to write.
+            half: round the vectors to float16, half the size; `load` gives float32 all the same.
+        """
+        from safetensors.numpy import save_file
+
+        table = self.table.astype(np.float16 if half else np.float32)
+        head = {"tokenizer": self.tokenizer.to_str(), "config": json.dumps(asdict(self.config))}
+        save_file({"vectors": table}, Path(path), metadata=head)
+
+    @classmethod
+    def load(cls, path: str | os.PathLike[str]) -> WordVectors:
+        """Read what `save` wrote.
+
+        Raises:
+            ValueError: the file holds something else.
+        """
+        from safetensors import safe_open
+        from tokenizers import Tokenizer
+
+        with safe_open(Path(path), framework="numpy") as file:
+            head = file.metadata() or {}
+            if not {"tokenizer", "config"} <= head.keys():
+                raise ValueError(
+                    f"{path} holds no word vectors: its head lacks tokenizer and config"
+                )
+            table = file.get_tensor("vectors").astype(np.float32)
+        config = WordVectorsConfig(**json.loads(head["config"]))
+        return cls(config, Tokenizer.from_str(head["tokenizer"]), table)
+
+
+def _mark_start(text: str) -> str:
+    """Begin a text as any later word begins, with a blank, so that both get the same token."""
+    text = text.strip()
+    return text if not text or _HAN.match(text) else " " + text
+
+
+def _train_tokenizer(texts: Sequence[str], vocab_size: int) -> Any:
+    from tokenizers import Regex, Tokenizer, decoders, models, normalizers, pre_tokenizers, trainers
+
+    tokenizer = Tokenizer(models.BPE())
+    tokenizer.normalizer = normalizers.NFC()
+    # Without blanks between Chinese words, merges would otherwise grow into whole clauses.
+    tokenizer.pre_tokenizer = pre_tokenizers.Sequence(
+        [
+            pre_tokenizers.Split(Regex(r"\p{Han}"), "isolated"),
+            pre_tokenizers.ByteLevel(add_prefix_space=False),
+        ]
+    )
+    tokenizer.decoder = decoders.ByteLevel()
+    trainer = trainers.BpeTrainer(
+        vocab_size=vocab_size,
+        min_frequency=2,
+        initial_alphabet=pre_tokenizers.ByteLevel.alphabet(),
+        show_progress=False,
+    )
+    tokenizer.train_from_iterator(map(_mark_start, texts), trainer, length=len(texts))
+    return tokenizer
+
+
+def _train_vectors(
+    texts: Sequence[Sequence[int]], vocab_size: int, config: WordVectorsConfig
+) -> NDArray[np.float32]:
+    """Skip-gram vectors, (vocab_size, D), of token ids."""
+    from gensim.models import Word2Vec
+
+    sentences = [[str(token) for token in text] for text in texts]
+    model = Word2Vec(
+        vector_size=config.dim,
+        window=config.window,
+        negative=config.negative,
+        min_count=1,
+        sg=1,
+        seed=config.seed,
+        # More workers would race for the weights, and no two runs would be the same.
+        workers=1,
+    )
+    model.build_vocab(sentences)
+    model.train(sentences, total_examples=len(sentences), epochs=config.epochs)
+    # Tokens that the texts never use (bytes, merged-away pieces) get seeded random directions.
+    table = np.random.default_rng(config.seed).standard_normal((vocab_size, config.dim))
+    for token in model.wv.index_to_key:
+        table[int(token)] = model.wv[token]
+    return table.astype(np.float32)
