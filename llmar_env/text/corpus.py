@@ -12,11 +12,11 @@ from pathlib import Path
 from typing import Any
 
 from llmar_env.text.embedded import EmbeddedTexts
-from llmar_env.text.embedders import Embedder, WordVectors
+from llmar_env.text.embedders import Embedder, WordVectors, WordVectorsConfig
 from llmar_env.text.pairs import TextPairs
 from llmar_env.text.phrasebook import LANGUAGES, Phrasebook
 
-__all__ = ["Corpus", "CorpusLike", "phrasebook_embedder"]
+__all__ = ["SPLITS", "Corpus", "CorpusLike", "phrasebook_embedder", "read_splits"]
 
 SPLITS = ("train", "valid", "test")
 
@@ -64,6 +64,7 @@ class Corpus:
         *,
         source_embedder: Embedder | None = None,
         target_embedder: Embedder | None = None,
+        word_vectors: WordVectorsConfig | None = None,
     ) -> Corpus:
         """Embed the splits of a data set; embedders not given are `WordVectors` fitted on "train".
 
@@ -74,6 +75,7 @@ class Corpus:
             pairs: the splits by name; without fitted embedders, "train" must be among them.
             source_embedder: fitted, for the input texts.
             target_embedder: fitted, for the targets; the vectors may differ in dimension.
+            word_vectors: settings of the embedders that are not given.
 
         Raises:
             ValueError: no split is given, or an embedder must be fitted and there is no "train".
@@ -83,11 +85,13 @@ class Corpus:
         sources = [text for part in pairs.values() for text in part.source]
         targets = [text for part in pairs.values() for text in part.target]
         if source_embedder is None:
-            source_embedder = WordVectors().fit(_train(pairs).source)
+            source_embedder = WordVectors(word_vectors or WordVectorsConfig())
+            source_embedder.fit(_train(pairs).source)
             if target_embedder is None and all(part.echo for part in pairs.values()):
                 target_embedder = source_embedder
         if target_embedder is None:
-            target_embedder = WordVectors().fit(_train(pairs).target)
+            target_embedder = WordVectors(word_vectors or WordVectorsConfig())
+            target_embedder.fit(_train(pairs).target)
         source = source_embedder.embed(sources)
         same = source_embedder is target_embedder and sources == targets
         target = source if same else target_embedder.embed(targets)
@@ -104,6 +108,7 @@ class Corpus:
         *,
         source_embedder: Embedder | None = None,
         target_embedder: Embedder | None = None,
+        word_vectors: WordVectorsConfig | None = None,
         max_length: int | None = None,
     ) -> Corpus:
         """Make a corpus of whatever a user has.
@@ -114,20 +119,26 @@ class Corpus:
                 `TextPairs` is split 90/5/5 by content into train, valid and test.
             source_embedder: as in `embed`; refused beside a corpus, which has its own.
             target_embedder: likewise.
+            word_vectors: settings of the embedders that are not given; by default the phrasebook
+                comes with vectors of its own.
             max_length: input texts are cut to this many vectors, and a warning counts them; by
                 default none is cut. Targets are never cut.
 
         Raises:
             ValueError: the name, the file or the texts cannot be used; the message says why.
         """
+        default = source_embedder is None and target_embedder is None and word_vectors is None
         if isinstance(data, cls):
-            if source_embedder is not None or target_embedder is not None:
+            if not default:
                 raise ValueError("a Corpus brings its own embedders; pass its texts to change them")
             return data.truncate(max_length)
-        if _is_phrasebook(data) and source_embedder is None and target_embedder is None:
+        if _is_phrasebook(data) and default:
             return _phrasebook_corpus(str(data)).truncate(max_length)
         corpus = cls.embed(
-            read_splits(data), source_embedder=source_embedder, target_embedder=target_embedder
+            read_splits(data),
+            source_embedder=source_embedder,
+            target_embedder=target_embedder,
+            word_vectors=word_vectors,
         )
         return corpus.truncate(max_length)
 

@@ -1,0 +1,70 @@
+"""The algorithms by name, with the settings they were tuned to."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+from stable_baselines3 import A2C, PPO
+from stable_baselines3.common.on_policy_algorithm import OnPolicyAlgorithm
+
+from agents.reinforce import REINFORCE
+
+__all__ = ["ALGORITHMS", "Algorithm", "find_algorithm"]
+
+
+@dataclass(frozen=True)
+class Algorithm:
+    """An SB3 algorithm and what it trains with unless told otherwise."""
+
+    cls: type[OnPolicyAlgorithm]
+    num_texts: int
+    """Texts that the environments show at a time."""
+    group_size: int
+    """Answers to each of them."""
+    learning_rate: float
+    settings: Mapping[str, Any] = field(default_factory=dict)
+    """Further arguments of the class."""
+
+
+ALGORITHMS: Mapping[str, Algorithm] = {
+    "reinforce": Algorithm(
+        REINFORCE,
+        num_texts=256,
+        group_size=32,
+        learning_rate=8e-3,
+        settings={"baseline": "leave_one_out"},
+    ),
+    "ppo": Algorithm(
+        PPO,
+        num_texts=128,
+        group_size=8,
+        learning_rate=1e-3,
+        settings={
+            "n_steps": 4,
+            "batch_size": 1024,
+            "n_epochs": 4,
+            "gamma": 0.0,
+            "max_grad_norm": 1.0,
+        },
+    ),
+    "a2c": Algorithm(
+        A2C,
+        num_texts=128,
+        group_size=8,
+        learning_rate=2e-3,
+        settings={"n_steps": 1, "gamma": 0.0, "use_rms_prop": False, "max_grad_norm": 1.0},
+    ),
+}
+
+
+def find_algorithm(name: str) -> Algorithm:
+    """The algorithm of a name.
+
+    Raises:
+        ValueError: there is none; the message lists those there are.
+    """
+    if name not in ALGORITHMS:
+        raise ValueError(f"no algorithm {name!r}; there are {', '.join(ALGORITHMS)}")
+    return ALGORITHMS[name]

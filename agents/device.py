@@ -1,0 +1,30 @@
+"""Where tensors live."""
+
+from __future__ import annotations
+
+import torch
+
+__all__ = ["resolve_device"]
+
+
+def resolve_device(name: torch.device | str) -> torch.device:
+    """The device of a name, present on this machine.
+
+    Args:
+        name: "auto" (CUDA if there is any, else the CPU), "cpu", "cuda", "cuda:1", or a device.
+
+    Raises:
+        ValueError: the device is not there; the message lists those that are. SB3 would go on
+            on the CPU without a word.
+    """
+    if name == "auto":
+        name = "cuda" if torch.cuda.is_available() else "cpu"
+    present = ["cpu", *(f"cuda:{i}" for i in range(torch.cuda.device_count()))]
+    try:
+        device = torch.device(name)
+    except RuntimeError:
+        device = None
+    wanted = "cuda:0" if str(device) == "cuda" else str(device)
+    if device is None or wanted not in present:
+        raise ValueError(f"no device {str(name)!r} on this machine; there are {', '.join(present)}")
+    return device

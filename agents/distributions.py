@@ -1,0 +1,248 @@
+"""Action distributions centred on a direction.
+
+A cosine reward knows directions only, so the mean of an action is a direction at a fixed radius:
+the scale, which the reward cannot correct, has nowhere to drift. Each distribution can give a
+*group* of K actions for each state, which share everything computed from the state.
+"""
+
+from __future__ import annotations
+
+import math
+from abc import abstractmethod
+from typing import Literal, Self
+
+import torch
+from stable_baselines3.common.distributions import Distribution
+from torch import Tensor, nn
+from torch.nn import functional as F
+
+__all__ = [
+    "DISTRIBUTIONS",
+    "DirectionDistribution",
+    "DirectionalGaussian",
+    "DistributionName",
+    "PowerSpherical",
+]
+
+DistributionName = Literal["gaussian", "power_spherical"]
+
+
+class DirectionDistribution(Distribution):
+    """T vectors of dimension D, each around a direction of its own, as SB3's `Distribution`.
+
+    Actions are flat, (B * K, T * D): the K actions of a state stand next to each other.
+
+    Args:
+        num_vectors: T.
+        dim: D.
+        radius: length of the mean vectors; at 0.5 the bounds of the action space, -1 and 1, lie
+            far outside the noise.
+
+    Attributes:
+        centre: (B, T, D) unit vectors.
+        group_size: K.
+    """
+
+    centre: Tensor  # (B, T, D)
+    log_spread: Tensor  # ()
+
+    def __init__(self, num_vectors: int, dim: int, radius: float = 0.5) -> None:
+        super().__init__()
+        self.num_vectors = num_vectors
+        self.dim = dim
+        self.radius = radius
+        self.group_size = 1
+
+    def proba_distribution_net(  # type: ignore[override]
+        self, latent_dim: int, log_spread_init: float
+    ) -> tuple[nn.Linear, nn.Parameter]:
+        """The linear layer that gives the directions, and the logarithm of the spread."""
+        return (
+            nn.Linear(latent_dim, self.num_vectors * self.dim),
+            nn.Parameter(torch.tensor(log_spread_init)),
+        )
+
+    def proba_distribution(  # type: ignore[override]
+        self, directions: Tensor, log_spread: Tensor, group_size: int = 1
+    ) -> Self:
+        """Set the parameters.
+
+        Args:
+            directions: (B, T * D) of any length.
+            log_spread: () logarithm of the noise's standard deviation over the radius.
+            group_size: K, actions for each of the B states.
+        """
+        vectors = directions.view(len(directions), self.num_vectors, self.dim)
+        self.centre = F.normalize(vectors, dim=-1)
+        self.log_spread = log_spread
+        self.group_size = group_size
+        return self
+
+    def mode(self) -> Tensor:
+        """(B * K, T * D) the directions themselves, at the radius."""
+        return (self.radius * self.centre).flatten(1).repeat_interleave(self.group_size, dim=0)
+
+    def actions_from_params(  # type: ignore[override]
+        self, directions: Tensor, log_spread: Tensor, deterministic: bool = False
+    ) -> Tensor:
+        """Actions for parameters, one for each state."""
+        return self.proba_distribution(directions, log_spread).get_actions(deterministic)
+
+    def log_prob_from_params(  # type: ignore[override]
+        self, directions: Tensor, log_spread: Tensor
+    ) -> tuple[Tensor, Tensor]:
+        """Actions for parameters, one for each state, and their log-density."""
+        actions = self.actions_from_params(directions, log_spread)
+        return actions, self.log_prob(actions)
+
+    @property
+    @abstractmethod
+    def spread(self) -> Tensor:
+        """() typical noise of one coordinate, over the radius."""
+
+    def _dot_with_centre(self, actions: Tensor) -> tuple[Tensor, Tensor]:
+        """Actions as (B, K, T, D), and their products with the centres, (B, K, T)."""
+        grouped = actions.view(-1, self.group_size, self.num_vectors, self.dim)
+        if self.num_vectors == 1:
+            # A batched product reads each action once, forward and backward.
+            dot = torch.bmm(grouped[:, :, 0], self.centre.transpose(1, 2))
+        else:
+            dot = torch.einsum("bktd,btd->bkt", grouped, self.centre)
+        return grouped, dot
+
+
+class DirectionalGaussian(DirectionDistribution):
+    """Isotropic Gaussian noise around a direction: a ~ N(radius * u, (radius * spread)^2 I).
+
+    The K > 1 actions of a group deviate from their direction at right angles to each other
+    (orthogonal Monte Carlo, Choromanski et al. 2018): each action alone has the distribution
+    above, but together they cover the space, so that the part of the policy gradient's variance
+    that comes from the choice of noise falls from D / K to D / K - 1 times the squared gradient,
+    and vanishes to first order at K = D. Every baseline of REINFORCE that is unbiased for
+    independent actions stays so: given one action's noise e, the others are distributed alike
+    for -e, so their mean reward is even in e, and its product with the score, odd in e, has mean
+    zero. Each batch costs one QR factorisation of a (T * D, T * D) matrix.
+    """
+
+    @property
+    def spread(self) -> Tensor:
+        """() standard deviation of one coordinate, over the radius."""
+        return self.log_spread.exp()
+
+    def sample(self) -> Tensor:
+        """(B * K, T * D) actions; the gradient does not flow into them."""
+        with torch.no_grad():
+            mean = (self.radius * self.centre).flatten(1).unsqueeze(1)  # (B, 1, T * D)
+            shape = (len(mean), self.group_size, mean.shape[2])
+            scale = self.radius * self.spread
+            if self.group_size == 1:
+                noise = torch.randn(shape, device=mean.device, dtype=mean.dtype)
+                return torch.addcmul(mean, noise, scale).flatten(0, 1)
+            # A Gaussian vector is a uniform direction times an independent chi-distributed length.
+            half = torch.full(shape[:2], shape[2] / 2, device=mean.device, dtype=mean.dtype)
+            length = (2 * torch._standard_gamma(half)).sqrt() * scale
+            frames = _orthonormal_groups(*shape, like=mean)
+            return torch.addcmul(mean, frames, length[..., None]).flatten(0, 1)
+
+    def log_prob(self, actions: Tensor) -> Tensor:
+        """(B * K,) log-density of (B * K, T * D) actions.
+
+        |a - ru|^2 is taken apart into |a|^2 - 2r a.u + r^2, so that the gradient with respect to
+        u is one batched product instead of three passes over all actions.
+        """
+        grouped, dot = self._dot_with_centre(actions)
+        square = torch.linalg.vecdot(grouped, grouped)
+        distance = (square - 2 * self.radius * dot + self.radius**2).sum(-1)  # (B, K)
+        log_std = math.log(self.radius) + self.log_spread
+        constant = self.num_vectors * self.dim * (log_std + 0.5 * math.log(2 * math.pi))
+        return (-0.5 * distance * (-2 * log_std).exp() - constant).flatten()
+
+    def entropy(self) -> Tensor:
+        """(B * K,) differential entropy."""
+        log_std = math.log(self.radius) + self.log_spread
+        value = self.num_vectors * self.dim * (log_std + 0.5 * math.log(2 * math.pi * math.e))
+        return value.expand(len(self.centre) * self.group_size)
+
+
+class PowerSpherical(DirectionDistribution):
+    """Noise on the sphere itself: p(x) ~ (1 + u.x)^kappa (De Cao and Aziz 2020), x = a / radius.
+
+    The concentration follows from the spread: kappa = 1 / spread^2, so that for small spreads a
+    coordinate's deviation is the spread, as in the Gaussian.
+    """
+
+    @property
+    def spread(self) -> Tensor:
+        """() one over the square root of the concentration."""
+        return self.log_spread.exp()
+
+    def _beta(self) -> tuple[Tensor, float]:
+        """Parameters of (1 + u.x) / 2 ~ Beta(alpha, beta)."""
+        beta = (self.dim - 1) / 2
+        return beta + (-2 * self.log_spread).exp(), beta
+
+    def sample(self) -> Tensor:
+        """(B * K, T * D) actions of length radius; the gradient does not flow into them."""
+        with torch.no_grad():
+            shape = (len(self.centre), self.group_size, self.num_vectors)
+            alpha, beta = self._beta()
+            marginal = torch.distributions.Beta(alpha, torch.full_like(alpha, beta))
+            along = 2 * marginal.sample(shape) - 1  # (B, K, T), u.x
+            noise = torch.randn((*shape, self.dim), device=along.device, dtype=along.dtype)
+            centre = self.centre.unsqueeze(1)
+            # A uniform direction of the tangent space: the noise less its part along u.
+            noise -= (noise * centre).sum(-1, keepdim=True) * centre
+            tangent = F.normalize(noise, dim=-1)
+            across = (1 - along.square()).clamp_min(0).sqrt()
+            x = along[..., None] * centre + across[..., None] * tangent
+            return (self.radius * x).view(-1, self.num_vectors * self.dim)
+
+    def log_prob(self, actions: Tensor) -> Tensor:
+        """(B * K,) log-density, on the sphere of the radius, of the actions' directions."""
+        grouped, dot = self._dot_with_centre(actions)
+        cosine = dot / torch.linalg.vector_norm(grouped, dim=-1)
+        kappa = (-2 * self.log_spread).exp()
+        log_one_plus = torch.log1p(cosine.clamp_min(-1 + 1e-6))
+        density = kappa * log_one_plus - self._log_normaliser()
+        return density.sum(-1).flatten()
+
+    def entropy(self) -> Tensor:
+        """(B * K,) differential entropy on the sphere of the radius (De Cao and Aziz, eq. 18)."""
+        alpha, beta = self._beta()
+        kappa = (-2 * self.log_spread).exp()
+        mean_log = math.log(2) + torch.digamma(alpha) - torch.digamma(alpha + beta)
+        value = self.num_vectors * (self._log_normaliser() - kappa * mean_log)
+        return value.expand(len(self.centre) * self.group_size)
+
+    def _log_normaliser(self) -> Tensor:
+        """Logarithm of the integral of (1 + u.x)^kappa over the sphere of the radius."""
+        alpha, beta = self._beta()
+        return (
+            (alpha + beta) * math.log(2)
+            + beta * math.log(math.pi)
+            + torch.lgamma(alpha)
+            - torch.lgamma(alpha + beta)
+            + (self.dim - 1) * math.log(self.radius)
+        )
+
+
+def _orthonormal_groups(batch: int, size: int, dim: int, like: Tensor) -> Tensor:
+    """(batch, size, dim) uniform unit vectors, at right angles within each group of `dim`.
+
+    One Haar-distributed frame serves the batch; each group takes rows of it at random, so that
+    groups share no deviation: given the frame, each covers all of it in expectation.
+    """
+    gaussian = torch.randn(-(-size // dim), dim, dim, device=like.device, dtype=like.dtype)
+    frame, triangle = torch.linalg.qr(gaussian)
+    # The signs make the frame uniform (Mezzadri 2007).
+    frame = frame * triangle.diagonal(dim1=1, dim2=2).sign()[:, None]
+    order = torch.rand(batch, dim, device=like.device).argsort(dim=1)
+    rows = torch.cat([order + dim * block for block in range(len(frame))], dim=1)[:, :size]
+    return frame.reshape(-1, dim)[rows]
+
+
+DISTRIBUTIONS: dict[str, type[DirectionDistribution]] = {
+    "gaussian": DirectionalGaussian,
+    "power_spherical": PowerSpherical,
+}
+"""The distributions by the names that configuration uses."""

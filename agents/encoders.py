@@ -1,0 +1,140 @@
+"""Encoders: from observed texts to one feature vector each."""
+
+from __future__ import annotations
+
+import torch
+from gymnasium import spaces
+from stable_baselines3.common.torch_layers import BaseFeaturesExtractor
+from torch import Tensor, nn
+
+from agents.gru import last_hidden_state
+from llmar_env.spaces import TextIndex
+from llmar_env.text.embedded import EmbeddedTexts, gather_padded
+
+__all__ = ["GRUEncoder", "GRUFeatures", "TextLookup"]
+
+# The largest integer up to which float32, SB3's type of preprocessed observations, is exact.
+_EXACT_IN_FLOAT32 = 2**24
+
+
+class GRUEncoder(nn.Module):
+    """A GRU reads a text; its state after the last vector stands for the text.
+
+    Args:
+        dim: D, of the vectors.
+        hidden_dim: H, of the state.
+    """
+
+    def __init__(self, dim: int, hidden_dim: int) -> None:
+        super().__init__()
+        self.gru = nn.GRU(dim, hidden_dim, batch_first=True)
+
+    def forward(self, vectors: Tensor, lengths: Tensor) -> Tensor:
+        """Encode padded texts.
+
+        Args:
+            vectors: (B, L, D); what stands after a text's end has no effect.
+            lengths: (B,) in [1, L].
+
+        Returns:
+            (B, H).
+        """
+        if vectors.is_cuda:
+            # Padded, since packing would fetch the lengths to the CPU; cuDNN reads padding fast.
+            states, _ = self.gru(vectors)
+            last: Tensor = states[torch.arange(len(states), device=states.device), lengths - 1]
+            return last
+        return last_hidden_state(self.gru, vectors, lengths)
+
+
+class TextLookup(nn.Module):
+    """A store of embedded texts on the policy's device; no part of its weights.
+
+    Attributes:
+        fingerprint: of the store, None before `attach`.
+    """
+
+    padded_table: Tensor  # (V + 1, D)
+    ids: Tensor | None  # (total,)
+    offsets: Tensor  # (n + 1,)
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.fingerprint: str | None = None
+        self.max_length = 0
+        for name in ("padded_table", "ids", "offsets"):
+            self.register_buffer(name, None, persistent=False)
+
+    def attach(self, texts: EmbeddedTexts, device: torch.device | str = "cpu") -> None:
+        """Copy a store to a device, in place of the one before."""
+        self.padded_table = torch.as_tensor(texts.padded_table, device=device).float()
+        self.ids = None if texts.ids is None else torch.as_tensor(texts.ids, device=device).long()
+        self.offsets = torch.as_tensor(texts.offsets, device=device)
+        self.max_length = texts.max_length
+        self.fingerprint = texts.fingerprint
+
+    def forward(self, index: Tensor) -> tuple[Tensor, Tensor]:
+        """Look up texts, (B,) integers: vectors (B, L, D) and lengths (B,).
+
+        Raises:
+            RuntimeError: no store is attached.
+        """
+        if self.fingerprint is None:
+            raise RuntimeError(
+                "this policy observes rows of a text store and has no store, as after loading: "
+                "call policy.attach(texts) with the store of its environment, "
+                "env.unwrapped.mdp.corpus.source"
+            )
+        vectors, lengths = gather_padded(
+            self.padded_table, self.ids, self.offsets, index, self.max_length
+        )
+        return vectors, lengths
+
+
+class GRUFeatures(BaseFeaturesExtractor):
+    """SB3 features extractor: a GRU over the observed text, for either observation.
+
+    Rows of a store are looked up on the policy's device, and each distinct text of a batch is
+    encoded once.
+
+    Args:
+        observation_space: `TextIndex`, or a Box (L, D) of embeddings with zero rows after a
+            text's end.
+        features_dim: H, the GRU's state.
+
+    Raises:
+        ValueError: the space is neither.
+    """
+
+    def __init__(self, observation_space: spaces.Space[object], features_dim: int = 128) -> None:
+        super().__init__(observation_space, features_dim)
+        self.lookup: TextLookup | None = None
+        if isinstance(observation_space, TextIndex):
+            self.lookup = TextLookup()
+            self.exact_as_float = observation_space.n <= _EXACT_IN_FLOAT32
+            if observation_space.texts is not None:
+                self.lookup.attach(observation_space.texts)
+            dim = observation_space.dim
+        elif isinstance(observation_space, spaces.Box) and len(observation_space.shape) == 2:
+            dim = observation_space.shape[1]
+        else:
+            raise ValueError(
+                "a GRU reads embeddings, Box (L, D), or rows of a text store, TextIndex; "
+                f"found {observation_space}"
+            )
+        self.encoder = GRUEncoder(dim, features_dim)
+
+    def forward(self, observations: Tensor) -> Tensor:
+        """Encode (B, L, D) embeddings or (B, 1) rows to (B, H)."""
+        if self.lookup is None:
+            lengths = (observations != 0).any(-1).sum(-1).clamp_min(1)
+            features: Tensor = self.encoder(observations, lengths)
+            return features
+        if observations.is_floating_point() and not self.exact_as_float:
+            raise ValueError(
+                f"rows above {_EXACT_IN_FLOAT32} were rounded on their way here; use GRUPolicy, "
+                "which passes them as integers"
+            )
+        rows, inverse = torch.unique(observations[:, 0].long(), return_inverse=True)
+        distinct: Tensor = self.encoder(*self.lookup(rows))
+        return distinct[inverse]

@@ -1,0 +1,206 @@
+"""The GRU policy: an SB3 actor-critic that answers a text with directions."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+import torch
+from gymnasium import spaces
+from numpy.typing import NDArray
+from stable_baselines3.common.policies import ActorCriticPolicy
+from stable_baselines3.common.type_aliases import PyTorchObs, Schedule
+from torch import Tensor, nn
+
+from agents.distributions import DISTRIBUTIONS, DirectionDistribution, DistributionName
+from agents.encoders import GRUFeatures
+from llmar_env.spaces import TextIndex
+from llmar_env.text.embedded import EmbeddedTexts
+
+__all__ = ["GRUPolicy"]
+
+# Texts that are answered at a time outside of training.
+_BLOCK = 512
+
+
+class GRUPolicy(ActorCriticPolicy):
+    """A GRU reads the text, a linear layer gives the answer's directions, noise explores.
+
+    For PPO, A2C, REINFORCE and whatever else takes SB3's `ActorCriticPolicy`, with either
+    observation of a text. The value function reads the same GRU state.
+
+    Args:
+        observation_space: embeddings, Box (L, D), or `TextIndex`.
+        action_space: Box (D,) or (T, D).
+        lr_schedule: learning rate by remaining progress.
+        hidden_dim: H, the GRU's state.
+        distribution: "gaussian" or "power_spherical".
+        spread: initial noise of a coordinate, over the length of the mean vector.
+        learn_spread: whether the spread is learned with the weights.
+        radius: length of the mean vectors.
+        net_arch: layers between the GRU and the heads, as in SB3; none by default.
+        ortho_init: as in SB3, but off: it would shrink the first directions to noise.
+        **kwargs: of `ActorCriticPolicy`.
+
+    Raises:
+        ValueError: an unknown distribution, or a space that is not among those above.
+    """
+
+    action_dist: DirectionDistribution  # type: ignore[assignment]
+    log_std: nn.Parameter
+
+    def __init__(
+        self,
+        observation_space: spaces.Space[Any],
+        action_space: spaces.Space[Any],
+        lr_schedule: Schedule,
+        *,
+        hidden_dim: int = 128,
+        distribution: DistributionName = "gaussian",
+        spread: float = 0.2,
+        learn_spread: bool = False,
+        radius: float = 0.5,
+        net_arch: list[int] | dict[str, list[int]] | None = None,
+        ortho_init: bool = False,
+        **kwargs: Any,
+    ) -> None:
+        if distribution not in DISTRIBUTIONS:
+            raise ValueError(
+                f"distribution must be one of {', '.join(DISTRIBUTIONS)}, found {distribution!r}"
+            )
+        if not isinstance(action_space, spaces.Box) or len(action_space.shape) not in (1, 2):
+            raise ValueError(f"an answer is Box (D,) or (T, D), found {action_space}")
+        if kwargs.get("use_sde"):
+            raise ValueError("GRUPolicy explores around a direction and has no use_sde")
+        self.hidden_dim = hidden_dim
+        self.distribution = distribution
+        self.spread = spread
+        self.learn_spread = learn_spread
+        self.radius = radius
+        kwargs.setdefault("features_extractor_class", GRUFeatures)
+        kwargs.setdefault("features_extractor_kwargs", {"features_dim": hidden_dim})
+        super().__init__(
+            observation_space,
+            action_space,
+            lr_schedule,
+            net_arch=[] if net_arch is None else net_arch,
+            ortho_init=ortho_init,
+            **kwargs,
+        )
+
+    def _get_constructor_parameters(self) -> dict[str, Any]:
+        own = ("hidden_dim", "distribution", "spread", "learn_spread", "radius")
+        data = super()._get_constructor_parameters()
+        for name in ("use_sde", "log_std_init", "squash_output", "full_std", "use_expln"):
+            data.pop(name)
+        return data | {name: getattr(self, name) for name in own}
+
+    def _build(self, lr_schedule: Schedule) -> None:
+        """Make the heads and the optimizer, with a direction in place of SB3's Gaussian."""
+        self._build_mlp_extractor()
+        *vectors, dim = self.action_space.shape or ()
+        self.action_dist = DISTRIBUTIONS[self.distribution](
+            vectors[0] if vectors else 1, dim, self.radius
+        )
+        self.action_net, self.log_std = self.action_dist.proba_distribution_net(
+            self.mlp_extractor.latent_dim_pi, math.log(self.spread)
+        )
+        self.log_std.requires_grad_(self.learn_spread)
+        self.value_net = nn.Linear(self.mlp_extractor.latent_dim_vf, 1)
+        if self.ortho_init:
+            for module in (self.features_extractor, self.mlp_extractor, self.value_net):
+                module.apply(self.init_weights)
+        trained = [weight for weight in self.parameters() if weight.requires_grad]
+        self.optimizer = self.optimizer_class(
+            trained,
+            lr=lr_schedule(1),  # type: ignore[call-arg]
+            **self.optimizer_kwargs,
+        )
+
+    def attach(self, texts: EmbeddedTexts) -> None:
+        """Give the policy the store whose rows it observes, as after loading.
+
+        Raises:
+            ValueError: the policy observes embeddings, or another store.
+        """
+        space = self.observation_space
+        if not isinstance(space, TextIndex):
+            raise ValueError("this policy observes embeddings and looks nothing up")
+        if texts.fingerprint != space.fingerprint:
+            raise ValueError(
+                f"this policy was made for the text store {space.fingerprint}, found "
+                f"{texts.fingerprint}: rows of another store are other texts"
+            )
+        for extractor in {self.pi_features_extractor, self.vf_features_extractor}:
+            extractor.lookup.attach(texts, self.device)
+
+    def extract_features(  # type: ignore[override]
+        self, obs: PyTorchObs, features_extractor: Any = None
+    ) -> Tensor | tuple[Tensor, Tensor]:
+        """Features of the policy and of the value function; one tensor where they are shared.
+
+        SB3's own would cast rows to float32 on the way.
+        """
+        if features_extractor is not None:
+            return features_extractor(obs)
+        if self.share_features_extractor:
+            return self.features_extractor(obs)
+        return self.pi_features_extractor(obs), self.vf_features_extractor(obs)
+
+    def get_distribution(self, obs: PyTorchObs, group_size: int = 1) -> DirectionDistribution:
+        """The distribution of actions in (B, ...) observations, `group_size` for each."""
+        features = self.extract_features(obs, self.pi_features_extractor)
+        latent = self.mlp_extractor.forward_actor(features)
+        return self._get_action_dist_from_latent(latent, group_size)
+
+    def predict_values(self, obs: PyTorchObs) -> Tensor:
+        """(B, 1) estimated values of observations."""
+        features = self.extract_features(obs, self.vf_features_extractor)
+        values: Tensor = self.value_net(self.mlp_extractor.forward_critic(features))
+        return values
+
+    def _get_action_dist_from_latent(
+        self, latent_pi: Tensor, group_size: int = 1
+    ) -> DirectionDistribution:
+        return self.action_dist.proba_distribution(
+            self.action_net(latent_pi), self.log_std, group_size
+        )
+
+    def evaluate_actions(
+        self, obs: PyTorchObs, actions: Tensor
+    ) -> tuple[Tensor, Tensor, Tensor | None]:
+        """Values (B, 1), log-densities (B,) and entropies (B,) of actions (B, D) or (B, T, D)."""
+        return super().evaluate_actions(obs, actions.flatten(1))
+
+    @torch.no_grad()
+    def answer(self, texts: EmbeddedTexts, rows: Sequence[int] | None = None) -> NDArray[Any]:
+        """Answer texts of any store, without noise.
+
+        Args:
+            texts: the store.
+            rows: which of its texts, in which order; all of them if None.
+
+        Returns:
+            (n, T, D) float32 unit vectors.
+        """
+        extractor = self.pi_features_extractor
+        assert isinstance(extractor, GRUFeatures)
+        index = np.arange(len(texts)) if rows is None else np.asarray(rows)
+        # Batches of like length waste little on padding.
+        order = np.argsort(texts.lengths[index], kind="stable")
+        index = index[order]
+        answers = []
+        for first in range(0, len(index), _BLOCK):
+            vectors, lengths = texts.gather(index[first : first + _BLOCK])
+            vectors = vectors[:, : lengths.max()]
+            features = extractor.encoder(
+                torch.as_tensor(vectors, device=self.device),
+                torch.as_tensor(lengths, device=self.device),
+            )
+            latent = self.mlp_extractor.forward_actor(features)
+            answers.append(self._get_action_dist_from_latent(latent).centre.cpu().numpy())
+        result = np.concatenate(answers)
+        result[order] = result.copy()
+        return result

@@ -1,0 +1,396 @@
+"""REINFORCE as a Stable-Baselines3 algorithm: the policy gradient theorem, batched."""
+
+from __future__ import annotations
+
+from typing import Any, Literal, Self, get_args
+
+import numpy as np
+import torch
+from gymnasium import spaces
+from numpy.typing import NDArray
+from stable_baselines3.common.callbacks import BaseCallback
+from stable_baselines3.common.on_policy_algorithm import OnPolicyAlgorithm
+from stable_baselines3.common.policies import ActorCriticPolicy, BasePolicy
+from stable_baselines3.common.type_aliases import GymEnv, MaybeCallback, Schedule
+from stable_baselines3.common.utils import obs_as_tensor
+from stable_baselines3.common.vec_env import VecEnv
+from torch import Tensor
+
+from agents.device import resolve_device
+from agents.policies import GRUPolicy
+from agents.vec_env import GymVecEnv
+
+__all__ = ["REINFORCE", "Baseline", "NonFiniteLossError", "advantages"]
+
+Baseline = Literal["none", "leave_one_out", "mean", "group"]
+
+# Episodes longer than this are taken for endless ones.
+_MAX_EPISODE_STEPS = 100_000
+
+
+class NonFiniteLossError(FloatingPointError):
+    """The loss or its gradient became NaN or infinite; the weights are those before the update."""
+
+
+def advantages(returns: Tensor, baseline: Baseline, counted: Tensor | None = None) -> Tensor:
+    """How much better each action did than its baseline.
+
+    With the returns R_1 .. R_K of a group and n of them counted:
+
+    - "none": A_k = R_k. Unbiased.
+    - "leave_one_out": A_k = R_k - sum_{j != k} R_j / (n - 1), RLOO (Kool et al. 2019; Ahmadian et
+      al. 2024). Unbiased, since the baseline does not depend on action k. A group of one has the
+      baseline 0.
+    - "mean": A_k = R_k - mean of all returns in the batch. Shrinks the gradient's expectation by
+      1 / (batch size), since each return stands in its own baseline.
+    - "group": A_k = (R_k - mean_j R_j) / (std_j R_j + 1e-8), with the biased standard deviation,
+      GRPO (Shao et al. 2024, eq. 3). Biased; invariant to the scale of the reward.
+
+    Args:
+        returns: (..., K) groups along the last axis.
+        baseline: one of the above.
+        counted: (..., K) bool, which returns there are; all of them if None.
+
+    Returns:
+        (..., K), 0 where not counted.
+    """
+    if counted is None:
+        counted = torch.ones_like(returns, dtype=torch.bool)
+    returns = returns * counted
+    if baseline == "none":
+        return returns
+    if baseline == "mean":
+        return (returns - returns.sum() / counted.sum().clamp_min(1)) * counted
+    size = counted.sum(-1, keepdim=True)
+    total = returns.sum(-1, keepdim=True)
+    if baseline == "leave_one_out":
+        return (returns - (total - returns) / (size - 1).clamp_min(1)) * counted
+    centred = (returns - total / size.clamp_min(1)) * counted
+    deviation = (centred.square().sum(-1, keepdim=True) / size.clamp_min(1)).sqrt()
+    return centred / (deviation + 1e-8)
+
+
+class EpisodeBatch:
+    """Whole episodes of all sub-environments, with the graph that sampled them.
+
+    Takes the place of SB3's rollout buffer, and its constructor's form. Samples are used once, so
+    the log-densities keep their graph and nothing is encoded a second time.
+    """
+
+    def __init__(self, *_: Any, gamma: float = 1.0, **__: Any) -> None:
+        self.gamma = gamma
+        self.reset()
+
+    def reset(self) -> None:
+        """Forget everything."""
+        self.log_probs: list[Tensor] = []  # (N,) each, with gradient
+        self.entropies: list[Tensor] = []  # () each, with gradient
+        self.rewards: list[Tensor] = []  # (N,) each
+        self.counted: list[Tensor] = []  # (N,) bool each: the episode had not ended before
+        self.returns: list[Tensor] = []  # (N,) each, of closed rounds
+        self.rounds = 0  # one episode of every sub-environment each
+        self.discarded = 0  # steps after the end of an episode, until the longest one ended
+        self.clipped = 0.0  # sum over steps of the fraction of clipped coordinates
+
+    def __len__(self) -> int:
+        """Count the steps."""
+        return len(self.rewards)
+
+    def close_round(self) -> None:
+        """Turn the rewards since the last call into discounted rewards-to-go."""
+        self.rounds += 1
+        first = len(self.returns)
+        to_go = torch.zeros_like(self.rewards[first])
+        backwards: list[Tensor] = []
+        for reward, counted in zip(
+            reversed(self.rewards[first:]), reversed(self.counted[first:]), strict=True
+        ):
+            to_go = reward * counted + self.gamma * to_go
+            backwards.append(to_go)
+        self.returns += backwards[::-1]
+
+
+class REINFORCE(OnPolicyAlgorithm):
+    """REINFORCE (Williams 1992) with a choice of baselines.
+
+    Ascends E[sum_t A_t grad log p(a_t | s_t)], with A_t the discounted reward-to-go less a
+    baseline, averaged over episodes (policy gradient theorem, Sutton et al. 2000). Whole episodes
+    are collected: all sub-environments begin together and are stepped until each has ended once;
+    what one that ended early does meanwhile is discarded, and counted. A truncated episode counts
+    as it is, without a value for what would have followed.
+
+    Where the environment has groups (`group_size=K`), baselines compare the K members of a group,
+    which saw the same text; elsewhere, all sub-environments. With `GRUPolicy` each text is encoded
+    once a group, in the one forward pass that sampling and learning share.
+
+    Args:
+        policy: "MlpPolicy", `GRUPolicy` or any other SB3 actor-critic policy; the value function
+            is not used.
+        env: as in SB3; `agents.make_vec_env` gives the fast one.
+        learning_rate: of the optimizer, or a schedule of it.
+        n_steps: at least so many steps of each sub-environment for one update; the episodes that
+            are running then are completed.
+        gamma: discount factor in [0, 1].
+        baseline: see `advantages`.
+        ent_coef: weight of the entropy bonus.
+        max_grad_norm: the gradient is scaled down to this norm.
+        stats_window_size, tensorboard_log, policy_kwargs, verbose, seed, device: as in SB3.
+
+    Raises:
+        ValueError: an unknown baseline, or one that compares where there is one episode only.
+    """
+
+    policy_aliases: dict[str, type[BasePolicy]] = {  # noqa: RUF012 - SB3's own form
+        "MlpPolicy": ActorCriticPolicy,
+        "GRUPolicy": GRUPolicy,
+    }
+    rollout_buffer: EpisodeBatch  # type: ignore[assignment]
+    policy: ActorCriticPolicy
+
+    def __init__(
+        self,
+        policy: str | type[ActorCriticPolicy],
+        env: GymEnv | str,
+        learning_rate: float | Schedule = 2e-3,
+        n_steps: int = 1,
+        gamma: float = 1.0,
+        baseline: Baseline = "leave_one_out",
+        ent_coef: float = 0.0,
+        max_grad_norm: float = 1.0,
+        stats_window_size: int = 100,
+        tensorboard_log: str | None = None,
+        policy_kwargs: dict[str, Any] | None = None,
+        verbose: int = 0,
+        seed: int | None = None,
+        device: torch.device | str = "auto",
+        _init_setup_model: bool = True,
+    ) -> None:
+        if baseline not in get_args(Baseline):
+            raise ValueError(
+                f"baseline must be one of {', '.join(get_args(Baseline))}, found {baseline!r}"
+            )
+        self.baseline: Baseline = baseline
+        super().__init__(
+            policy,
+            env,
+            learning_rate=learning_rate,
+            n_steps=n_steps,
+            gamma=gamma,
+            gae_lambda=1.0,
+            ent_coef=ent_coef,
+            vf_coef=0.0,
+            max_grad_norm=max_grad_norm,
+            use_sde=False,
+            sde_sample_freq=-1,
+            rollout_buffer_class=EpisodeBatch,  # type: ignore[arg-type]
+            stats_window_size=stats_window_size,
+            tensorboard_log=tensorboard_log,
+            policy_kwargs=policy_kwargs,
+            verbose=verbose,
+            seed=seed,
+            device=resolve_device(device),
+            _init_setup_model=_init_setup_model,
+            supported_action_spaces=(
+                spaces.Box,
+                spaces.Discrete,
+                spaces.MultiDiscrete,
+                spaces.MultiBinary,
+            ),
+        )
+
+    def _setup_model(self) -> None:
+        super()._setup_model()
+        self._n_updates = 0
+        self._set_group_size()
+
+    def set_env(self, env: GymEnv, force_reset: bool = True) -> None:
+        """Go on in another environment, with the same spaces and on the same text store."""
+        super().set_env(env, force_reset)
+        self._set_group_size()
+
+    def _set_group_size(self) -> None:
+        """Read the group size off the environment; without groups all are one group."""
+        if self.env is None:
+            return
+        own = self.env.get_attr("group_size")[0] if self.env.has_attr("group_size") else 1
+        self.group_size = int(own) if own > 1 else self.env.num_envs
+        self.shares_texts = own > 1 and isinstance(self.policy, GRUPolicy)
+        if self.group_size == 1 and self.baseline != "none":
+            raise ValueError(
+                f"baseline={self.baseline!r} compares episodes that run side by side, and there "
+                "is one environment; make several, or take baseline='none'"
+            )
+
+    def collect_rollouts(  # type: ignore[override]
+        self,
+        env: VecEnv,
+        callback: BaseCallback,
+        rollout_buffer: EpisodeBatch,
+        n_rollout_steps: int,
+    ) -> bool:
+        """Collect whole episodes.
+
+        Returns:
+            False if a callback ended the training.
+        """
+        # The backward pass goes through this forward pass, and cuDNN's GRU wants train mode then.
+        self.policy.set_training_mode(True)
+        rollout_buffer.reset()
+        callback.on_rollout_start()
+        while len(rollout_buffer) < n_rollout_steps:
+            if not self._play_round(env, callback, rollout_buffer):
+                self._last_obs = None  # in the middle of episodes: the next `learn` begins anew
+                return False
+        callback.update_locals(locals())
+        callback.on_rollout_end()
+        return True
+
+    def _play_round(self, env: VecEnv, callback: BaseCallback, batch: EpisodeBatch) -> bool:
+        """Step all sub-environments until each has ended an episode."""
+        running = np.ones(env.num_envs, np.bool_)
+        dones = ~running
+        for _ in range(_MAX_EPISODE_STEPS):
+            distribution = self._distribution()
+            actions = distribution.sample()
+            batch.log_probs.append(distribution.log_prob(actions))
+            if self.ent_coef:
+                batch.entropies.append(self._entropy(distribution, batch.log_probs[-1]))
+            new_obs, rewards, dones, infos = self._step(env, actions, batch)
+            self.num_timesteps += env.num_envs
+            batch.rewards.append(torch.as_tensor(rewards, dtype=torch.float32, device=self.device))
+            batch.counted.append(torch.as_tensor(running, device=self.device))
+            batch.discarded += int((~running).sum())
+            self._last_obs = new_obs
+            self._last_episode_starts = dones
+            callback.update_locals(locals())
+            if not callback.on_step():
+                return False
+            running = running & ~dones
+            if not running.any():
+                break
+        else:
+            raise RuntimeError(
+                f"an episode has not ended after {_MAX_EPISODE_STEPS} steps; REINFORCE learns "
+                "from whole episodes, so give the environment a time limit"
+            )
+        batch.close_round()
+        if not dones.all():
+            self._last_obs = env.reset()  # type: ignore[assignment]
+        return True
+
+    def _distribution(self) -> Any:
+        """The distribution of actions in the last observations, of whole groups where it can be."""
+        obs = self._last_obs
+        if not self.shares_texts:
+            return self.policy.get_distribution(obs_as_tensor(obs, self.device))  # type: ignore[arg-type]
+        assert isinstance(obs, np.ndarray)
+        assert isinstance(self.policy, GRUPolicy)
+        groups = obs.reshape(-1, self.group_size, *obs.shape[1:])
+        # The row number, or the first vector, tells texts apart.
+        if (groups[:, :, 0] != groups[:, :1, 0]).any():
+            raise RuntimeError(
+                f"the members of a group of {self.group_size} observe different texts; reset all "
+                "sub-environments together, with one seed"
+            )
+        heads = torch.as_tensor(groups[:, 0], device=self.device)
+        return self.policy.get_distribution(heads, self.group_size)
+
+    def _step(
+        self, env: VecEnv, actions: Tensor, batch: EpisodeBatch
+    ) -> tuple[Any, NDArray[np.float64], NDArray[np.bool_], Any]:
+        """Act, and record the statistics of the episodes that ended."""
+        array = actions.cpu().numpy()
+        if isinstance(self.action_space, spaces.Box):
+            array = self._clip(array.reshape(-1, *self.action_space.shape), batch)
+        if not isinstance(env, GymVecEnv):
+            obs, rewards, dones, infos = env.step(array)
+            self._update_info_buffer(infos, dones)
+            return obs, rewards, dones, infos
+        obs, rewards, terminated, truncated, arrays = env.step_arrays(array)
+        self._record_episodes(env)
+        return obs, rewards, terminated | truncated, arrays
+
+    def _clip(self, array: NDArray[Any], batch: EpisodeBatch) -> NDArray[Any]:
+        space = self.action_space
+        assert isinstance(space, spaces.Box)
+        if array.min() >= space.low.max() and array.max() <= space.high.min():
+            return array
+        inside = np.clip(array, space.low, space.high)
+        batch.clipped += float((inside != array).mean())
+        return inside
+
+    def _record_episodes(self, env: GymVecEnv) -> None:
+        """What `_update_info_buffer` does, without a loop over sub-environments."""
+        returns, lengths = env.episode_statistics()
+        kept = slice(-self._stats_window_size, None)
+        assert self.ep_info_buffer is not None
+        self.ep_info_buffer.extend(
+            {"r": r, "l": length}
+            for r, length in zip(returns[kept].tolist(), lengths[kept].tolist(), strict=True)
+        )
+
+    @staticmethod
+    def _entropy(distribution: Any, log_prob: Tensor) -> Tensor:
+        entropy = distribution.entropy()
+        return -log_prob.mean() if entropy is None else entropy.mean()
+
+    def train(self) -> None:
+        """One update from the episodes collected.
+
+        Raises:
+            NonFiniteLossError: the loss or its gradient is NaN or infinite.
+        """
+        self._update_learning_rate(self.policy.optimizer)
+        batch = self.rollout_buffer
+        counted = torch.stack(batch.counted)  # (S, N)
+        returns = torch.stack(batch.returns)
+        groups = (len(returns), -1, self.group_size)
+        advantage = advantages(returns.view(groups), self.baseline, counted.view(groups))
+        log_prob = torch.stack(batch.log_probs).view(groups)
+        policy_loss = -(advantage * log_prob).sum() / (batch.rounds * counted.shape[1])
+        loss = policy_loss
+        if batch.entropies:
+            loss = loss - self.ent_coef * torch.stack(batch.entropies).mean()
+        self._require_finite("loss", loss)
+        self.policy.optimizer.zero_grad()
+        loss.backward()  # type: ignore[no-untyped-call]
+        grad_norm = torch.nn.utils.clip_grad_norm_(self.policy.parameters(), self.max_grad_norm)
+        self._require_finite("gradient", grad_norm)
+        self.policy.optimizer.step()
+        self._n_updates += 1
+        self._log(batch, returns.view(groups), policy_loss, grad_norm)
+
+    def _require_finite(self, what: str, value: Tensor) -> None:
+        if not bool(torch.isfinite(value)):
+            raise NonFiniteLossError(
+                f"the {what} is {value.item()} in update {self._n_updates + 1}, after "
+                f"{self.num_timesteps} steps; the weights are those before it. A lower learning "
+                "rate, or a reward without extreme values, may help"
+            )
+
+    def _log(self, batch: EpisodeBatch, groups: Tensor, loss: Tensor, grad_norm: Tensor) -> None:
+        record = self.logger.record
+        record("train/n_updates", self._n_updates, exclude="tensorboard")
+        record("train/policy_gradient_loss", loss.item())
+        record("train/grad_norm", grad_norm.item())
+        record("rollout/group_spread", groups.std(-1, correction=0).mean().item())
+        record("rollout/clipped_fraction", batch.clipped / len(batch))
+        record("rollout/discarded_steps", batch.discarded)
+        if isinstance(self.policy, GRUPolicy):
+            record("train/action_spread", self.policy.action_dist.spread.item())
+        if batch.entropies:
+            record("train/entropy", torch.stack(batch.entropies).mean().item())
+
+    def learn(
+        self,
+        total_timesteps: int,
+        callback: MaybeCallback = None,
+        log_interval: int = 1,
+        tb_log_name: str = "REINFORCE",
+        reset_num_timesteps: bool = True,
+        progress_bar: bool = False,
+    ) -> Self:
+        """Learn, as in SB3."""
+        return super().learn(
+            total_timesteps, callback, log_interval, tb_log_name, reset_num_timesteps, progress_bar
+        )

@@ -1,0 +1,176 @@
+"""What every way of training shares: a clock, a falling learning rate, validation, progress."""
+
+from __future__ import annotations
+
+import math
+import time
+from dataclasses import dataclass, field
+
+from stable_baselines3.common.callbacks import BaseCallback, ProgressBarCallback
+from torch import Tensor
+
+from agents.evaluation import evaluate
+from agents.policies import GRUPolicy
+from llmar_env.metrics import Scores
+from llmar_env.text.corpus import Corpus
+
+__all__ = [
+    "Clock",
+    "LinearDecay",
+    "Progress",
+    "Record",
+    "Training",
+    "Validation",
+]
+
+
+class Clock:
+    """Measures the seconds of a training, and how much of its time is left.
+
+    Args:
+        limit: seconds that there are; infinite if None.
+    """
+
+    def __init__(self, limit: float | None = None) -> None:
+        self.limit = math.inf if limit is None else limit
+        self.seconds = 0.0
+        self.started: float | None = None
+
+    def start(self) -> None:
+        """Begin to count."""
+        self.started = time.perf_counter()
+
+    def stop(self) -> None:
+        """Stop counting, and keep the `seconds` so far."""
+        self.seconds, self.started = self.elapsed, None
+
+    @property
+    def elapsed(self) -> float:
+        """Seconds from `start` to now or to `stop`; 0 before."""
+        return self.seconds if self.started is None else time.perf_counter() - self.started
+
+    @property
+    def remaining(self) -> float:
+        """Share of the time that is left, from 1 at the start to 0 at the limit."""
+        return max(0.0, 1.0 - self.elapsed / self.limit)
+
+
+@dataclass(frozen=True)
+class LinearDecay:
+    """Learning rate that falls linearly to 0 at the end, be it the end of steps or of time."""
+
+    initial: float
+    clock: Clock
+
+    def __call__(self, progress_remaining: float) -> float:
+        """The rate, for SB3's share of steps that remain."""
+        return self.initial * min(progress_remaining, self.clock.remaining)
+
+
+@dataclass(frozen=True)
+class Record:
+    """One validation."""
+
+    seconds: float
+    steps: int
+    texts: int
+    scores: Scores
+
+
+@dataclass
+class Validation:
+    """Scores a policy now and then on a split, and keeps the best weights.
+
+    Attributes:
+        corpus: the texts.
+        split: which of them.
+        every: seconds between two validations.
+        records: one for each.
+    """
+
+    corpus: Corpus
+    split: str
+    every: float
+    records: list[Record] = field(default_factory=list)
+    _best: dict[str, Tensor] = field(default_factory=dict, repr=False)
+
+    def is_due(self, seconds: float) -> bool:
+        """Whether the next validation should come now."""
+        return not self.records or seconds - self.records[-1].seconds >= self.every
+
+    def run(self, policy: GRUPolicy, seconds: float, steps: int, texts: int) -> Record:
+        """Score the policy; keep its weights if they are the best so far."""
+        record = Record(seconds, steps, texts, evaluate(policy, self.corpus, self.split))
+        if not self.records or record.scores.alignment >= self.best.scores.alignment:
+            self._best = {name: w.detach().clone() for name, w in policy.state_dict().items()}
+        self.records.append(record)
+        return record
+
+    @property
+    def best(self) -> Record:
+        """The record of the highest alignment, the latest of equals."""
+        return max(self.records, key=lambda record: (record.scores.alignment, record.seconds))
+
+    def restore_best(self, policy: GRUPolicy) -> None:
+        """Give the policy the best weights back."""
+        policy.load_state_dict(self._best)
+
+
+class Training(BaseCallback):
+    """SB3 callback: validates when it is due, logs it, and ends the training when time is up.
+
+    Args:
+        clock: started with the training.
+        validation: what to validate on.
+        group_size: steps for each text that is read.
+    """
+
+    def __init__(self, clock: Clock, validation: Validation, group_size: int) -> None:
+        super().__init__()
+        self.clock = clock
+        self.validation = validation
+        self.group_size = group_size
+
+    def _on_training_start(self) -> None:
+        self.clock.start()
+
+    def _on_rollout_start(self) -> None:
+        # Between two updates, while no graph is open.
+        if self.validation.is_due(self.clock.elapsed):
+            self.validate()
+
+    def _on_step(self) -> bool:
+        return self.clock.elapsed < self.clock.limit
+
+    def _on_training_end(self) -> None:
+        self.validate()
+
+    def validate(self) -> None:
+        """Score the policy as it is."""
+        policy = self.model.policy
+        assert isinstance(policy, GRUPolicy)
+        steps = self.model.num_timesteps
+        record = self.validation.run(policy, self.clock.elapsed, steps, steps // self.group_size)
+        self.model.logger.record("valid/alignment", record.scores.alignment)
+        self.model.logger.record("valid/p_at_1", record.scores.p_at_1)
+
+
+class Progress(ProgressBarCallback):
+    """SB3's progress bar, with the validation alignment and the speed beside it."""
+
+    def __init__(self, training: Training) -> None:
+        super().__init__()
+        self.training = training
+
+    def _on_rollout_start(self) -> None:
+        records = self.training.validation.records
+        seconds = self.training.clock.elapsed
+        if not records or not seconds:
+            return
+        speed = self.model.num_timesteps / seconds
+        texts = speed / self.training.group_size
+        self.pbar.set_description(
+            f"alignment {records[-1].scores.alignment:.3f}, "
+            f"{speed:,.0f} steps/s, {texts:,.0f} texts/s",
+            refresh=False,
+        )

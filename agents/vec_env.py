@@ -1,0 +1,549 @@
+"""Gymnasium's vector environments as Stable-Baselines3's `VecEnv`."""
+
+from __future__ import annotations
+
+import importlib
+import time
+import warnings
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from copy import deepcopy
+from dataclasses import dataclass
+from functools import partial
+from typing import Any
+
+import gymnasium
+import numpy as np
+from gymnasium import spaces
+from gymnasium.envs.registration import EnvSpec
+from gymnasium.utils.env_checker import data_equivalence
+from gymnasium.vector import AutoresetMode, SyncVectorEnv, VectorEnv, VectorWrapper
+from numpy.typing import NDArray
+from stable_baselines3.common import env_util
+from stable_baselines3.common.monitor import Monitor
+from stable_baselines3.common.vec_env import VecEnv
+from stable_baselines3.common.vec_env.base_vec_env import (
+    VecEnvIndices,
+    VecEnvObs,
+    VecEnvStepReturn,
+)
+
+__all__ = ["GymVecEnv", "make_vec_env"]
+
+Obs = Any
+"""(N, ...) of a sub-environment's space, or a dict of such arrays."""
+
+_FLAT = (spaces.Box, spaces.Discrete, spaces.MultiDiscrete, spaces.MultiBinary)
+_FINAL = ("final_obs", "_final_obs", "final_info", "_final_info")
+
+
+@dataclass
+class _Moved:
+    """One step of N sub-environments."""
+
+    obs: Obs  # what the next actions answer
+    rewards: NDArray[Any]  # (N,)
+    terminated: NDArray[np.bool_]  # (N,)
+    truncated: NDArray[np.bool_]  # (N,)
+    infos: dict[str, Any]  # with final_obs where something ended
+    told: list[tuple[Mapping[str, Any], NDArray[np.bool_]]]  # infos of the step, and where
+    begun: tuple[Mapping[str, Any], NDArray[np.bool_]]  # infos of the resets, and where
+
+
+@dataclass(frozen=True)
+class _Ended:
+    """The K episodes that ended in one step; reset steps are none."""
+
+    index: NDArray[np.intp]  # (K,) sub-environments
+    returns: NDArray[np.float64]  # (K,)
+    lengths: NDArray[np.int64]  # (K,)
+
+
+class GymVecEnv(VecEnv):
+    """A `gymnasium.vector.VectorEnv` as an SB3 `VecEnv`, in each of Gymnasium's autoreset modes.
+
+    SB3 knows one way to go on after an episode: `step` returns the next episode's first
+    observation, and the info has the last one under "terminal_observation". SAME_STEP is that way.
+    Under DISABLED this adapter resets what has ended, through `reset_mask`, right after the step.
+    Either way the rollout is the one `DummyVecEnv` gives.
+
+    Under NEXT_STEP the first observation comes one step late, from a *reset step*, which ignores
+    its action. An SB3 rollout buffer has a row for it all the same; it is closed as an episode of
+    one step, truncated, with the last state s of the ended episode as its observation and as its
+    "terminal_observation", and reward 0. What a learner then sees:
+
+    - PPO, A2C: the row before it is done, and the row itself is done, so no advantage or return
+      leaks from one episode into another. The row bootstraps from itself: its TD error is
+      (gamma - 1) V(s), whatever the action, so its expected policy gradient is 0 and the value of
+      s, an ended state, is pulled to gamma V(s): exact for gamma = 1, and close to it otherwise.
+      What remains is the cost of the rows, and their share in the batch's statistics.
+    - Off-policy algorithms: Q(s, a) is pulled to gamma max Q(s, .), which is used only where an
+      episode was truncated in s.
+
+    Reset steps are counted in `reset_steps`, marked with `info["reset_step"] = True`, and left out
+    of the episode statistics. A warning at construction says that there will be some; SAME_STEP
+    is the mode to prefer where there is a choice.
+
+    Episodes are reported as SB3's `Monitor` does it, in `info["episode"]` of their last step, so
+    `env_is_wrapped(Monitor)` is True. A `VecMonitor` on top works, warns that it overwrites these
+    statistics, and counts reset steps as episodes.
+
+    `step_arrays` is `step` without N dicts of infos, for many sub-environments.
+
+    Args:
+        vector_env: with NumPy arrays. Without `metadata["autoreset_mode"]` it is taken for
+            NEXT_STEP, Gymnasium's default.
+
+    Attributes:
+        vector_env: the wrapped environment.
+        autoreset_mode: its mode.
+        reset_steps: the sum of reset steps of all sub-environments so far.
+        waiting: (N,) bool, the sub-environments whose next step is a reset step.
+
+    Raises:
+        TypeError: it is not a `VectorEnv`, or SB3 has no form for one of its spaces.
+    """
+
+    def __init__(self, vector_env: VectorEnv[Any, Any, Any]) -> None:
+        _require_supported(vector_env)
+        self.vector_env = vector_env
+        self.autoreset_mode = AutoresetMode(
+            vector_env.metadata.get("autoreset_mode", AutoresetMode.NEXT_STEP)
+        )
+        super().__init__(
+            vector_env.num_envs,
+            vector_env.single_observation_space,
+            vector_env.single_action_space,
+        )
+        self.metadata = vector_env.metadata
+        self.reset_steps = 0
+        self.waiting = np.zeros(self.num_envs, np.bool_)
+        self._all = np.ones(self.num_envs, np.bool_)
+        self._actions: Any = None
+        self._last_obs: Obs = None  # of NEXT_STEP
+        self._t_start = time.time()
+        # SyncVectorEnv(copy=False) and its like write each observation over the one before.
+        self._reuses_obs = getattr(vector_env.unwrapped, "copy", True) is False
+        self._forget_episodes()
+        self._ended: list[_Ended] = []
+        if self.autoreset_mode is AutoresetMode.NEXT_STEP:
+            warnings.warn(
+                f"{vector_env} resets its sub-environments one step late (AutoresetMode.NEXT_STEP):"
+                " the step after each episode ignores its action, and is closed as a truncated "
+                "episode of one step, counted in `reset_steps`. AutoresetMode.SAME_STEP needs no "
+                "such steps",
+                stacklevel=2,
+            )
+
+    # ------------------------------------------------------------------ stepping
+
+    def reset(self) -> VecEnvObs:
+        """Begin an episode in every sub-environment, with the seeds and options given before.
+
+        Returns:
+            (N, ...) observations; `reset_infos` has the infos.
+        """
+        seed: Any = self._take_seed()  # Gymnasium's own take a list too, its base names an int
+        obs, infos = self.vector_env.reset(seed=seed, options=self._take_options())
+        obs = self._owned(obs)
+        self._forget_episodes()
+        self._last_obs = obs
+        self._note_resets(infos, self._all)
+        return obs  # type: ignore[no-any-return]
+
+    def step_async(self, actions: NDArray[Any]) -> None:
+        """Hold the actions, (N, ...), for `step_wait`."""
+        self._actions = actions
+
+    def step_wait(self) -> VecEnvStepReturn:
+        """Take the step.
+
+        Returns:
+            Observations (N, ...), rewards (N,) float32, dones (N,) bool, N dicts of infos.
+        """
+        moved, ended = self._advance(self._actions)
+        infos: list[dict[str, Any]] = [{} for _ in range(self.num_envs)]
+        for arrays, mask in moved.told:
+            _spread(arrays, mask, infos)
+        self._note_resets(*moved.begun)
+        cut = moved.truncated & ~moved.terminated
+        for info, value in zip(infos, cut.tolist(), strict=True):
+            info["TimeLimit.truncated"] = value
+        dones = moved.terminated | moved.truncated
+        for i in np.flatnonzero(dones).tolist():
+            infos[i]["terminal_observation"] = _row(moved.infos["final_obs"], i)
+        now = round(time.time() - self._t_start, 6)
+        columns = (ended.index.tolist(), ended.returns.tolist(), ended.lengths.tolist())
+        for i, total, length in zip(*columns, strict=True):
+            infos[i]["episode"] = {"r": round(total, 6), "l": length, "t": now}
+        # SB3's learners add to the rewards in place: they get an array of their own.
+        return moved.obs, moved.rewards.astype(np.float32), dones, infos
+
+    def step_arrays(
+        self, actions: NDArray[Any]
+    ) -> tuple[Obs, NDArray[Any], NDArray[np.bool_], NDArray[np.bool_], dict[str, Any]]:
+        """Take a step, without a loop over sub-environments.
+
+        The infos are the vector environment's own. In every mode they have "final_obs" under the
+        mask "_final_obs" where an episode was closed, and "reset_step" where a reset step was.
+        Episodes that end are kept for `episode_statistics`; `reset_infos` stays as it is.
+
+        Args:
+            actions: (N, ...).
+
+        Returns:
+            Observations, rewards (N,), terminated (N,), truncated (N,), infos.
+        """
+        moved, ended = self._advance(actions)
+        if len(ended.index):
+            self._ended.append(ended)
+        return moved.obs, moved.rewards, moved.terminated, moved.truncated, moved.infos
+
+    def episode_statistics(self) -> tuple[NDArray[np.float64], NDArray[np.int64]]:
+        """Hand over the episodes that ended in `step_arrays` since the last call, and forget them.
+
+        Returns:
+            Returns (K,) and lengths (K,), in the order in which the episodes ended.
+        """
+        ended, self._ended = self._ended, []
+        if not ended:
+            return np.empty(0, np.float64), np.empty(0, np.int64)
+        returns = np.concatenate([one.returns for one in ended])
+        return returns, np.concatenate([one.lengths for one in ended])
+
+    def _advance(self, actions: Any) -> tuple[_Moved, _Ended]:
+        obs, rewards, terminated, truncated, infos = self.vector_env.step(actions)
+        obs = self._owned(obs)
+        none = ~self._all
+        moved = _Moved(obs, rewards, terminated, truncated, infos, [], ({}, none))
+        real = terminated | truncated
+        self._returns += rewards
+        self._lengths += ~self.waiting
+        if self.autoreset_mode is AutoresetMode.SAME_STEP:
+            self._close_same_step(moved, real)
+        elif self.autoreset_mode is AutoresetMode.NEXT_STEP:
+            self._close_next_step(moved, real)
+        else:
+            self._close_disabled(moved, real)
+        return moved, self._take_ended(real)
+
+    def _take_ended(self, real: NDArray[np.bool_]) -> _Ended:
+        index = np.flatnonzero(real)
+        ended = _Ended(index, self._returns[index], self._lengths[index])
+        self._returns[index] = 0.0
+        self._lengths[index] = 0
+        return ended
+
+    def _close_same_step(self, moved: _Moved, real: NDArray[np.bool_]) -> None:
+        if not real.any():
+            moved.told = [(moved.infos, self._all)]
+            return
+        if "final_obs" not in moved.infos:
+            raise ValueError(
+                f"{self.vector_env} says AutoresetMode.SAME_STEP, but its infos have no "
+                f"'final_obs' where an episode ended; found {sorted(moved.infos)}"
+            )
+        begun = {key: value for key, value in moved.infos.items() if key not in _FINAL}
+        moved.told = [(begun, ~real), (moved.infos.get("final_info", {}), real)]
+        moved.begun = (begun, real)
+
+    def _close_disabled(self, moved: _Moved, real: NDArray[np.bool_]) -> None:
+        moved.told = [(moved.infos, self._all)]
+        if not real.any():
+            return
+        moved.infos = {**moved.infos, "final_obs": moved.obs, "_final_obs": real}
+        obs, begun = self.vector_env.reset(options={"reset_mask": real.copy()})
+        moved.obs = self._owned(obs)
+        moved.begun = (begun, real)
+
+    def _close_next_step(self, moved: _Moved, real: NDArray[np.bool_]) -> None:
+        reset, self.waiting = self.waiting, real
+        last, self._last_obs = self._last_obs, moved.obs
+        moved.told = [(moved.infos, ~reset)]
+        if reset.any():
+            self.reset_steps += int(reset.sum())
+            moved.truncated = moved.truncated | reset
+            moved.begun = (moved.infos, reset)
+            mark = {"reset_step": reset, "_reset_step": reset}
+            moved.told.append((mark, reset))
+            final = _select(reset, last, moved.obs)
+            moved.infos = {**moved.infos, **mark, "final_obs": final, "_final_obs": real | reset}
+        elif real.any():
+            moved.infos = {**moved.infos, "final_obs": moved.obs, "_final_obs": real}
+
+    def _owned(self, obs: Obs) -> Obs:
+        return deepcopy(obs) if self._reuses_obs else obs
+
+    def _forget_episodes(self) -> None:
+        """Begin the statistics of all sub-environments anew."""
+        self.waiting = np.zeros(self.num_envs, np.bool_)
+        self._returns = np.zeros(self.num_envs, np.float64)
+        self._lengths = np.zeros(self.num_envs, np.int64)
+
+    def _note_resets(self, infos: Mapping[str, Any], mask: NDArray[np.bool_]) -> None:
+        for i in np.flatnonzero(mask).tolist():
+            self.reset_infos[i] = {}
+        _spread(infos, mask, self.reset_infos)
+
+    def _take_seed(self) -> int | list[int | None] | None:
+        """SB3's seeds in Gymnasium's form: an int s where they are s, s + 1, ..."""
+        seeds = self._seeds
+        self._reset_seeds()
+        first = seeds[0]
+        if all(seed is None for seed in seeds):
+            return None
+        if first is not None and seeds == list(range(first, first + self.num_envs)):
+            return int(first)
+        return list(seeds)
+
+    def _take_options(self) -> dict[str, Any] | None:
+        options = self._options
+        self._reset_options()
+        first = options[0]
+        for i, one in enumerate(options):
+            if one is not first and not data_equivalence(one, first, exact=True):
+                raise ValueError(
+                    "a vector environment takes the same reset options for all sub-environments; "
+                    f"found {first} for sub-environment 0 and {one} for sub-environment {i}"
+                )
+        return first or None
+
+    # ------------------------------------------------------------------ SB3's other protocol
+
+    def close(self) -> None:
+        """Close the vector environment."""
+        self.vector_env.close()
+
+    def get_attr(self, attr_name: str, indices: VecEnvIndices = None) -> list[Any]:
+        """Read an attribute of each sub-environment.
+
+        A native vector environment has no sub-environments to ask: its own attribute, or that of
+        what it wraps, is repeated.
+
+        Raises:
+            AttributeError: there is none.
+        """
+        chosen = list(self._get_indices(indices))
+        if (envs := self._envs) is not None:
+            return [envs[i].get_wrapper_attr(attr_name) for i in chosen]
+        return [getattr(self._layer_with(attr_name), attr_name)] * len(chosen)
+
+    def set_attr(self, attr_name: str, value: Any, indices: VecEnvIndices = None) -> None:
+        """Set an attribute of each sub-environment, or of a native vector environment.
+
+        Raises:
+            ValueError: the vector environment is native, and only some indices are given.
+        """
+        if (envs := self._envs) is not None:
+            for i in self._get_indices(indices):
+                envs[i].set_wrapper_attr(attr_name, value)
+            return
+        self._require_all(indices, f"the attribute {attr_name!r}")
+        try:
+            layer = self._layer_with(attr_name)
+        except AttributeError:
+            layer = self.vector_env.unwrapped
+        setattr(layer, attr_name, value)
+
+    def env_method(
+        self,
+        method_name: str,
+        *method_args: Any,
+        indices: VecEnvIndices = None,
+        **method_kwargs: Any,
+    ) -> list[Any]:
+        """Call a method of each sub-environment.
+
+        On a native vector environment it is called once, on the vector environment. A tuple of N
+        results, such as `render` gives, is one for each sub-environment; another result is
+        repeated.
+
+        Raises:
+            AttributeError: there is no such method.
+            ValueError: the vector environment is native, and only some indices are given.
+        """
+        if (envs := self._envs) is not None:
+            return [
+                envs[i].get_wrapper_attr(method_name)(*method_args, **method_kwargs)
+                for i in self._get_indices(indices)
+            ]
+        self._require_all(indices, f"the method {method_name!r}")
+        result = getattr(self._layer_with(method_name), method_name)(*method_args, **method_kwargs)
+        if isinstance(result, tuple) and len(result) == self.num_envs:
+            return list(result)
+        return [result] * self.num_envs
+
+    def env_is_wrapped(
+        self,
+        wrapper_class: type[gymnasium.Wrapper[Any, Any, Any, Any]],
+        indices: VecEnvIndices = None,
+    ) -> list[bool]:
+        """Whether sub-environments are wrapped in a class.
+
+        True for `Monitor`: the adapter itself gives `info["episode"]` as `Monitor` does, and at
+        true ends of episodes only, which is what SB3 asks this for.
+        """
+        chosen = list(self._get_indices(indices))
+        if wrapper_class is Monitor:
+            return [True] * len(chosen)
+        if (envs := self._envs) is not None:
+            return [env_util.is_wrapped(envs[i], wrapper_class) for i in chosen]
+        return [any(isinstance(layer, wrapper_class) for layer in self._layers())] * len(chosen)
+
+    def get_images(self) -> Sequence[NDArray[np.uint8] | None]:
+        """One RGB image (H, W, 3) of each sub-environment, or None if they were not asked for."""
+        if self.render_mode != "rgb_array":
+            warnings.warn(
+                f"images need render_mode='rgb_array', and the environment was made with "
+                f"render_mode={self.render_mode!r}",
+                stacklevel=2,
+            )
+            return [None] * self.num_envs
+        images: Any = self.vector_env.render() or [None] * self.num_envs
+        return list(images)
+
+    @property
+    def _envs(self) -> Sequence[gymnasium.Env[Any, Any]] | None:
+        """The sub-environments, where there are such objects, as in a `SyncVectorEnv`."""
+        return getattr(self.vector_env.unwrapped, "envs", None)
+
+    def _layers(self) -> Iterator[VectorEnv[Any, Any, Any]]:
+        """From the outermost wrapper to the vector environment itself."""
+        layer = self.vector_env
+        while isinstance(layer, VectorWrapper):
+            yield layer
+            layer = layer.env
+        yield layer
+
+    def _layer_with(self, name: str) -> VectorEnv[Any, Any, Any]:
+        # Gymnasium's vector wrappers do not pass attributes on.
+        for layer in self._layers():
+            if hasattr(layer, name):
+                return layer
+        raise AttributeError(f"{self.vector_env} has no attribute {name!r}")
+
+    def _require_all(self, indices: VecEnvIndices, what: str) -> None:
+        chosen = list(self._get_indices(indices))
+        if sorted(chosen) != list(range(self.num_envs)):
+            raise ValueError(
+                f"{self.vector_env} is one object, and {what} belongs to all of its "
+                f"{self.num_envs} sub-environments: leave out indices, found {chosen}"
+            )
+
+
+def make_vec_env(
+    env_id: str | EnvSpec | Callable[..., gymnasium.Env[Any, Any]],
+    num_envs: int = 1,
+    *,
+    seed: int | None = None,
+    env_kwargs: dict[str, Any] | None = None,
+) -> GymVecEnv:
+    """Make N environments for SB3 in one batch.
+
+    The environment's native vector environment is taken if it has one; otherwise Gymnasium's
+    `SyncVectorEnv` with SAME_STEP autoreset steps N single ones in turn.
+
+    Args:
+        env_id: what `gymnasium.make_vec` takes, or a function that makes one environment.
+        num_envs: N.
+        seed: of the first reset; sub-environment i is seeded with seed + i.
+        env_kwargs: arguments of the environment.
+
+    Raises:
+        gymnasium.error.Error: there is no such environment.
+        ValueError: the function gives the same environment twice.
+    """
+    kwargs = env_kwargs or {}
+    vector_env: VectorEnv[Any, Any, Any]
+    if callable(env_id):
+        vector_env = SyncVectorEnv(
+            [partial(env_id, **kwargs)] * num_envs, autoreset_mode=AutoresetMode.SAME_STEP
+        )
+        if len({id(env.unwrapped) for env in vector_env.envs}) < num_envs:
+            raise ValueError(
+                "the function gives the same environment each time it is called; "
+                "it must make a new one"
+            )
+    elif _find_spec(env_id).vector_entry_point is not None:
+        vector_env = gymnasium.make_vec(env_id, num_envs, **kwargs)
+    else:
+        vector_env = gymnasium.make_vec(
+            env_id,
+            num_envs,
+            vectorization_mode="sync",
+            vector_kwargs={"autoreset_mode": AutoresetMode.SAME_STEP},
+            **kwargs,
+        )
+    vec_env = GymVecEnv(vector_env)
+    if seed is not None:
+        vec_env.seed(seed)
+    return vec_env
+
+
+def _find_spec(env_id: str | EnvSpec) -> EnvSpec:
+    if isinstance(env_id, EnvSpec):
+        return env_id
+    module, _, name = env_id.rpartition(":")
+    if module:
+        importlib.import_module(module)
+    return gymnasium.spec(name)
+
+
+def _require_supported(vector_env: VectorEnv[Any, Any, Any]) -> None:
+    if not isinstance(vector_env, VectorEnv):
+        raise TypeError(
+            "GymVecEnv takes a gymnasium.vector.VectorEnv, such as gymnasium.make_vec gives, "
+            f"found {type(vector_env).__name__}"
+        )
+    observation, action = vector_env.single_observation_space, vector_env.single_action_space
+    parts = observation.values() if isinstance(observation, spaces.Dict) else [observation]
+    names = ", ".join(kind.__name__ for kind in _FLAT)
+    if not all(isinstance(part, _FLAT) for part in parts):
+        raise TypeError(
+            f"an observation space is one of {names}, or a Dict of those, found {observation}"
+        )
+    if not isinstance(action, _FLAT):
+        raise TypeError(f"an action space is one of {names}, found {action}")
+
+
+def _row(batch: Any, i: int) -> Any:
+    """What belongs to sub-environment i."""
+    if isinstance(batch, dict):
+        return {key: value[i] for key, value in batch.items()}
+    return batch[i]
+
+
+def _select(mask: NDArray[np.bool_], chosen: Obs, other: Obs) -> Obs:
+    """Rows of `chosen` under the mask and of `other` elsewhere, in fresh memory."""
+    if isinstance(other, dict):
+        return {key: _select(mask, chosen[key], other[key]) for key in other}
+    result = other.copy()
+    result[mask] = chosen[mask]
+    return result
+
+
+def _spread(
+    arrays: Mapping[str, Any], where: NDArray[np.bool_], infos: Sequence[dict[str, Any]]
+) -> None:
+    """Write Gymnasium's arrays of infos, with their masks, into one dict a sub-environment.
+
+    Args:
+        arrays: (N, ...) each beside its mask `_key`, or dicts of such; without a mask an array
+            holds everywhere, and what is no array holds for all.
+        where: (N,), the sub-environments to write for.
+        infos: N dicts.
+    """
+    for key, values in arrays.items():
+        if key[:1] == "_" and key[1:] in arrays:
+            continue
+        present = where & arrays[f"_{key}"] if f"_{key}" in arrays else where
+        chosen = np.flatnonzero(present).tolist()
+        if isinstance(values, dict):
+            nested: list[dict[str, Any]] = [{} for _ in infos]
+            _spread(values, present, nested)
+            column: Any = nested
+        elif isinstance(values, np.ndarray) and values.shape[:1] == where.shape:
+            column = values.tolist() if values.ndim == 1 else values
+        else:
+            column = [values] * len(infos)
+        for i in chosen:
+            infos[i][key] = column[i]
