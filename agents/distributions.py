@@ -227,18 +227,18 @@ class PowerSpherical(DirectionDistribution):
 
 
 def _orthonormal_groups(batch: int, size: int, dim: int, like: Tensor) -> Tensor:
-    """(batch, size, dim) uniform unit vectors, at right angles within each group of `dim`.
+    """(batch, size, dim) uniform unit vectors, at right angles within each `dim` of a group.
 
-    One Haar-distributed frame serves the batch; each group takes rows of it at random, so that
-    groups share no deviation: given the frame, each covers all of it in expectation.
+    One Haar-distributed frame serves the batch. Each group takes a window of it, from a start of
+    its own: given the frame, the groups are independent, and each covers all of it in expectation.
     """
     gaussian = torch.randn(-(-size // dim), dim, dim, device=like.device, dtype=like.dtype)
     frame, triangle = torch.linalg.qr(gaussian)
     # The signs make the frame uniform (Mezzadri 2007).
     frame = frame * triangle.diagonal(dim1=1, dim2=2).sign()[:, None]
-    order = torch.rand(batch, dim, device=like.device).argsort(dim=1)
-    rows = torch.cat([order + dim * block for block in range(len(frame))], dim=1)[:, :size]
-    return frame.reshape(-1, dim)[rows]
+    start = torch.randint(dim, (batch, 1), device=like.device)
+    place = torch.arange(size, device=like.device)
+    return frame.reshape(-1, dim)[(start + place) % dim + place // dim * dim]
 
 
 DISTRIBUTIONS: dict[str, type[DirectionDistribution]] = {

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from llmar_env.alignment.scores import unit
+from llmar_env.arrays import unit
 
 __all__ = ["Scores", "nearest", "ranks", "score_answers"]
 

@@ -6,15 +6,12 @@ tensors out, differentiable and on their own device.
 
 from __future__ import annotations
 
-from typing import Any
-
 import numpy as np
 from array_api_compat import array_namespace, device
 
-__all__ = ["alignment_score", "cosine", "cosine_to_unit", "mean_vector", "unit"]
+from llmar_env.arrays import Array, row_scale, unit
 
-Array = Any
-"""A NumPy array or a torch tensor; anything `array_api_compat` knows."""
+__all__ = ["alignment_score", "cosine", "cosine_to_unit", "mean_vector", "unit"]
 
 # A float32 square loses bits below the first bound and overflows above the second.
 _SAFE_SQUARE = (1e-30, 1e30)
@@ -38,32 +35,11 @@ def cosine_to_unit(x: Array, unit_y: Array) -> Array:
         square = xp.vecdot(x, x)
     safe = (square > _SAFE_SQUARE[0]) & (square < _SAFE_SQUARE[1])
     if not bool(xp.all(safe)):
-        x = x / _row_scale(x, safe)
+        x = x / row_scale(x, safe)
         square = xp.vecdot(x, x)
     # The inner `where` keeps torch's gradient of the square root finite at zero.
     length = xp.sqrt(xp.where(square == 0, xp.ones_like(square), square))
     return xp.clip(xp.vecdot(x, unit_y) / length, -1.0, 1.0)
-
-
-def _row_scale(x: Array, safe: Array | None = None) -> Array:
-    """(..., 1) what to divide rows by, so that their squares neither vanish nor overflow.
-
-    Rows that are `safe`, or zero, are divided by 1: they keep the bits that they have in any
-    other batch. Rows that are not finite are divided by NaN.
-    """
-    xp = array_namespace(x)
-    scale = xp.max(xp.abs(x), axis=-1, keepdims=True)
-    scale = xp.where(xp.isfinite(scale), scale, xp.asarray(np.nan, dtype=scale.dtype))
-    one = scale == 0 if safe is None else safe[..., None] | (scale == 0)
-    return xp.where(one, xp.ones_like(scale), scale)
-
-
-def unit(x: Array) -> Array:
-    """Scale the vectors in `x`, (..., D), to unit length; a zero vector stays zero."""
-    xp = array_namespace(x)
-    x = x / _row_scale(x)
-    square = xp.sum(x * x, axis=-1, keepdims=True)
-    return x / xp.sqrt(xp.where(square == 0, xp.ones_like(square), square))
 
 
 def cosine(x: Array, y: Array) -> Array:

@@ -12,7 +12,8 @@ from gymnasium import spaces
 from gymnasium.vector import AutoresetMode
 
 from llmar_env.alignment.scores import cosine_to_unit
-from llmar_env.envs.core import Array, Transition, hash_counters, hash_to_unit
+from llmar_env.arrays import Array, hash_counters, hash_to_unit
+from llmar_env.envs.core import Transition
 from llmar_env.envs.single import SingleEnv
 from llmar_env.envs.vector import BatchedEnv
 from llmar_env.spaces import TextIndex

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import os
 import warnings
 from collections.abc import Mapping, Sequence
@@ -249,4 +250,8 @@ def _phrasebook_corpus(name: str) -> Corpus:
 
 @lru_cache(maxsize=len(LANGUAGES))
 def _shipped(language: str) -> WordVectors:
-    return WordVectors.load(Path(str(files("llmar_env.text") / "data" / f"{language}.safetensors")))
+    path = Path(str(files("llmar_env.text") / "data" / f"{language}.safetensors"))
+    sums = dict(reversed(line.split()) for line in path.with_name("SHA256SUMS").open())
+    if hashlib.sha256(path.read_bytes()).hexdigest() != sums[path.name]:
+        raise ValueError(f"{path} is not the file that shipped with the package; install it anew")
+    return WordVectors.load(path)

@@ -13,11 +13,9 @@ import numpy as np
 from array_api_compat import array_namespace, device
 from numpy.typing import ArrayLike, NDArray
 
-from llmar_env.alignment.scores import unit
+from llmar_env.arrays import Array, unit
 
 __all__ = ["EmbeddedTexts", "gather_padded"]
-
-Array = Any
 
 # Texts whose vectors are averaged at a time: bounds the memory that one pass takes.
 _MEAN_BLOCK = 4096

@@ -13,7 +13,7 @@ from typing import Any, Protocol, runtime_checkable
 import numpy as np
 from numpy.typing import NDArray
 
-from llmar_env.alignment.scores import unit
+from llmar_env.arrays import unit
 from llmar_env.text.embedded import EmbeddedTexts
 
 __all__ = ["Embedder", "WordVectors", "WordVectorsConfig"]

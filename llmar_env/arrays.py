@@ -1,0 +1,76 @@
+"""Small numerical pieces over the array API, on which everything else stands."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+from array_api_compat import array_namespace
+
+__all__ = ["Array", "hash_counters", "hash_to_unit", "row_scale", "unit"]
+
+Array = Any
+"""A NumPy array or a torch tensor; anything `array_api_compat` knows."""
+
+# SplitMix64 (Steele, Lea and Flood 2014), its constants written as signed 64-bit integers:
+# the array API's right shift keeps the sign, and torch multiplies no unsigned ones.
+_GAMMA = 0x9E3779B97F4A7C15 - 2**64
+_MIX_1 = 0xBF58476D1CE4E5B9 - 2**64
+_MIX_2 = 0x94D049BB133111EB - 2**64
+
+
+def row_scale(x: Array, safe: Array | None = None) -> Array:
+    """(..., 1) what to divide rows by, so that their squares neither vanish nor overflow.
+
+    Rows that are `safe`, or zero, are divided by 1: they keep the bits that they have in any
+    other batch. Rows that are not finite are divided by NaN.
+    """
+    xp = array_namespace(x)
+    scale = xp.max(xp.abs(x), axis=-1, keepdims=True)
+    scale = xp.where(xp.isfinite(scale), scale, xp.asarray(np.nan, dtype=scale.dtype))
+    one = scale == 0 if safe is None else safe[..., None] | (scale == 0)
+    return xp.where(one, xp.ones_like(scale), scale)
+
+
+def unit(x: Array) -> Array:
+    """Scale the vectors in `x`, (..., D), to unit length; a zero vector stays zero."""
+    xp = array_namespace(x)
+    x = x / row_scale(x)
+    square = xp.sum(x * x, axis=-1, keepdims=True)
+    return x / xp.sqrt(xp.where(square == 0, xp.ones_like(square), square))
+
+
+def hash_counters(key: Array, *counters: Array) -> Array:
+    """Hash a key and counters to 63 random bits.
+
+    With one counter it is the SplitMix64 generator: stream `key`, draw number `counter`. Each
+    further counter opens a stream of its own under the draw before it.
+
+    Args:
+        key: (N,) int64.
+        *counters: (N,) int64 each.
+
+    Returns:
+        (N,) int64 in [0, 2**63).
+    """
+    bits = key
+    for counter in counters:
+        bits = _mix(bits + (counter + 1) * _GAMMA)
+    return _shift_right(bits, 1)
+
+
+def hash_to_unit(bits: Array) -> Array:
+    """Turn (N,) hashed bits into (N,) float64 in [0, 1)."""
+    xp = array_namespace(bits)
+    return xp.astype(bits >> 10, xp.float64) * 2.0**-53
+
+
+def _mix(bits: Array) -> Array:
+    bits = (bits ^ _shift_right(bits, 30)) * _MIX_1
+    bits = (bits ^ _shift_right(bits, 27)) * _MIX_2
+    return bits ^ _shift_right(bits, 31)
+
+
+def _shift_right(bits: Array, count: int) -> Array:
+    """Logical right shift of signed integers."""
+    return (bits >> count) & ((1 << (64 - count)) - 1)
