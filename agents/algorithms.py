@@ -33,7 +33,7 @@ ALGORITHMS: Mapping[str, Algorithm] = {
         REINFORCE,
         num_texts=256,
         group_size=32,
-        learning_rate=8e-3,
+        learning_rate=1.2e-2,
         settings={"baseline": "leave_one_out"},
     ),
     "ppo": Algorithm(
