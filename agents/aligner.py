@@ -151,7 +151,7 @@ class LLMAR:
         return algorithm.cls(
             GRUPolicy,
             env,
-            learning_rate=LinearDecay(algorithm.learning_rate, Clock(config.time_limit)),  # type: ignore[arg-type]
+            learning_rate=LinearDecay(algorithm.learning_rate, Clock(config.time_limit)),
             seed=config.seed,
             device=self.device,
             tensorboard_log=None if folder is None else str(folder),

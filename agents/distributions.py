@@ -47,13 +47,13 @@ class DirectionDistribution(Distribution):
     log_spread: Tensor  # ()
 
     def __init__(self, num_vectors: int, dim: int, radius: float = 0.5) -> None:
-        super().__init__()
+        super().__init__()  # type: ignore[no-untyped-call]
         self.num_vectors = num_vectors
         self.dim = dim
         self.radius = radius
         self.group_size = 1
 
-    def proba_distribution_net(  # type: ignore[override]
+    def proba_distribution_net(
         self, latent_dim: int, log_spread_init: float
     ) -> tuple[nn.Linear, nn.Parameter]:
         """The linear layer that gives the directions, and the logarithm of the spread."""
@@ -62,7 +62,7 @@ class DirectionDistribution(Distribution):
             nn.Parameter(torch.tensor(log_spread_init)),
         )
 
-    def proba_distribution(  # type: ignore[override]
+    def proba_distribution(
         self, directions: Tensor, log_spread: Tensor, group_size: int = 1
     ) -> Self:
         """Set the parameters.
@@ -82,15 +82,13 @@ class DirectionDistribution(Distribution):
         """(B * K, T * D) the directions themselves, at the radius."""
         return (self.radius * self.centre).flatten(1).repeat_interleave(self.group_size, dim=0)
 
-    def actions_from_params(  # type: ignore[override]
+    def actions_from_params(
         self, directions: Tensor, log_spread: Tensor, deterministic: bool = False
     ) -> Tensor:
         """Actions for parameters, one for each state."""
         return self.proba_distribution(directions, log_spread).get_actions(deterministic)
 
-    def log_prob_from_params(  # type: ignore[override]
-        self, directions: Tensor, log_spread: Tensor
-    ) -> tuple[Tensor, Tensor]:
+    def log_prob_from_params(self, directions: Tensor, log_spread: Tensor) -> tuple[Tensor, Tensor]:
         """Actions for parameters, one for each state, and their log-density."""
         actions = self.actions_from_params(directions, log_spread)
         return actions, self.log_prob(actions)
@@ -155,7 +153,8 @@ class DirectionalGaussian(DirectionDistribution):
         distance = (square - 2 * self.radius * dot + self.radius**2).sum(-1)  # (B, K)
         log_std = math.log(self.radius) + self.log_spread
         constant = self.num_vectors * self.dim * (log_std + 0.5 * math.log(2 * math.pi))
-        return (-0.5 * distance * (-2 * log_std).exp() - constant).flatten()
+        log_prob: Tensor = (-0.5 * distance * (-2 * log_std).exp() - constant).flatten()
+        return log_prob
 
     def entropy(self) -> Tensor:
         """(B * K,) differential entropy."""
@@ -238,7 +237,8 @@ def _orthonormal_groups(batch: int, size: int, dim: int, like: Tensor) -> Tensor
     frame = frame * triangle.diagonal(dim1=1, dim2=2).sign()[:, None]
     start = torch.randint(dim, (batch, 1), device=like.device)
     place = torch.arange(size, device=like.device)
-    return frame.reshape(-1, dim)[(start + place) % dim + place // dim * dim]
+    chosen: Tensor = frame.reshape(-1, dim)[(start + place) % dim + place // dim * dim]
+    return chosen
 
 
 DISTRIBUTIONS: dict[str, type[DirectionDistribution]] = {

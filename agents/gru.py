@@ -85,9 +85,9 @@ class _PackedGRU(torch.autograd.Function):
         first = len(x)
         for size in reversed(ctx.sizes):
             step = slice(first - size, first)
-            r, z, n = gates[step].split(width, dim=1)
+            r, z, n = gates[step].chunk(3, dim=1)
             di, dhid, dstate = d_input[step], d_hidden[step], dh[:size]
-            dr, dz, dn = di.split(width, dim=1)
+            dr, dz, dn = di.chunk(3, dim=1)
             # d tanh, d sigmoid and the chain rule through h' = n + z (h - n), in place.
             torch.sub(before[step], n, out=dz).mul_(dstate).mul_(z).mul_(1 - z)
             torch.mul(dstate, 1 - z, out=dn).mul_(1 - n * n)

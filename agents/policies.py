@@ -11,6 +11,7 @@ import torch
 from gymnasium import spaces
 from numpy.typing import NDArray
 from stable_baselines3.common.policies import ActorCriticPolicy
+from stable_baselines3.common.torch_layers import BaseFeaturesExtractor
 from stable_baselines3.common.type_aliases import PyTorchObs, Schedule
 from torch import Tensor, nn
 
@@ -48,7 +49,7 @@ class GRUPolicy(ActorCriticPolicy):
         ValueError: an unknown distribution, or a space that is not among those above.
     """
 
-    action_dist: DirectionDistribution  # type: ignore[assignment]
+    action_dist: DirectionDistribution
     log_std: nn.Parameter
 
     def __init__(
@@ -134,11 +135,13 @@ class GRUPolicy(ActorCriticPolicy):
                 f"{texts.fingerprint}: rows of another store are other texts"
             )
         for extractor in {self.pi_features_extractor, self.vf_features_extractor}:
+            assert isinstance(extractor, GRUFeatures)
+            assert extractor.lookup is not None
             extractor.lookup.attach(texts, self.device)
 
-    def extract_features(  # type: ignore[override]
-        self, obs: PyTorchObs, features_extractor: Any = None
-    ) -> Tensor | tuple[Tensor, Tensor]:
+    def extract_features(
+        self, obs: PyTorchObs, features_extractor: BaseFeaturesExtractor | None = None
+    ) -> Any:
         """Features of the policy and of the value function; one tensor where they are shared.
 
         SB3's own would cast rows to float32 on the way.

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any, Literal, Self, get_args
+from typing import Any, ClassVar, Literal, Self, get_args
 
 import numpy as np
 import torch
@@ -140,7 +140,7 @@ class REINFORCE(OnPolicyAlgorithm):
         ValueError: an unknown baseline, or one that compares where there is one episode only.
     """
 
-    policy_aliases: dict[str, type[BasePolicy]] = {  # noqa: RUF012 - SB3's own form
+    policy_aliases: ClassVar[dict[str, type[BasePolicy]]] = {
         "MlpPolicy": ActorCriticPolicy,
         "GRUPolicy": GRUPolicy,
     }
@@ -315,7 +315,7 @@ class REINFORCE(OnPolicyAlgorithm):
         assert isinstance(space, spaces.Box)
         if array.min() >= space.low.max() and array.max() <= space.high.min():
             return array
-        inside = np.clip(array, space.low, space.high)
+        inside: NDArray[Any] = np.clip(array, space.low, space.high)
         batch.clipped += float((inside != array).mean())
         return inside
 

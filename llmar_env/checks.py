@@ -15,7 +15,7 @@ from gymnasium.vector import AutoresetMode, VectorEnv
 from gymnasium.vector.utils import batch_space, concatenate, create_empty_array, iterate
 from numpy.typing import NDArray
 
-__all__ = ["VectorEnvMismatch", "check_vector_env"]
+__all__ = ["VectorEnvMismatchError", "check_vector_env"]
 
 _FINAL = ("final_obs", "_final_obs", "final_info", "_final_info")
 
@@ -23,7 +23,7 @@ _Single = gymnasium.Env[Any, Any]
 _Vector = VectorEnv[Any, Any, Any]
 
 
-class VectorEnvMismatch(AssertionError):
+class VectorEnvMismatchError(AssertionError):
     """A vector environment does not do what its single ones do, or what Gymnasium asks of it."""
 
 
@@ -58,15 +58,15 @@ def check_vector_env(
         **env_kwargs: passed to both sides.
 
     Raises:
-        VectorEnvMismatch: names the mode, the step, the sub-environment and what differs.
+        VectorEnvMismatchError: names the mode, the step, the sub-environment and what differs.
         ValueError: a mode is asked for that the vector environment does not offer.
     """
 
     def make_single() -> _Single:
         return gymnasium.make(env_id, disable_env_checker=True, **env_kwargs)
 
-    def make_vector(**mode: AutoresetMode) -> _Vector:
-        groups = {"group_size": group_size} if group_size != 1 else {}
+    def make_vector(**mode: Any) -> _Vector:
+        groups: dict[str, Any] = {"group_size": group_size} if group_size != 1 else {}
         return gymnasium.make_vec(
             env_id, num_envs, "vector_entry_point", **groups, **mode, **env_kwargs
         )
@@ -129,7 +129,7 @@ class _Comparison:
         """Compare for so many steps.
 
         Raises:
-            VectorEnvMismatch: as in `check_vector_env`.
+            VectorEnvMismatchError: as in `check_vector_env`.
         """
         found = self.vector.metadata.get("autoreset_mode", AutoresetMode.NEXT_STEP)
         if found is not self.mode:
@@ -154,7 +154,8 @@ class _Comparison:
     def step(self, actions: list[Any]) -> NDArray[np.bool_]:
         """Step both sides; gives which episodes have ended, (N,)."""
         space = self.vector.single_action_space
-        batch = concatenate(space, actions, create_empty_array(space, len(actions), np.empty))
+        empty: Any = create_empty_array(space, len(actions), np.empty)
+        batch = concatenate(space, actions, empty)
         observation, rewards, terminated, truncated, infos = self.vector.step(batch)
         self.check_form(rewards, terminated, truncated)
         expected = [self.step_single(i, action) for i, action in enumerate(actions)]
@@ -272,11 +273,11 @@ class _Comparison:
         """Say where it is, and what.
 
         Raises:
-            VectorEnvMismatch: always.
+            VectorEnvMismatchError: always.
         """
         after = " (after set_state)" if self.restored else ""
         where = "" if i is None else f"sub-environment {i}: "
-        raise VectorEnvMismatch(f"{self.mode.name}, {self.when}{after}: {where}{message}")
+        raise VectorEnvMismatchError(f"{self.mode.name}, {self.when}{after}: {where}{message}")
 
 
 def _is_mask(key: str, infos: Mapping[str, Any]) -> bool:
@@ -308,8 +309,10 @@ def _difference(found: Any, expected: Any) -> str:
                 return f"[{key!r}]{inner}"
         return ""
     if isinstance(found, tuple) and isinstance(expected, tuple) and len(found) == len(expected):
-        inner_ones = (f"[{k}]{_difference(*pair)}" for k, pair in enumerate(zip(found, expected)))
-        return next((one for one in inner_ones if not one.endswith("]")), "")
+        for k, pair in enumerate(zip(found, expected, strict=True)):
+            if inner := _difference(*pair):
+                return f"[{k}]{inner}"
+        return ""
     return _array_difference(np.asarray(found), np.asarray(expected))
 
 
@@ -343,7 +346,7 @@ def _check_spaces(vector: _Vector, single: _Single, num_envs: int) -> None:
     }
     for name, (found, expected) in pairs.items():
         if found != expected:
-            raise VectorEnvMismatch(f"{name} is {found}, and should be {expected}")
+            raise VectorEnvMismatchError(f"{name} is {found}, and should be {expected}")
 
 
 def _check_single_state(make_single: Callable[[], _Single], seed: int) -> None:
@@ -358,11 +361,11 @@ def _check_single_state(make_single: Callable[[], _Single], seed: int) -> None:
     _walk(one, [space.sample() for _ in range(10)])
     error = _move_state(one, other)
     if error:
-        raise VectorEnvMismatch(f"single environment: {error}")
+        raise VectorEnvMismatchError(f"single environment: {error}")
     actions = [space.sample() for _ in range(10)]
     for step, pair in enumerate(zip(_walk(other, actions), _walk(one, actions), strict=True)):
         if difference := _difference(*pair):
-            raise VectorEnvMismatch(
+            raise VectorEnvMismatchError(
                 f"single environment, step {step + 1} after set_state: "
                 f"(observation, reward, terminated, truncated, info){difference}"
             )
@@ -407,4 +410,4 @@ def _require_refusal(vector: _Vector, action: Any, when: str) -> None:
         vector.step(action)
     except Exception:  # each environment has an error of its own
         return
-    raise VectorEnvMismatch(f"{when} raises no error")
+    raise VectorEnvMismatchError(f"{when} raises no error")

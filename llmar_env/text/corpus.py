@@ -251,7 +251,8 @@ def _phrasebook_corpus(name: str) -> Corpus:
 @lru_cache(maxsize=len(LANGUAGES))
 def _shipped(language: str) -> WordVectors:
     path = Path(str(files("llmar_env.text") / "data" / f"{language}.safetensors"))
-    sums = dict(reversed(line.split()) for line in path.with_name("SHA256SUMS").open())
+    lines = path.with_name("SHA256SUMS").read_text("utf-8").splitlines()
+    sums = {name: digest for digest, name in map(str.split, lines)}
     if hashlib.sha256(path.read_bytes()).hexdigest() != sums[path.name]:
         raise ValueError(f"{path} is not the file that shipped with the package; install it anew")
     return WordVectors.load(path)

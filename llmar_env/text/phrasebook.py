@@ -27,8 +27,10 @@ SIZES: Mapping[str, int] = {"train": 20_000, "valid": 1_000, "test": 1_000}
 Meaning = tuple[int, ...]
 """One value for each of `FIELDS`; 0 where a sentence has no such part."""
 
-FIELDS = ("kind", "time", "person", "verb", "number", "adjective", "noun", "place")
-FIELDS += ("link", "person2", "verb2", "number2", "adjective2", "noun2")
+FIELDS = (
+    *("kind", "time", "person", "verb", "number", "adjective", "noun", "place"),
+    *("link", "person2", "verb2", "number2", "adjective2", "noun2"),
+)
 _CLAUSE = ("person", "verb", "number", "adjective", "noun")
 
 _STATEMENT, _QUESTION, _IS, _IS_NOT = range(4)
