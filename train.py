@@ -5,8 +5,10 @@ from __future__ import annotations
 import sys
 import time
 import warnings
+from collections.abc import Sequence
 from pathlib import Path
 
+import gymnasium
 import tyro
 from rich.console import Console
 
@@ -18,11 +20,14 @@ from agents.report import examples, print_report, write_report
 def main(config: Config) -> None:
     """Train, print the report and write the folder of the run."""
     console = Console()
-    warnings.showwarning = lambda message, *_: console.print(f"[yellow]note:[/] {message}")
     llmar = LLMAR(config)
     folder = new_folder(config)
     console.print(f"training {config.algo} on {config.data} ({llmar.device}), into {folder}")
-    trained = llmar.train(folder=folder)
+    try:
+        trained = llmar.train(folder=folder)
+    except BaseException:
+        keep_best(llmar, folder, console)
+        raise
     rows = examples(llmar, "test" if "test" in trained.scores else "valid")
     print_report(trained, rows, console)
     write_report(llmar, trained, rows, folder)
@@ -47,9 +52,26 @@ def new_folder(config: Config) -> Path:
     return folder
 
 
+def keep_best(llmar: LLMAR, folder: Path, console: Console) -> None:
+    """After a training that broke off: save the best model so far, or remove the empty folder."""
+    if llmar.policy is not None:
+        llmar.save(folder / "model")
+        console.print(f"the best model so far is in {folder / 'model'}")
+    elif not any(folder.iterdir()):
+        folder.rmdir()
+
+
+def cli(arguments: Sequence[str] | None = None) -> None:
+    """Train as the command line says; what a user can mend ends in one line."""
+    with warnings.catch_warnings():
+        warnings.showwarning = lambda message, *_: print(f"note: {message}", file=sys.stderr)
+        try:
+            main(tyro.cli(Config, args=arguments))
+        except (ValueError, OSError, ImportError, ArithmeticError, gymnasium.error.Error) as error:
+            sys.exit(f"error: {error}")
+        except KeyboardInterrupt:
+            sys.exit("interrupted")
+
+
 if __name__ == "__main__":
-    try:
-        main(tyro.cli(Config))
-    except (ValueError, OSError, ImportError, ArithmeticError) as error:
-        # What a user can mend is one line; everything else keeps its traceback.
-        sys.exit(f"error: {error}")
+    cli()

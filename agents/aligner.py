@@ -21,6 +21,7 @@ from agents.algorithms import Algorithm, find_algorithm
 from agents.config import Config
 from agents.data import load_corpus
 from agents.device import resolve_device
+from agents.encoders import GRUFeatures
 from agents.evaluation import baselines, evaluate
 from agents.policies import GRUPolicy
 from agents.supervised import train_supervised
@@ -33,11 +34,12 @@ from llmar_env.text.embedders import Embedder, WordVectors
 
 __all__ = ["LLMAR", "Trained"]
 
-# Validations in a run are a curve's points; each costs some 20 ms of training.
-_VALIDATIONS = 30
+VALIDATIONS = 30
+"""Validations in a run, the points of its curve; each costs some 20 ms of training."""
 _LONGEST_PAUSE = 10.0
 _LOG_INTERVAL = 20
 _FORMAT = 1
+_SOURCE, _TARGET = "source.safetensors", "target.safetensors"
 _Part = TypeVar("_Part")
 
 
@@ -199,7 +201,7 @@ class LLMAR:
         return validation
 
     def _validation(self, seconds: float) -> Validation:
-        every = min(seconds / _VALIDATIONS, _LONGEST_PAUSE)
+        every = min(seconds / VALIDATIONS, _LONGEST_PAUSE)
         return Validation(self._required(self.corpus), "valid", every)
 
     def _adopt(self, corpus: Corpus, policy: GRUPolicy) -> None:
@@ -276,13 +278,18 @@ class LLMAR:
         policy, folder = self._required(self.policy), Path(folder)
         folder.mkdir(parents=True, exist_ok=True)
         save_model(policy, str(folder / "policy.safetensors"))
-        self._required(self.source_embedder).save(folder / "source.safetensors")
         shared = self.source_embedder is self.target_embedder
-        if not shared:
-            self._required(self.target_embedder).save(folder / "target.safetensors")
+        if self.source_embedder is not None:
+            self.source_embedder.save(folder / _SOURCE)
+        if self.target_embedder is not None and not shared:
+            self.target_embedder.save(folder / _TARGET)
+        features = policy.pi_features_extractor
+        assert isinstance(features, GRUFeatures)
         manifest = {
             "format": _FORMAT,
             "config": self.config.as_json(),
+            "source_dim": features.encoder.gru.input_size,
+            "target_dim": policy.action_dist.dim,
             "shared_embedder": shared,
             "targets": self.targets,
         }
@@ -290,12 +297,21 @@ class LLMAR:
         (folder / "model.json").write_text(text + "\n", "utf-8")
 
     @classmethod
-    def load(cls, folder: str | os.PathLike[str], *, device: str = "auto") -> Self:
+    def load(
+        cls,
+        folder: str | os.PathLike[str],
+        *,
+        device: str = "auto",
+        source_embedder: type[Embedder] = WordVectors,
+        target_embedder: type[Embedder] = WordVectors,
+    ) -> Self:
         """Read what `save` wrote.
 
         Args:
             folder: of the model.
             device: where to put it, as in `Config`.
+            source_embedder: the class whose `load` reads the source embedder back.
+            target_embedder: likewise.
 
         Raises:
             FileNotFoundError: the folder holds no model.
@@ -311,16 +327,16 @@ class LLMAR:
             )
         llmar = cls(Config.from_json(manifest["config"] | {"device": device}))
         llmar.targets = tuple(manifest["targets"])
-        llmar.source_embedder = source = WordVectors.load(folder / "source.safetensors")
-        llmar.target_embedder = target = (
-            source
-            if manifest["shared_embedder"]
-            else WordVectors.load(folder / "target.safetensors")
-        )
-        num_vectors = llmar.config.num_vectors
-        shape = (target.dim,) if num_vectors == 1 else (num_vectors, target.dim)
+        if (folder / _SOURCE).exists():
+            llmar.source_embedder = source_embedder.load(folder / _SOURCE)
+        if manifest["shared_embedder"]:
+            llmar.target_embedder = llmar.source_embedder
+        elif (folder / _TARGET).exists():
+            llmar.target_embedder = target_embedder.load(folder / _TARGET)
+        vectors = () if llmar.config.num_vectors == 1 else (llmar.config.num_vectors,)
+        shape = (*vectors, manifest["target_dim"])
         llmar.policy = GRUPolicy(
-            spaces.Box(-1.0, 1.0, (1, source.dim)),
+            spaces.Box(-1.0, 1.0, (1, manifest["source_dim"])),
             spaces.Box(-1.0, 1.0, shape),
             lambda _: 0.0,
             **llmar._policy_kwargs(),

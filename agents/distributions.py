@@ -166,19 +166,24 @@ class DirectionalGaussian(DirectionDistribution):
 class PowerSpherical(DirectionDistribution):
     """Noise on the sphere itself: p(x) ~ (1 + u.x)^kappa (De Cao and Aziz 2020), x = a / radius.
 
-    The concentration follows from the spread: kappa = 1 / spread^2, so that for small spreads a
+    The concentration follows from the spread: kappa = 2 / spread^2, so that for small spreads a
     coordinate's deviation is the spread, as in the Gaussian.
     """
 
     @property
     def spread(self) -> Tensor:
-        """() one over the square root of the concentration."""
+        """() for small spreads the standard deviation of one coordinate, over the radius."""
         return self.log_spread.exp()
+
+    @property
+    def concentration(self) -> Tensor:
+        """() kappa."""
+        return 2 * (-2 * self.log_spread).exp()
 
     def _beta(self) -> tuple[Tensor, float]:
         """Parameters of (1 + u.x) / 2 ~ Beta(alpha, beta)."""
         beta = (self.dim - 1) / 2
-        return beta + (-2 * self.log_spread).exp(), beta
+        return beta + self.concentration, beta
 
     def sample(self) -> Tensor:
         """(B * K, T * D) actions of length radius; the gradient does not flow into them."""
@@ -200,17 +205,15 @@ class PowerSpherical(DirectionDistribution):
         """(B * K,) log-density, on the sphere of the radius, of the actions' directions."""
         grouped, dot = self._dot_with_centre(actions)
         cosine = dot / torch.linalg.vector_norm(grouped, dim=-1)
-        kappa = (-2 * self.log_spread).exp()
         log_one_plus = torch.log1p(cosine.clamp_min(-1 + 1e-6))
-        density = kappa * log_one_plus - self._log_normaliser()
+        density = self.concentration * log_one_plus - self._log_normaliser()
         return density.sum(-1).flatten()
 
     def entropy(self) -> Tensor:
         """(B * K,) differential entropy on the sphere of the radius (De Cao and Aziz, eq. 18)."""
         alpha, beta = self._beta()
-        kappa = (-2 * self.log_spread).exp()
         mean_log = math.log(2) + torch.digamma(alpha) - torch.digamma(alpha + beta)
-        value = self.num_vectors * (self._log_normaliser() - kappa * mean_log)
+        value = self.num_vectors * (self._log_normaliser() - self.concentration * mean_log)
         return value.expand(len(self.centre) * self.group_size)
 
     def _log_normaliser(self) -> Tensor:

@@ -112,8 +112,9 @@ class Validation:
         return max(self.records, key=lambda record: (record.scores.alignment, record.seconds))
 
     def restore_best(self, policy: GRUPolicy) -> None:
-        """Give the policy the best weights back."""
-        policy.load_state_dict(self._best)
+        """Give the policy the best weights back, if it was ever scored."""
+        if self.records:
+            policy.load_state_dict(self._best)
 
 
 class Training(BaseCallback):
@@ -144,6 +145,7 @@ class Training(BaseCallback):
 
     def _on_training_end(self) -> None:
         self.validate()
+        self.model.logger.dump(self.model.num_timesteps)
 
     def validate(self) -> None:
         """Score the policy as it is."""

@@ -156,7 +156,10 @@ class _Comparison:
         space = self.vector.single_action_space
         empty: Any = create_empty_array(space, len(actions), np.empty)
         batch = concatenate(space, actions, empty)
+        sent = deepcopy(batch)
         observation, rewards, terminated, truncated, infos = self.vector.step(batch)
+        if difference := _difference(batch, sent):
+            self.fail(None, f"step has written to the actions that it was given: {difference}")
         self.check_form(rewards, terminated, truncated)
         expected = [self.step_single(i, action) for i, action in enumerate(actions)]
         for i, one in enumerate(expected):
@@ -304,11 +307,13 @@ def _difference(found: Any, expected: Any) -> str:
             if key not in found:
                 return f" lacks the key {key!r}"
             if key not in expected:
-                return f" has the key {key!r}, which the single environment's has not"
+                return f" has the key {key!r}, which should not be there"
             if inner := _difference(found[key], expected[key]):
                 return f"[{key!r}]{inner}"
         return ""
-    if isinstance(found, tuple) and isinstance(expected, tuple) and len(found) == len(expected):
+    if isinstance(found, (list, tuple)) and isinstance(expected, (list, tuple)):
+        if len(found) != len(expected):
+            return f" differs in length: {len(found)}, and should be {len(expected)}"
         for k, pair in enumerate(zip(found, expected, strict=True)):
             if inner := _difference(*pair):
                 return f"[{k}]{inner}"
@@ -320,17 +325,19 @@ def _array_difference(found: NDArray[Any], expected: NDArray[Any]) -> str:
     for name in ("dtype", "shape"):
         here, there = getattr(found, name), getattr(expected, name)
         if here != there:
-            return f" differs in {name}: {here}, the single environment's {there}"
+            return f" differs in {name}: {here}, and should be {there}"
+    if found.dtype.kind == "O" and found.ndim:
+        return _difference(found.tolist(), expected.tolist())
     if np.array_equal(found, expected, equal_nan=found.dtype.kind in "fc"):
         return ""
     if found.ndim == 0:
-        return f" differs: {found.item()!r}, the single environment's {expected.item()!r}"
+        return f" differs: {found.item()!r}, and should be {expected.item()!r}"
     differs = found != expected
     if found.dtype.kind in "fc":
         differs &= ~(np.isnan(found) & np.isnan(expected))
     at = tuple(int(k[0]) for k in np.nonzero(differs))
     here, there = found[at].item(), expected[at].item()
-    return f" differs at {list(at)}: {here!r}, the single environment's {there!r}"
+    return f" differs at {list(at)}: {here!r}, and should be {there!r}"
 
 
 def _check_spaces(vector: _Vector, single: _Single, num_envs: int) -> None:
@@ -391,7 +398,8 @@ def _move_state(source: Any, target: Any) -> str:
         target.set_state(state)
     except Exception as error:  # whatever it is, the state is refused
         return f"set_state refuses what get_state gave: {type(error).__name__}: {error}"
-    return ""
+    difference = _difference(json.loads(json.dumps(target.get_state())), state)
+    return difference and f"get_state() after set_state{difference}"
 
 
 def _check_lifecycle(make_vector: Callable[[], _Vector]) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import warnings
+from copy import deepcopy
 from typing import Any
 
 import numpy as np
@@ -54,9 +55,9 @@ class TextIndex(spaces.Box):
         return {**self.__dict__, "texts": None}
 
     def __deepcopy__(self, memo: dict[int, Any]) -> TextIndex:
-        """Copy the space and share the store."""
+        """Copy the space, its generator included, and share the store."""
         copy = type(self).__new__(type(self))
-        copy.__dict__.update(self.__dict__)
+        copy.__dict__.update(deepcopy(self.__dict__, memo))
         return copy
 
 

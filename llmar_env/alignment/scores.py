@@ -39,7 +39,8 @@ def cosine_to_unit(x: Array, unit_y: Array) -> Array:
         square = xp.vecdot(x, x)
     # The inner `where` keeps torch's gradient of the square root finite at zero.
     length = xp.sqrt(xp.where(square == 0, xp.ones_like(square), square))
-    return xp.clip(xp.vecdot(x, unit_y) / length, -1.0, 1.0)
+    # The method, which arrays of all libraries have: the wrapper costs a third of a single step.
+    return (xp.vecdot(x, unit_y) / length).clip(-1.0, 1.0)
 
 
 def cosine(x: Array, y: Array) -> Array:

@@ -13,7 +13,7 @@ from gymnasium.vector import AutoresetMode
 
 from llmar_env.alignment.scores import cosine_to_unit
 from llmar_env.arrays import Array, hash_counters, hash_to_unit
-from llmar_env.envs.core import Transition
+from llmar_env.envs.core import Transition, check_count
 from llmar_env.envs.single import SingleEnv
 from llmar_env.envs.vector import BatchedEnv
 from llmar_env.spaces import TextIndex
@@ -84,9 +84,8 @@ class AlignMDP:
     ) -> None:
         _require("observation", observation, get_args(Observation))
         _require("advance", advance, get_args(Advance))
-        for name, value in (("num_vectors", num_vectors), ("episode_length", episode_length)):
-            if value < 1:
-                raise ValueError(f"{name} must be at least 1, found {value}")
+        check_count("num_vectors", num_vectors)
+        check_count("episode_length", episode_length)
         if info_texts and not corpus.sources:
             raise ValueError("info_texts=True, but this corpus holds vectors and no strings")
         self.corpus = corpus
@@ -134,7 +133,7 @@ class AlignMDP:
 
     def describe(self, state: AlignState) -> dict[str, Array]:
         """The rows of the texts shown, and on request their strings."""
-        info = {"row": state.row}
+        info = {"row": state.row + 0}  # fresh memory: a caller may write to it
         if self.info_texts:
             rows = state.row.tolist()
             info["source"] = np.array([self.corpus.sources[row] for row in rows], object)
@@ -161,12 +160,12 @@ class AlignMDP:
         score = xp.astype(score, xp.float64)
         never = xp.zeros_like(score, dtype=xp.bool)
         if self.advance == "always":
-            return Transition(state, score, ~never, never, {"score": score})
+            return Transition(state, score, ~never, never, {"score": score + 0})
         chance = hash_to_unit(hash_counters(state.key, state.text, state.elapsed))
         moved = xp.astype(chance < score, xp.int64)
         state = self._at(state.key, state.text + moved, state.elapsed + 1)
         ended = state.elapsed >= self.episode_length
-        return Transition(state, score, never, ended, {"score": score})
+        return Transition(state, score, never, ended, {"score": score + 0})
 
     def select(self, mask: Array, chosen: AlignState, other: AlignState) -> AlignState:
         """States of `chosen` where `mask`, (N,) bool, is true, and of `other` elsewhere."""

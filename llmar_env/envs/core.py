@@ -23,6 +23,7 @@ __all__ = [
     "StateT",
     "Transition",
     "check_action",
+    "check_count",
     "stream_key",
 ]
 
@@ -88,8 +89,14 @@ def stream_key(generator: np.random.Generator) -> int:
     return int(generator.integers(2**63))
 
 
+def check_count(name: str, value: object) -> None:
+    """Refuse an option that is not an integer of at least 1."""
+    if isinstance(value, bool) or not isinstance(value, (int, np.integer)) or value < 1:
+        raise ValueError(f"{name} must be an integer of at least 1, found {value!r}")
+
+
 def check_action(action: Any, shape: tuple[int, ...] | None) -> NDArray[np.float32]:
-    """The action as float32.
+    """The action as float32; what overflows becomes infinite.
 
     Raises:
         TypeError: its numbers are not floating.

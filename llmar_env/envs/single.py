@@ -60,7 +60,7 @@ class SingleEnv(gymnasium.Env[NDArray[Any], NDArray[np.float32]], Generic[StateT
         """Answer.
 
         Args:
-            action: of `action_space`'s shape; any finite floating numbers.
+            action: of `action_space`'s shape; any floating numbers that are finite in float32.
 
         Raises:
             ResetNeeded: no episode is running.

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import operator
 from collections.abc import Sequence
 from typing import Any, Generic
 
@@ -12,7 +13,7 @@ from gymnasium.vector import AutoresetMode, VectorEnv
 from gymnasium.vector.utils import batch_space
 from numpy.typing import NDArray
 
-from llmar_env.envs.core import MDP, StateT, check_action, stream_key
+from llmar_env.envs.core import MDP, StateT, check_action, check_count, stream_key
 from llmar_env.envs.frame import draw_frame
 from llmar_env.envs.single import SingleEnv, check_render_mode
 
@@ -54,9 +55,9 @@ class BatchedEnv(VectorEnv[NDArray[Any], NDArray[np.float32], NDArray[Any]], Gen
         autoreset_mode: AutoresetMode | str = AutoresetMode.SAME_STEP,
         render_mode: str | None = None,
     ) -> None:
-        if num_envs < 1:
-            raise ValueError(f"num_envs must be at least 1, found {num_envs}")
-        if group_size < 1 or num_envs % group_size:
+        check_count("num_envs", num_envs)
+        check_count("group_size", group_size)
+        if num_envs % group_size:
             raise ValueError(f"group_size={group_size} must divide num_envs={num_envs}")
         check_render_mode(render_mode, self.metadata["render_modes"])
         self.autoreset_mode = _autoreset_mode(autoreset_mode, self.autoreset_modes)
@@ -93,13 +94,18 @@ class BatchedEnv(VectorEnv[NDArray[Any], NDArray[np.float32], NDArray[Any]], Gen
         """
         self._require_open()
         mask = self._reset_mask(options or {})
-        seeds = self._seeds(seed)
         if self._state is None and not mask.all():
             raise ResetNeeded("the first reset takes all sub-environments: leave out reset_mask")
-        state = self._state if self._state is not None else self._begin([None] * self.num_envs)
-        seeded = mask & np.array([one is not None for one in seeds])
-        if seeded.any():
-            state = self._select(seeded, self._begin(seeds), state)
+        generators = self._generators(seed)
+        # Nothing has changed so far, and nothing below can be refused.
+        if isinstance(seed, (int, np.integer)):
+            super().reset(seed=int(seed))
+        state = self._state
+        if state is None:
+            state = self._begin([one or self.np_random for one in generators])
+        elif any(generators):
+            seeded = np.repeat([one is not None for one in generators], self.group_size)
+            state = self._select(seeded & mask, self._begin(generators), state)
         self._state = self._select(mask, self.mdp.reset(state), state)
         self._ended = self._ended & ~mask
         self._last = None
@@ -109,7 +115,8 @@ class BatchedEnv(VectorEnv[NDArray[Any], NDArray[np.float32], NDArray[Any]], Gen
         """Answer in every sub-environment.
 
         Args:
-            actions: (N, ...) of `action_space`'s shape; any finite floating numbers.
+            actions: (N, ...) of `action_space`'s shape; any floating numbers that are finite in
+                float32.
 
         Returns:
             Observations, rewards (N,) float64, terminated (N,), truncated (N,), infos.
@@ -187,12 +194,9 @@ class BatchedEnv(VectorEnv[NDArray[Any], NDArray[np.float32], NDArray[Any]], Gen
         self.np_random.bit_generator.state = state["np_random"]
         self._state, self._ended, self._last = restored, ended, None
 
-    def _begin(self, seeds: Sequence[int | None]) -> StateT:
-        """States of fresh streams; unseeded groups take their keys from `np_random`."""
-        keys = [
-            stream_key(self.np_random if one is None else seeding.np_random(one)[0])
-            for one in seeds[:: self.group_size]
-        ]
+    def _begin(self, generators: Sequence[np.random.Generator | None]) -> StateT:
+        """States of fresh streams, one generator a group; those of None are not to be used."""
+        keys = [0 if one is None else stream_key(one) for one in generators]
         return self.mdp.begin(np.repeat(np.array(keys, np.int64), self.group_size))
 
     def _select(self, mask: NDArray[np.bool_], chosen: StateT, other: StateT) -> StateT:
@@ -202,21 +206,25 @@ class BatchedEnv(VectorEnv[NDArray[Any], NDArray[np.float32], NDArray[Any]], Gen
         """Gymnasium's form: each array of `info` beside a mask of where it holds."""
         return info | {f"_{name}": mask.copy() for name in info}
 
-    def _seeds(self, seed: int | Sequence[int | None] | None) -> list[int | None]:
+    def _generators(
+        self, seed: int | Sequence[int | None] | None
+    ) -> list[np.random.Generator | None]:
+        """One generator a group, None where there is no seed."""
+        groups = self.num_envs // self.group_size
         if seed is None:
-            return [None] * self.num_envs
+            return [None] * groups
         if isinstance(seed, (int, np.integer)):
-            super().reset(seed=int(seed))
-            return [int(seed) + i // self.group_size for i in range(self.num_envs)]
-        seeds = list(seed)
-        if len(seeds) != self.num_envs:
-            raise ValueError(
-                f"{self.num_envs} sub-environments take as many seeds, found {len(seeds)}"
-            )
-        heads = [one for one in seeds[:: self.group_size] for _ in range(self.group_size)]
-        if seeds != heads:
-            raise ValueError(f"the members of a group of {self.group_size} share one seed")
-        return seeds
+            seeds: list[int | None] = [int(seed) + i for i in range(groups)]
+        else:
+            members = [None if one is None else operator.index(one) for one in seed]
+            if len(members) != self.num_envs:
+                raise ValueError(
+                    f"{self.num_envs} sub-environments take as many seeds, found {len(members)}"
+                )
+            seeds = members[:: self.group_size]
+            if members != [one for one in seeds for _ in range(self.group_size)]:
+                raise ValueError(f"the members of a group of {self.group_size} share one seed")
+        return [None if one is None else seeding.np_random(one)[0] for one in seeds]
 
     def _reset_mask(self, options: dict[str, Any]) -> NDArray[np.bool_]:
         unknown = sorted(set(options) - {"reset_mask"})

@@ -42,6 +42,10 @@ class Embedder(Protocol):
     def save(self, path: str | os.PathLike[str]) -> None:
         """Write one file that `load` reads back."""
 
+    @classmethod
+    def load(cls, path: str | os.PathLike[str]) -> Embedder:
+        """Read what `save` wrote."""
+
 
 @dataclass(frozen=True)
 class WordVectorsConfig:

@@ -103,7 +103,10 @@ class TextPairs:
         if on_bad_row not in ("error", "skip"):
             raise ValueError(f'on_bad_row must be "error" or "skip", got {on_bad_row!r}')
         want = _Want(os.fspath(path), source_column, target_column)
-        with open(path, "rb") as file:  # before the format, as "no such file" is the better message
+        # Before the format, as "no such file" is the better message.
+        if not Path(path).exists():
+            raise FileNotFoundError(_no_file(Path(path)))
+        with open(path, "rb") as file:
             rows_of, unit = _reader(want.file, format)
             data = file.read()
         pairs: list[tuple[str, str]] = []
@@ -211,6 +214,14 @@ def _reader(file: str, kind: str | None) -> tuple[Callable[[bytes, _Want], Itera
         what = f"unknown format {kind!r}"
     known = ", ".join("." + name for name in _READERS)
     raise BadTextFile(f"{file}: {what}; known are {known}, or name the format (such as tsv)")
+
+
+def _no_file(path: Path) -> str:
+    """Say that a file is absent, and which files its folder holds."""
+    if not path.parent.is_dir():
+        return f"no file {path}, nor its folder"
+    there = sorted(file.name for file in path.parent.iterdir() if file.suffix[1:] in _READERS)
+    return f"no file {path}; its folder holds {_listed(there) if there else 'no file of texts'}"
 
 
 def _tsv_rows(data: bytes, want: _Want) -> Iterator[_Row]:

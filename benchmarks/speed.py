@@ -1,0 +1,376 @@
+"""How fast, and how good by then: LLMAR beside its peers, in one run on one machine.
+
+The peer in speed is what the documentation of Stable-Baselines3 leads to: PPO, a GRU as features
+extractor, `DummyVecEnv` of 8 environments, embeddings observed. The rival in quality is the same
+network trained on the gradient of the cosine itself. Sides alternate, medians are reported, and
+all of our rows use one setting: the one that `train.py` uses.
+
+    python benchmarks/speed.py --data DIR --json runs/speed.json
+
+DIR holds train.tsv, val.tsv and test.tsv. Run it on a machine that does nothing else; parts can
+be run by themselves with `--part`, and add their figures to the file.
+"""
+
+from __future__ import annotations
+
+import json
+import math
+import time
+import warnings
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from statistics import mean, median
+from typing import Any, Literal, get_args
+
+import gymnasium
+import numpy as np
+import torch
+import tyro
+from gymnasium.vector import AutoresetMode
+from rich.console import Console
+from rich.table import Table
+from stable_baselines3 import PPO
+from stable_baselines3.common.callbacks import BaseCallback
+from stable_baselines3.common.env_util import make_vec_env as sb3_make_vec_env
+from stable_baselines3.common.policies import BasePolicy
+from stable_baselines3.common.torch_layers import BaseFeaturesExtractor
+from stable_baselines3.common.vec_env import DummyVecEnv
+from torch import Tensor, nn
+
+from agents import LLMAR, Config
+from agents.aligner import VALIDATIONS
+from agents.device import resolve_device
+from agents.evaluation import evaluate
+from agents.policies import GRUPolicy
+from agents.supervised import train_supervised
+from agents.training import Validation
+from llmar_env.metrics import Scores, score_answers
+from llmar_env.spaces import TextIndex
+from llmar_env.text.corpus import Corpus
+from llmar_env.text.embedders import WordVectorsConfig
+from llmar_env.text.pairs import TextPairs
+
+Part = Literal["environment", "echo", "translation"]
+_LENGTH, _DIM, _HIDDEN = 24, 64, 128
+_MARK = 0.78
+_PEER_LIMIT = 180.0
+_ECHO_SECONDS, _TRANSLATION_SECONDS = 30.0, 40.0
+_SUPERVISED_RATES = (2e-3, 4e-3, 8e-3, 1.6e-2)
+_NUM_ENVS = 1024
+
+
+@dataclass(frozen=True)
+class Options:
+    """Measure speed and quality beside the peers."""
+
+    data: Path = Path("../shared/data/multi30k-de-en")
+    """Folder with train.tsv, val.tsv and test.tsv, columns source and target."""
+    json: Path | None = None
+    """Add the figures to this file, one flat object."""
+    part: tuple[Part, ...] = get_args(Part)
+    """What to measure."""
+    repeats: int = 3
+    """Runs of each side, whose median counts, and seeds of the translation."""
+    device: str = "auto"
+    """As in train.py."""
+
+
+def load(folder: Path, *, echo: bool) -> Corpus:
+    """Read and embed the data, as `train.py --max-length 24` does."""
+    pairs = {}
+    for split, stem in {"train": "train", "valid": "val", "test": "test"}.items():
+        part = TextPairs.read(folder / f"{stem}.tsv")
+        pairs[split] = TextPairs(part.source, part.source, part.name) if echo else part
+    with warnings.catch_warnings():
+        warnings.filterwarnings("ignore", message=".*longer than max_length")
+        return Corpus.load(pairs, word_vectors=WordVectorsConfig(dim=_DIM), max_length=_LENGTH)
+
+
+# ---------------------------------------------------------------------------- the peer in speed
+
+
+class PeerFeatures(BaseFeaturesExtractor):
+    """A GRU over padded embeddings, as a user of SB3 writes it."""
+
+    def __init__(self, observation_space: gymnasium.spaces.Box, features_dim: int) -> None:
+        super().__init__(observation_space, features_dim)
+        self.gru = nn.GRU(observation_space.shape[1], features_dim, batch_first=True)
+
+    def forward(self, observations: Tensor) -> Tensor:
+        """Encode (B, L, D) to (B, H): the state after the last vector that is not padding."""
+        lengths = (observations != 0).any(-1).sum(-1)
+        states, _ = self.gru(observations)
+        last: Tensor = states[torch.arange(len(states)), lengths - 1]
+        return last
+
+
+def make_peer(corpus: Corpus, seed: int, device: str) -> PPO:
+    """PPO with SB3's own settings, but for rollouts that let it learn sooner."""
+    env = sb3_make_vec_env(
+        "LLMAR/Align-v0", n_envs=8, seed=seed, env_kwargs={"data": corpus}, vec_env_cls=DummyVecEnv
+    )
+    return PPO(
+        "MlpPolicy",
+        env,
+        n_steps=256,
+        policy_kwargs={
+            "features_extractor_class": PeerFeatures,
+            "features_extractor_kwargs": {"features_dim": _HIDDEN},
+        },
+        seed=seed,
+        device=device,
+    )
+
+
+def score_peer(policy: BasePolicy, corpus: Corpus) -> float:
+    """Mean alignment of the peer's answers, without noise, on the test texts."""
+    rows = corpus.rows("test")
+    vectors, _ = corpus.source.gather(np.arange(rows.start, rows.stop))
+    answers, _ = policy.predict(vectors, deterministic=True)
+    return score_answers(answers, corpus.target.means[rows.start : rows.stop]).alignment
+
+
+# ---------------------------------------------------------------------------- measuring
+
+
+class Reach(BaseCallback):
+    """Takes the seconds until a policy reaches the mark on the test texts, scoring included.
+
+    Args:
+        score: mean alignment of a policy on the test texts.
+        limit: seconds after which the training ends, or when the mark is reached; infinite for a
+            training that goes on and ends by itself.
+    """
+
+    def __init__(self, score: Callable[[BasePolicy], float], limit: float = math.inf) -> None:
+        super().__init__()
+        self.score = score
+        self.limit = limit
+        self.best = -1.0
+        self.reached: float | None = None
+        self.seconds = 0.0  # until the last update
+        self.steps = 0
+
+    def _on_training_start(self) -> None:
+        self.started = time.perf_counter()
+        self.due = 0.0
+
+    def _on_rollout_start(self) -> None:
+        self.seconds = time.perf_counter() - self.started
+        self.steps = self.model.num_timesteps
+        if self.reached is None and self.seconds >= self.due:
+            self.due = self.seconds + 0.2
+            self.best = max(self.best, self.score(self.model.policy))
+            if self.best >= _MARK:
+                self.reached = time.perf_counter() - self.started
+
+    def _on_step(self) -> bool:
+        if self.limit == math.inf:
+            return True
+        return self.reached is None and time.perf_counter() - self.started < self.limit
+
+    @property
+    def rate(self) -> float:
+        """Steps per second, updates included."""
+        return self.steps / self.seconds
+
+
+def steps_per_second(env: gymnasium.vector.VectorEnv[Any, Any, Any], seconds: float = 2.0) -> float:
+    """Rate of an environment that answers fixed actions."""
+    generator = np.random.default_rng(0)
+    actions = generator.standard_normal(env.action_space.shape or (), np.float32) * 0.1
+    env.reset(seed=0)
+    env.step(actions)
+    steps, started = 0, time.perf_counter()
+    while (elapsed := time.perf_counter() - started) < seconds:
+        env.step(actions)
+        steps += env.num_envs
+    return steps / elapsed
+
+
+# ---------------------------------------------------------------------------- the parts
+
+
+def measure_environment(options: Options, console: Console) -> dict[str, float]:
+    """The environment alone, over SyncVectorEnv of the single one."""
+    corpus = load(options.data, echo=False)
+    figures: dict[str, float] = {}
+    table = Table(
+        "observation",
+        "native, steps/s",
+        "SyncVectorEnv",
+        "ratio",
+        title=f"{_NUM_ENVS} environments",
+    )
+    for observation in ("embeddings", "index"):
+        kwargs: dict[str, Any] = {"data": corpus, "observation": observation}
+        native = gymnasium.make_vec("LLMAR/Align-v0", _NUM_ENVS, **kwargs)
+        sync = gymnasium.make_vec(
+            "LLMAR/Align-v0",
+            _NUM_ENVS,
+            vectorization_mode="sync",
+            vector_kwargs={"autoreset_mode": AutoresetMode.SAME_STEP},
+            **kwargs,
+        )
+        pairs = [(steps_per_second(native), steps_per_second(sync)) for _ in range(5)]
+        ours, peer = (median(side) for side in zip(*pairs, strict=True))
+        figures[f"env_ratio_{observation}"] = ours / peer
+        table.add_row(observation, f"{ours:,.0f}", f"{peer:,.0f}", f"{ours / peer:.0f}x")
+    sizes = [
+        gymnasium.make_vec("LLMAR/Align-v0", 1, data=corpus, observation=one).reset()[0].nbytes
+        for one in ("embeddings", "index")
+    ]
+    figures["bytes_ratio"] = sizes[0] / sizes[1]
+    console.print(table)
+    console.print(f"bytes of observation in a transition: {sizes[0]} against {sizes[1]}")
+    return figures
+
+
+def measure_echo(options: Options, console: Console) -> dict[str, float]:
+    """Training throughput, and time and quality on the echo task, over stock PPO."""
+    corpus = load(options.data, echo=True)
+    ours: list[tuple[float, float, float]] = []  # steps/s, seconds to the mark, alignment
+    peer: list[tuple[float, float, float]] = []
+    for seed in range(options.repeats):
+        reach = Reach(lambda policy: evaluate(_gru(policy), corpus, "test").alignment)
+        trained = LLMAR(_config(options, seed, _ECHO_SECONDS)).train(corpus, callback=reach)
+        alignment = trained.scores["test"]["trained"].alignment
+        ours.append((reach.rate, reach.reached or math.inf, alignment))
+        reach = Reach(lambda policy: score_peer(policy, corpus), _PEER_LIMIT)
+        with warnings.catch_warnings():
+            warnings.filterwarnings("ignore", message=".*primarily intended to run on the CPU")
+            make_peer(corpus, seed, options.device).learn(10**9, reach)
+        peer.append((reach.rate, reach.reached or _PEER_LIMIT, reach.best))
+        console.print(f"echo, seed {seed}: ours {_row(ours[-1])}; peer {_row(peer[-1])}")
+    rate, seconds, alignment = (median(column) for column in zip(*ours, strict=True))
+    peer_rate, peer_seconds, _ = (median(column) for column in zip(*peer, strict=True))
+    return {
+        "throughput_ratio": rate / peer_rate,
+        "steps_per_second": rate,
+        "peer_steps_per_second": peer_rate,
+        "time_to_078_ratio": peer_seconds / seconds,
+        "time_to_078": seconds,
+        "peer_time_to_078": peer_seconds,
+        "echo_alignment_30s": alignment,
+    }
+
+
+def measure_translation(options: Options, console: Console) -> dict[str, float]:
+    """Quality of translation after 40 s, and texts encoded, over the supervised rival."""
+    corpus = load(options.data, echo=False)
+    valid = {rate: _supervised(options, corpus, 0, rate)[0] for rate in _SUPERVISED_RATES}
+    for rate, scores in valid.items():
+        one = scores["valid"]
+        console.print(f"supervised, learning rate {rate:g}: {one.alignment:.4f} on valid")
+    rate = max(valid, key=lambda one: valid[one]["valid"].alignment)
+    ours: list[tuple[Scores, float]] = []  # on test, texts/s
+    rival: list[tuple[Scores, float]] = []
+    for seed in range(options.repeats):
+        trained = LLMAR(_config(options, seed, _TRANSLATION_SECONDS)).train(corpus)
+        ours.append((trained.scores["test"]["trained"], trained.timings["texts_per_second"]))
+        scores, texts = _supervised(options, corpus, seed, rate)
+        rival.append((scores["test"], texts))
+        console.print(f"translation, seed {seed}: ours {ours[-1]}; supervised {rival[-1]}")
+    texts_ours, texts_rival = (median(texts for _, texts in side) for side in (ours, rival))
+    return {
+        "mt_alignment_40s": mean(scores.alignment for scores, _ in ours),
+        "mt_p1_40s": mean(scores.p_at_1 for scores, _ in ours),
+        "supervised_mt_alignment_40s": mean(scores.alignment for scores, _ in rival),
+        "supervised_mt_p1_40s": mean(scores.p_at_1 for scores, _ in rival),
+        "supervised_learning_rate": rate,
+        "encode_ratio": texts_ours / texts_rival,
+        "texts_per_second": texts_ours,
+        "supervised_texts_per_second": texts_rival,
+    }
+
+
+def _config(options: Options, seed: int, seconds: float) -> Config:
+    return Config(
+        seed=seed,
+        device=options.device,
+        hidden_dim=_HIDDEN,
+        total_steps=1e12,
+        time_limit=seconds,
+        supervised=False,
+        progress=False,
+    )
+
+
+def _supervised(
+    options: Options, corpus: Corpus, seed: int, rate: float
+) -> tuple[dict[str, Scores], float]:
+    """Scores of the supervised rival, by split, and its texts per second."""
+    config = _config(options, seed, _TRANSLATION_SECONDS)
+    torch.manual_seed(seed)
+    policy = GRUPolicy(
+        TextIndex(corpus.source),
+        gymnasium.spaces.Box(-1.0, 1.0, (corpus.target.dim,)),
+        lambda _: rate,
+        hidden_dim=_HIDDEN,
+    ).to(resolve_device(config.device))
+    validation = Validation(corpus, "valid", _TRANSLATION_SECONDS / VALIDATIONS)
+    texts = train_supervised(
+        policy,
+        corpus,
+        validation,
+        seconds=_TRANSLATION_SECONDS,
+        learning_rate=rate,
+        num_texts=LLMAR(config).algorithm.num_texts,
+        seed=seed,
+    )
+    scores = {"valid": validation.best.scores, "test": evaluate(policy, corpus, "test")}
+    return scores, texts / validation.records[-1].seconds
+
+
+def _gru(policy: BasePolicy) -> GRUPolicy:
+    assert isinstance(policy, GRUPolicy)
+    return policy
+
+
+def _row(figures: tuple[float, float, float]) -> str:
+    rate, seconds, alignment = figures
+    return f"{rate:,.0f} steps/s, {seconds:.1f} s to {_MARK}, alignment {alignment:.4f}"
+
+
+# ---------------------------------------------------------------------------- report
+
+_AT_LEAST = {
+    "throughput_ratio": 200.0,
+    "time_to_078_ratio": 30.0,
+    "echo_alignment_30s": 0.97,
+    "encode_ratio": 0.9,
+    "env_ratio_embeddings": 12.0,
+    "env_ratio_index": 100.0,
+    "bytes_ratio": 500.0,
+}
+
+_MEASURES: dict[Part, Callable[[Options, Console], dict[str, float]]] = {
+    "environment": measure_environment,
+    "echo": measure_echo,
+    "translation": measure_translation,
+}
+
+
+def main(options: Options) -> None:
+    """Measure, print, and write the figures."""
+    console = Console()
+    algorithm = LLMAR().algorithm
+    console.print(
+        f"ours: REINFORCE, {algorithm.num_texts} texts x K = {algorithm.group_size}, learning rate "
+        f"{algorithm.learning_rate:g}, GRU {_HIDDEN}, {_DIM}-d vectors, L = {_LENGTH}; "
+        f"torch {torch.__version__}, {torch.get_num_threads()} threads, device {options.device}"
+    )
+    for part in options.part:
+        figures = _MEASURES[part](options, console)
+        table = Table("figure", "measured", "at least", title=part)
+        for name, value in figures.items():
+            table.add_row(name, f"{value:,.4g}", f"{_AT_LEAST.get(name, '')}")
+        console.print(table)
+        if options.json is not None:
+            before = json.loads(options.json.read_text()) if options.json.exists() else {}
+            options.json.write_text(json.dumps(before | figures, indent=2) + "\n", "utf-8")
+
+
+if __name__ == "__main__":
+    main(tyro.cli(Options))

@@ -1,0 +1,53 @@
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from llmar_env.text.corpus import Corpus
+from llmar_env.text.embedded import EmbeddedTexts
+
+MULTI30K = Path(__file__).resolve().parents[2] / "shared" / "data" / "multi30k-de-en"
+
+SOURCE_WORDS = ["ein", "kleiner", "roter", "Hund", "Ball", "springt", "nie", "weit"]
+TARGET_WORDS = ["a", "small", "red", "dog", "ball", "jumps", "never"]
+SOURCE_DIM, TARGET_DIM = 6, 4
+SPLITS = {"train": range(24), "valid": range(24, 30), "test": range(30, 36)}
+
+
+def pytest_collection_modifyitems(items):
+    skips = []
+    if any(item.get_closest_marker("gpu") for item in items):
+        import torch
+
+        if not torch.cuda.is_available():
+            skips.append(("gpu", "needs a CUDA device"))
+    if not MULTI30K.is_dir():
+        skips.append(("realdata", f"needs the data in {MULTI30K}"))
+    for item in items:
+        for name, reason in skips:
+            if item.get_closest_marker(name):
+                item.add_marker(pytest.mark.skip(reason=reason))
+
+
+@pytest.fixture(scope="session")
+def multi30k():
+    """The folder of the real German-English pairs; for tests marked `realdata`."""
+    return MULTI30K
+
+
+@pytest.fixture(scope="session")
+def corpus():
+    """36 pairs of 1 to 5 words; sources of dimension 6, targets of dimension 4."""
+    rng = np.random.default_rng(20)
+    n = SPLITS["test"].stop
+
+    def side(words, dim):
+        table = rng.standard_normal((len(words), dim)).astype(np.float32)
+        # Lengths that take turns, so that the longest and the shortest are in every split.
+        texts = [rng.integers(len(words), size=1 + i % 5).tolist() for i in range(n)]
+        strings = [" ".join(words[word] for word in text) for text in texts]
+        return EmbeddedTexts.from_ids(table, texts), strings
+
+    source, sources = side(SOURCE_WORDS, SOURCE_DIM)
+    target, targets = side(TARGET_WORDS, TARGET_DIM)
+    return Corpus(source, target, SPLITS, sources, targets)

@@ -1,0 +1,152 @@
+import math
+
+import numpy as np
+import pytest
+import torch
+from scipy import stats
+from scipy.integrate import quad
+from torch.distributions import Normal
+from torch.nn import functional as F
+
+from agents.distributions import DISTRIBUTIONS, DirectionalGaussian, PowerSpherical
+
+
+def made(cls, batch=5, vectors=1, dim=4, group=1, spread=0.3, seed=0, dtype=torch.double):
+    torch.manual_seed(seed)
+    directions = torch.randn(batch, vectors * dim, dtype=dtype, requires_grad=True)
+    log_spread = torch.tensor(math.log(spread), dtype=dtype, requires_grad=True)
+    distribution = cls(vectors, dim).proba_distribution(directions, log_spread, group)
+    return distribution, directions, log_spread
+
+
+both = pytest.mark.parametrize("cls", DISTRIBUTIONS.values())
+
+
+@both
+@pytest.mark.parametrize(("vectors", "group"), [(1, 1), (1, 3), (2, 1), (2, 3)])
+def test_shapes_and_the_order_of_groups(cls, vectors, group):
+    distribution, directions, _ = made(cls, vectors=vectors, group=group)
+    actions = distribution.sample()
+    assert actions.shape == (5 * group, vectors * 4)
+    assert distribution.log_prob(actions).shape == (5 * group,)
+    assert distribution.entropy().shape == (5 * group,)
+    expected = 0.5 * F.normalize(directions.view(5, vectors, 4), dim=-1).flatten(1)
+    assert torch.equal(distribution.mode()[::group], expected)
+    assert torch.equal(distribution.mode()[group - 1 :: group], expected)
+    assert not actions.requires_grad
+
+
+@both
+def test_the_log_density_of_a_group_is_that_of_its_members_one_by_one(cls):
+    grouped, directions, log_spread = made(cls, vectors=2, group=3)
+    actions = grouped.sample()
+    together = grouped.log_prob(actions)
+    repeated = directions.repeat_interleave(3, dim=0)
+    alone = cls(2, 4).proba_distribution(repeated, log_spread).log_prob(actions)
+    torch.testing.assert_close(together, alone)
+
+
+@pytest.mark.parametrize("vectors", [1, 3])
+def test_the_gaussian_is_torchs(vectors):
+    distribution, directions, log_spread = made(DirectionalGaussian, vectors=vectors)
+    mean = 0.5 * F.normalize(directions.view(5, vectors, 4), dim=-1).flatten(1)
+    peer = Normal(mean, 0.5 * log_spread.exp())
+    actions = distribution.sample()
+    ours, theirs = distribution.log_prob(actions), peer.log_prob(actions).sum(1)
+    torch.testing.assert_close(ours, theirs)
+    torch.testing.assert_close(distribution.entropy(), peer.entropy().sum(1))
+    for source in (directions, log_spread):
+        one, other = (
+            torch.autograd.grad(value.sum(), source, retain_graph=True)[0]
+            for value in (ours, theirs)
+        )
+        torch.testing.assert_close(one, other)
+
+
+@pytest.mark.parametrize("group", [1, 3, 4, 6])
+def test_each_gaussian_action_alone_has_the_same_distribution_in_any_group(group):
+    distribution, directions, _ = made(DirectionalGaussian, batch=1, group=group)
+    mean = 0.5 * F.normalize(directions.detach(), dim=-1)
+    draws = torch.stack([distribution.sample() for _ in range(4000)])  # (4000, K, 4)
+    noise = ((draws - mean) / (0.5 * 0.3)).numpy()
+    for member in range(group):
+        for coordinate in range(4):
+            assert stats.kstest(noise[:, member, coordinate], "norm").pvalue > 1e-4
+        covariance = np.cov(noise[:, member].T)
+        np.testing.assert_allclose(covariance, np.eye(4), atol=0.12)
+
+
+def test_the_noise_of_a_group_is_orthogonal_within_each_dimension_of_members():
+    distribution, _, _ = made(DirectionalGaussian, batch=7, dim=6, group=9)
+    noise = (distribution.sample() - distribution.mode()).view(7, 9, 6)
+    for members in (noise[:, :6], noise[:, 6:]):
+        products = members @ members.transpose(1, 2)
+        off = products - torch.diag_embed(products.diagonal(dim1=1, dim2=2))
+        assert off.abs().max() < 1e-12
+        assert products.diagonal(dim1=1, dim2=2).min() > 0
+
+
+def test_given_one_members_noise_the_others_are_alike_for_its_opposite():
+    # What keeps baselines over the group unbiased: E[f(others) * noise] = 0 for every f.
+    distribution, _, _ = made(DirectionalGaussian, batch=1, dim=4, group=3)
+    target = torch.tensor([1.0, 0.5, 0.0, -1.0], dtype=torch.double)
+    actions = torch.stack([distribution.sample() for _ in range(5000)])  # (5000, 3, 4)
+    noise = (actions - distribution.mode())[:, 0].detach()
+    products = noise * torch.cosine_similarity(actions[:, 1], target, dim=-1)[:, None]
+    error = products.std(0) / math.sqrt(len(products))
+    assert (products.mean(0).abs() < 4 * error).all()
+
+
+def test_power_spherical_integrates_to_one_and_has_its_entropy():
+    distribution, _, _ = made(PowerSpherical, batch=1, dim=3, spread=0.5)
+    centre = distribution.centre[0, 0].detach()
+    across = F.normalize(torch.linalg.cross(centre, torch.tensor([1.0, 2.0, 3.0]).double()), dim=0)
+
+    def log_density(cosine):
+        x = cosine * centre + math.sqrt(1 - cosine**2) * across
+        return distribution.log_prob(0.5 * x[None]).item()
+
+    # The surface element of a sphere of radius r in three dimensions: 2 pi r^2 d cos.
+    ring = 2 * math.pi * 0.25
+    total, _ = quad(lambda c: ring * math.exp(log_density(c)), -1, 1)
+    assert total == pytest.approx(1, abs=1e-6)
+    entropy, _ = quad(lambda c: -ring * math.exp(log_density(c)) * log_density(c), -1, 1)
+    assert distribution.entropy().item() == pytest.approx(entropy, abs=1e-6)
+
+
+def test_power_spherical_samples_follow_its_density():
+    distribution, _, _ = made(PowerSpherical, batch=1, dim=5, group=4000, spread=0.4)
+    x = distribution.sample() / 0.5
+    torch.testing.assert_close(x.norm(dim=1), torch.ones(4000, dtype=torch.double))
+    cosine = (x @ distribution.centre[0, 0]).detach().numpy()
+    kappa, beta = 2 / 0.4**2, 2.0  # beta = (dim - 1) / 2
+    assert stats.kstest((1 + cosine) / 2, stats.beta(beta + kappa, beta).cdf).pvalue > 1e-3
+    # Around the centre no direction is preferred.
+    tangent = x - torch.as_tensor(cosine)[:, None] * distribution.centre[0, 0]
+    mean = F.normalize(tangent, dim=1).mean(0)
+    assert mean.abs().max() < 4 / math.sqrt(4000)
+
+
+@both
+def test_the_spread_is_the_deviation_of_a_coordinate_over_the_radius(cls):
+    distribution, _, _ = made(cls, batch=1, dim=64, group=64, spread=0.02)
+    noise = torch.stack([distribution.sample() for _ in range(50)]) - distribution.mode()
+    assert float(noise.detach().std() / 0.5) == pytest.approx(0.02, rel=0.03)
+    assert distribution.spread.item() == pytest.approx(0.02)
+
+
+@both
+def test_clipping_is_rare_at_the_default_radius(cls):
+    distribution, _, _ = made(cls, batch=64, dim=64, group=8, spread=0.2)
+    assert (distribution.sample().abs() > 1).float().mean() < 1e-4
+
+
+@both
+def test_the_same_seed_gives_the_same_actions(cls):
+    distribution, _, _ = made(cls, group=4)
+    draws = []
+    for seed in (1, 1, 2):
+        torch.manual_seed(seed)
+        draws.append(distribution.sample())
+    assert torch.equal(draws[0], draws[1])
+    assert not torch.equal(draws[0], draws[2])

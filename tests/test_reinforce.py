@@ -1,0 +1,456 @@
+import math
+
+import gymnasium
+import numpy as np
+import pytest
+import torch
+from gymnasium import spaces
+from scipy.integrate import quad
+from stable_baselines3.common.callbacks import BaseCallback
+
+from agents import (
+    REINFORCE,
+    GRUPolicy,
+    GymVecEnv,
+    NonFiniteLossError,
+    advantages,
+    make_vec_env,
+)
+from llmar_env.text.corpus import Corpus
+from llmar_env.text.embedded import EmbeddedTexts
+
+REWARDS = np.array([1.0, 0.2, -0.5])
+BASELINES = ("none", "leave_one_out", "mean", "group")
+
+
+class Bandit(gymnasium.Env):
+    """Three arms, and nothing to see."""
+
+    observation_space = spaces.Box(-1.0, 1.0, (1,))
+    action_space = spaces.Discrete(3)
+
+    def __init__(self, rewards=REWARDS):
+        self.rewards = rewards
+
+    def reset(self, *, seed=None, options=None):
+        super().reset(seed=seed)
+        return np.zeros(1, np.float32), {}
+
+    def step(self, action):
+        return np.zeros(1, np.float32), float(self.rewards[action]), True, False, {}
+
+
+class Countdown(gymnasium.Env):
+    """Rewards 1, 2, 3, ... in an episode of a length of its own."""
+
+    observation_space = spaces.Box(-1.0, 1.0, (1,))
+    action_space = spaces.Discrete(2)
+
+    def __init__(self, length):
+        self.length = length
+
+    def reset(self, *, seed=None, options=None):
+        super().reset(seed=seed)
+        self.steps = 0
+        return np.zeros(1, np.float32), {}
+
+    def step(self, action):
+        self.steps += 1
+        return np.zeros(1, np.float32), float(self.steps), False, self.steps >= self.length, {}
+
+
+class Updates(BaseCallback):
+    """Keeps what each update saw, and the gradient that it took."""
+
+    def __init__(self):
+        super().__init__()
+        self.actions, self.rewards, self.gradients = [], [], []
+
+    def _on_step(self):
+        self.actions.append(self.locals["actions"].clone().numpy())
+        self.rewards.append(np.array(self.locals["rewards"]))
+        return True
+
+    def _on_rollout_start(self):
+        self.keep()
+
+    def _on_training_end(self):
+        self.keep()
+
+    def keep(self):
+        net = self.model.policy.action_net
+        if net.bias.grad is not None:
+            self.gradients.append(net.bias.grad.clone().numpy())
+
+
+def bandit_model(baseline, num_envs=8, **kwargs):
+    policy_kwargs = {"net_arch": []}
+    env = make_vec_env(Bandit, num_envs)
+    settings = {"learning_rate": 0.0, "max_grad_norm": math.inf, "device": "cpu", "seed": 0}
+    settings |= kwargs
+    return REINFORCE("MlpPolicy", env, baseline=baseline, policy_kwargs=policy_kwargs, **settings)
+
+
+def bandit_gradients(baseline, updates, num_envs=8):
+    model = bandit_model(baseline, num_envs)
+    with torch.no_grad():
+        model.policy.action_net.bias += torch.tensor([0.3, -0.4, 0.1])
+    probability = torch.softmax(model.policy.action_net.bias, 0).detach().numpy()
+    seen = Updates()
+    model.learn(updates * num_envs, seen)
+    return seen, probability
+
+
+# ---------------------------------------------------------------------------- the estimator
+
+
+@pytest.mark.parametrize(
+    ("baseline", "shrunk"), [("none", 1.0), ("leave_one_out", 1.0), ("mean", 7 / 8)]
+)
+def test_the_expected_gradient_is_the_analytic_one_within_its_standard_error(baseline, shrunk):
+    seen, p = bandit_gradients(baseline, 1500)
+    expected = -p * (REWARDS - p @ REWARDS) * shrunk  # of the loss, -E[r]
+    gradients = np.array(seen.gradients)
+    error = gradients.std(0) / math.sqrt(len(gradients))
+    assert (np.abs(gradients.mean(0) - expected) < 4 * error).all()
+    assert (4 * error < 0.2 * np.abs(expected).max()).all()  # or the test would pass whatever came
+
+
+@pytest.mark.parametrize("baseline", BASELINES)
+def test_each_gradient_follows_the_baselines_formula(baseline):
+    seen, p = bandit_gradients(baseline, 20)
+    for actions, r, gradient in zip(seen.actions, seen.rewards, seen.gradients, strict=True):
+        advantage = {
+            "none": r,
+            "leave_one_out": r - (r.sum() - r) / (len(r) - 1),
+            "mean": r - r.mean(),
+            "group": (r - r.mean()) / (r.std() + 1e-8),
+        }[baseline]
+        score = np.eye(3)[actions] - p  # grad of log softmax
+        expected = -(advantage[:, None] * score).mean(0)
+        np.testing.assert_allclose(gradient, expected, atol=1e-5)
+
+
+def one_text_corpus(dim=3):
+    generator = np.random.default_rng(3)
+    table = generator.standard_normal((4, dim)).astype(np.float32)
+    texts = EmbeddedTexts.from_ids(table, [[0, 1, 2]])
+    target = EmbeddedTexts.from_ids(table, [[3]])
+    return Corpus(texts, target, {"train": range(1)})
+
+
+@pytest.mark.parametrize(("baseline", "group"), [("none", 4), ("leave_one_out", 4)])
+def test_the_gru_policys_gradient_is_that_of_the_expected_cosine(baseline, group):
+    # By symmetry around the direction u, E[cos(a, t)] = E[cos(a, u)] cos(u, t), for Gaussian a.
+    corpus, spread = one_text_corpus(), 0.5
+    kwargs = {"data": corpus, "observation": "index", "group_size": group}
+    env = make_vec_env("LLMAR/Align-v0", 16 * group, env_kwargs=kwargs)
+    model = REINFORCE(
+        GRUPolicy,
+        env,
+        learning_rate=0.0,
+        max_grad_norm=math.inf,
+        baseline=baseline,
+        policy_kwargs={"hidden_dim": 4, "spread": spread},
+        seed=0,
+        device="cpu",
+    )
+    seen = Updates()
+    model.learn(800 * 16 * group, seen)
+    direction = model.policy.get_distribution(torch.zeros(1, 1, dtype=torch.long)).centre[0]
+    target = torch.as_tensor(corpus.target.unit_means)
+    (along,) = torch.autograd.grad(
+        torch.cosine_similarity(direction, target).mean(), model.policy.action_net.bias
+    )
+    expected = -_mean_cosine_with_centre(spread) * along.numpy()
+    gradients = np.array(seen.gradients)
+    error = gradients.std(0) / math.sqrt(len(gradients))
+    assert (np.abs(gradients.mean(0) - expected) < 4 * error).all()
+    assert (4 * error < 0.4 * np.abs(expected).max()).all()
+
+
+def _mean_cosine_with_centre(spread):
+    """E[cos(u + spread * e, u)] in three dimensions, e standard Gaussian."""
+
+    def along(x):
+        def across(rho):
+            weight = rho / spread**2 * math.exp(-(rho**2) / (2 * spread**2))
+            return weight * x / math.hypot(x, rho)
+
+        density = math.exp(-((x - 1) ** 2) / (2 * spread**2)) / (spread * math.sqrt(2 * math.pi))
+        return density * quad(across, 0, 10 * spread)[0]
+
+    return quad(along, 1 - 8 * spread, 1 + 8 * spread, points=[0.0])[0]
+
+
+# ---------------------------------------------------------------------------- advantages
+
+RETURNS = torch.tensor([[[1.0, 2.0, 6.0], [4.0, 4.0, 4.0]]])  # one step, two groups of three
+
+
+@pytest.mark.parametrize(
+    ("baseline", "expected"),
+    [
+        ("none", [[1, 2, 6], [4, 4, 4]]),
+        ("leave_one_out", [[-3, -1.5, 4.5], [0, 0, 0]]),
+        ("mean", [[-2.5, -1.5, 2.5], [0.5, 0.5, 0.5]]),
+        (
+            "group",
+            [[-2 / (14 / 3) ** 0.5, -1 / (14 / 3) ** 0.5, 3 / (14 / 3) ** 0.5], [0, 0, 0]],
+        ),
+    ],
+)
+def test_advantages_by_hand(baseline, expected):
+    torch.testing.assert_close(
+        advantages(RETURNS, baseline), torch.tensor([expected]).float(), atol=1e-6, rtol=1e-6
+    )
+
+
+@pytest.mark.parametrize("baseline", BASELINES)
+def test_steps_after_an_episodes_end_take_no_part_in_any_baseline(baseline):
+    counted = torch.tensor([[[True, True, False]]])
+    returns = torch.tensor([[[1.0, 3.0, 0.0]]])
+    expected = {
+        "none": [1.0, 3.0, 0.0],
+        "leave_one_out": [-2.0, 2.0, 0.0],
+        "mean": [-1.0, 1.0, 0.0],
+        "group": [-1.0, 1.0, 0.0],
+    }[baseline]
+    torch.testing.assert_close(
+        advantages(returns, baseline, counted), torch.tensor([[expected]]), atol=1e-6, rtol=1e-6
+    )
+
+
+def test_returns_are_discounted_rewards_to_go_and_late_steps_are_discarded():
+    lengths = iter([3, 1])
+    env = make_vec_env(lambda: Countdown(next(lengths)), 2)
+    model = REINFORCE("MlpPolicy", env, gamma=0.5, baseline="none", seed=0, device="cpu")
+    model.learn(6)
+    batch = model.rollout_buffer
+    assert torch.stack(batch.returns).T.tolist() == [[1 + 1 + 0.75, 2 + 1.5, 3], [1, 0, 0]]
+    assert torch.stack(batch.counted).T.tolist() == [[True] * 3, [True, False, False]]
+    assert batch.discarded == 2
+    assert model.num_timesteps == 6
+
+
+def test_n_steps_asks_for_more_rounds():
+    model = bandit_model("mean", n_steps=3)
+    seen = Updates()
+    model.learn(48, seen)
+    assert model._n_updates == 2
+    assert len(seen.actions) == 6
+    assert model.rollout_buffer.rounds == 3
+
+
+# ---------------------------------------------------------------------------- learning
+
+
+def test_it_learns_the_best_arm():
+    model = bandit_model("leave_one_out", learning_rate=0.05)
+    model.learn(3000)
+    probability = torch.softmax(model.policy.action_net.bias, 0)
+    assert probability[0] > 0.9
+
+
+def test_cartpole_through_the_adapter():
+    with pytest.warns(UserWarning, match="NEXT_STEP"):
+        env = GymVecEnv(gymnasium.make_vec("CartPole-v1", 8))
+    model = REINFORCE(
+        "MlpPolicy", env, learning_rate=1e-2, gamma=0.99, baseline="mean", seed=0, device="cpu"
+    )
+    model.learn(15_000)
+    lengths = [episode["l"] for episode in model.ep_info_buffer]
+    assert np.mean(lengths[-50:]) > 60  # a random policy lasts 22 steps
+    assert env.reset_steps > 0
+
+
+def align_env(corpus, num_envs=16, group_size=4, **kwargs):
+    kwargs = {"data": corpus, "observation": "index", "group_size": group_size} | kwargs
+    return make_vec_env("LLMAR/Align-v0", num_envs, env_kwargs=kwargs)
+
+
+def align_model(corpus, seed=0, **kwargs):
+    settings = {"policy_kwargs": {"hidden_dim": 8}, "seed": seed, "device": "cpu"} | kwargs
+    return REINFORCE(GRUPolicy, align_env(corpus), **settings)
+
+
+def weights(model):
+    return {name: weight.clone() for name, weight in model.policy.state_dict().items()}
+
+
+def same(one, other):
+    return all(torch.equal(one[name], other[name]) for name in one)
+
+
+def test_the_same_seed_gives_the_same_run_and_another_one_another(corpus):
+    runs = [weights(align_model(corpus, seed).learn(320)) for seed in (0, 0, 1)]
+    assert same(runs[0], runs[1])
+    assert not same(runs[0], runs[2])
+
+
+def test_both_observations_give_the_same_run(corpus):
+    runs = []
+    for observation in ("index", "embeddings"):
+        env = align_env(corpus, observation=observation)
+        model = REINFORCE(GRUPolicy, env, policy_kwargs={"hidden_dim": 8}, seed=0, device="cpu")
+        runs.append(weights(model.learn(160)))
+    for name, weight in runs[0].items():
+        torch.testing.assert_close(weight, runs[1][name], atol=1e-5, rtol=1e-4)
+
+
+def test_it_learns_to_echo(corpus):
+    echo = Corpus(corpus.source, corpus.source, corpus.splits)
+    env = align_env(echo, 64, 8)
+    settings = {"policy_kwargs": {"hidden_dim": 32}, "seed": 0, "device": "cpu"}
+    model = REINFORCE(GRUPolicy, env, learning_rate=1e-2, **settings)
+    model.learn(64 * 5)
+    early = np.mean([episode["r"] for episode in model.ep_info_buffer])
+    model.learn(64 * 150)
+    late = np.mean([episode["r"] for episode in model.ep_info_buffer])
+    assert late > early + 0.15
+    assert late > 0.85
+
+
+# ---------------------------------------------------------------------------- as in SB3
+
+
+def test_save_and_load_give_the_same_answers_and_go_on_learning(corpus, tmp_path):
+    model = align_model(corpus).learn(160)
+    model.save(tmp_path / "model")
+    loaded = REINFORCE.load(tmp_path / "model", env=align_env(corpus), device="cpu")
+    assert (loaded.baseline, loaded.gamma) == (model.baseline, model.gamma)
+    obs = np.arange(8)[:, None]
+    loaded.policy.attach(corpus.source)
+    for one, other in zip(
+        model.predict(obs, deterministic=True), loaded.predict(obs, deterministic=True), strict=True
+    ):
+        np.testing.assert_array_equal(one, other)
+    loaded.learn(160, reset_num_timesteps=False)
+    assert loaded.num_timesteps == 320
+
+
+def test_a_loaded_policy_without_its_store_says_what_to_do(corpus, tmp_path):
+    align_model(corpus).save(tmp_path / "model")
+    loaded = REINFORCE.load(tmp_path / "model", device="cpu")
+    with pytest.raises(RuntimeError, match="attach"):
+        loaded.predict(np.zeros((1, 1), np.int64))
+
+
+def test_set_parameters_takes_anothers_weights(corpus):
+    one, other = align_model(corpus, 0), align_model(corpus, 1)
+    other.set_parameters(one.get_parameters())
+    assert same(weights(one), weights(other))
+
+
+def test_schedules_logger_and_statistics(corpus):
+    model = align_model(corpus, learning_rate=lambda remaining: 0.1 * remaining)
+    rates = []
+
+    class Watch(BaseCallback):
+        def _on_step(self):
+            return True
+
+        def _on_rollout_start(self):
+            rates.append(self.model.policy.optimizer.param_groups[0]["lr"])
+            values.update(self.model.logger.name_to_value)
+
+    values = {}
+    model.learn(16 * 4, Watch(), log_interval=100)
+    np.testing.assert_allclose(rates, [0.1, 0.075, 0.05, 0.025], atol=1e-9)
+    named = ("train/grad_norm", "train/action_spread", "rollout/group_spread")
+    assert set(named) < set(values)
+    assert values["rollout/clipped_fraction"] == 0
+    assert values["train/action_spread"] == pytest.approx(0.2)
+    assert len(model.ep_info_buffer) == 64
+    assert {episode["l"] for episode in model.ep_info_buffer} == {1}
+
+
+def test_the_clipped_fraction_is_counted():
+    env = align_env(one_text_corpus(), 64, 4)
+    settings = {"policy_kwargs": {"hidden_dim": 4, "spread": 4.0}, "seed": 0, "device": "cpu"}
+    model = REINFORCE(GRUPolicy, env, **settings)
+    model.learn(64)
+    noise = torch.distributions.Normal(0, 2.0)  # radius 0.5 times spread 4
+    about = 2 * noise.cdf(torch.tensor(-1.0)).item()  # were the mean 0
+    assert model.logger.name_to_value["rollout/clipped_fraction"] == pytest.approx(about, abs=0.15)
+
+
+def test_a_callback_that_says_stop_ends_the_training_and_learn_can_go_on(corpus):
+    class Stop(BaseCallback):
+        def _on_step(self):
+            return self.n_calls < 3
+
+    model = align_model(corpus)
+    model.learn(16 * 100, Stop())
+    assert model.num_timesteps == 48
+    model.learn(16 * 2, reset_num_timesteps=False)
+    assert model.num_timesteps == 80
+
+
+def test_the_entropy_bonus_widens_the_spread(corpus):
+    spreads = []
+    for weight in (0.0, 1.0):
+        kwargs = {"hidden_dim": 8, "learn_spread": True}
+        model = align_model(corpus, policy_kwargs=kwargs, ent_coef=weight, learning_rate=1e-2)
+        spreads.append(model.learn(16 * 20).policy.action_dist.spread.item())
+    assert spreads[1] > spreads[0] + 0.02
+
+
+# ---------------------------------------------------------------------------- faults
+
+
+def test_a_loss_that_is_not_finite_stops_the_training_and_leaves_the_weights():
+    env = make_vec_env(Bandit, 4, env_kwargs={"rewards": [math.nan] * 3})
+    model = REINFORCE("MlpPolicy", env, seed=0, device="cpu")
+    before = weights(model)
+    with pytest.raises(NonFiniteLossError, match=r"the loss is nan in update 1, after 4 steps"):
+        model.learn(40)
+    assert same(before, weights(model))
+
+
+def test_a_gradient_that_is_not_finite_is_no_better():
+    model = bandit_model("none")
+    before = weights(model)
+    model.policy.action_net.bias.register_hook(lambda gradient: gradient * math.inf)
+    with pytest.raises(NonFiniteLossError, match="gradient"):
+        model.learn(8)
+    assert same(before, weights(model))
+
+
+@pytest.mark.parametrize(
+    ("kwargs", "message"),
+    [
+        ({"baseline": "rloo"}, "none, leave_one_out, mean, group"),
+        ({"device": "cuda:7"}, "there are cpu"),
+    ],
+)
+def test_unknown_settings_list_what_there_is(corpus, kwargs, message):
+    with pytest.raises(ValueError, match=message):
+        REINFORCE(GRUPolicy, align_env(corpus), **kwargs)
+
+
+def test_one_environment_has_nothing_to_compare_with():
+    with pytest.raises(ValueError, match="baseline='none'"):
+        bandit_model("leave_one_out", num_envs=1)
+    bandit_model("none", num_envs=1).learn(3)
+
+
+def test_an_environment_on_another_store_is_an_error(corpus):
+    model = align_model(corpus)
+    other = Corpus(corpus.source.truncate(1)[0], corpus.target, corpus.splits)
+    with pytest.raises(ValueError, match="Observation spaces do not match"):
+        model.set_env(align_env(other))
+
+
+def test_an_environment_without_end_is_an_error(monkeypatch):
+    monkeypatch.setattr("agents.reinforce._MAX_EPISODE_STEPS", 5)
+    env = make_vec_env(lambda: Countdown(10), 2)
+    with pytest.raises(RuntimeError, match="time limit"):
+        REINFORCE("MlpPolicy", env, seed=0, device="cpu").learn(100)
+
+
+@pytest.mark.gpu
+def test_it_learns_on_cuda(corpus):
+    model = align_model(corpus, device="cuda").learn(1600)
+    assert next(model.policy.parameters()).is_cuda
+    assert all(torch.isfinite(weight).all() for weight in weights(model).values())
