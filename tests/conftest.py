@@ -1,4 +1,8 @@
+import os
 from pathlib import Path
+
+# The tests' tensors are tiny: a second thread costs more than it brings. Read when torch loads.
+os.environ.setdefault("OMP_NUM_THREADS", "1")
 
 import numpy as np
 import pytest

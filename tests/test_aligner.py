@@ -1,0 +1,320 @@
+import json
+
+import numpy as np
+import pytest
+import torch
+from stable_baselines3.common.callbacks import BaseCallback
+
+from agents import LLMAR, Config, NonFiniteLossError
+from agents.data import load_corpus
+from agents.device import resolve_device
+from agents.evaluation import baselines
+from agents.training import Clock, LinearDecay
+from llmar_env.text.corpus import Corpus
+from llmar_env.text.embedders import WordVectors
+from llmar_env.text.pairs import TextPairs
+
+SMALL = {"device": "cpu", "progress": False, "hidden_dim": 32, "num_texts": 64, "group_size": 8}
+
+
+@pytest.fixture(scope="module")
+def trained():
+    """German to English of the phrasebook, for a second."""
+    llmar = LLMAR(Config(**SMALL, total_steps=200_000, supervised=True))
+    return llmar, llmar.train()
+
+
+@pytest.fixture(scope="module")
+def echo():
+    llmar = LLMAR(Config(**SMALL, data="phrasebook:zh", total_steps=20_000, supervised=False))
+    llmar.train()
+    return llmar
+
+
+def test_training_beats_every_answer_that_needs_none(trained):
+    _, outcome = trained
+    for split in ("valid", "test"):
+        scores = outcome.scores[split]
+        assert set(scores) == {"trained", "supervised", "untrained", "constant"}
+        assert scores["trained"].alignment > 0.75
+        assert scores["trained"].p_at_1 > 0.3
+        assert abs(scores["constant"].alignment) < 0.05
+        assert abs(scores["untrained"].alignment) < 0.1
+        for one in scores.values():
+            assert -1 <= one.alignment <= 1
+            assert 0 <= one.p_at_1 <= one.p_at_10 <= 1
+
+
+def test_the_echo_task_has_the_identity_as_a_baseline(echo):
+    scores = baselines(echo.corpus, "test")
+    assert scores["identity"].alignment == pytest.approx(1, abs=1e-5)
+    assert scores["identity"].p_at_1 == 1
+
+
+def test_the_supervised_rival_had_the_same_time(trained):
+    _, outcome = trained
+    seconds = outcome.curves["supervised"][-1].seconds
+    assert seconds == pytest.approx(outcome.timings["training_seconds"], rel=0.5, abs=0.5)
+
+
+def test_the_best_policy_on_valid_is_kept(trained):
+    _, outcome = trained
+    best = max(record.scores.alignment for record in outcome.curves["trained"])
+    assert outcome.scores["valid"]["trained"].alignment == pytest.approx(best, abs=1e-6)
+
+
+def test_steps_and_rates_agree(trained):
+    _, outcome = trained
+    timings = outcome.timings
+    assert timings["steps"] >= 200_000
+    assert timings["steps_per_second"] == timings["steps"] / timings["training_seconds"]
+    assert timings["texts_per_second"] * 8 == pytest.approx(timings["steps_per_second"])
+
+
+def test_generate_score_and_nearest(trained):
+    llmar, _ = trained
+    rows = llmar.corpus.rows("test")[:50]
+    sources = [llmar.corpus.sources[row] for row in rows]
+    targets = [llmar.corpus.targets[row] for row in rows]
+    answers = llmar.generate(sources)
+    assert answers.shape == (50, 1, 64)
+    np.testing.assert_allclose(np.linalg.norm(answers, axis=2), 1, atol=1e-5)
+    np.testing.assert_allclose(llmar.generate(sources[3]), answers[3], atol=1e-5)
+    expected = [
+        float(np.dot(answer[0], mean / np.linalg.norm(mean)))
+        for answer, mean in zip(answers, llmar.corpus.target.means[rows.start :], strict=False)
+    ]
+    found = [llmar.score(text, answer) for text, answer in zip(targets, answers, strict=True)]
+    np.testing.assert_allclose(found, expected, atol=1e-5)
+    choices = llmar.nearest(sources[0], 5)
+    assert len(set(choices)) == 5
+    assert set(choices) <= set(llmar.targets)
+    scores = [llmar.score(text, answers[0]) for text in choices]
+    assert scores == sorted(scores, reverse=True)
+    assert scores[0] >= max(llmar.score(text, answers[0]) for text in llmar.targets[:200]) - 1e-6
+
+
+@pytest.mark.parametrize("which", ["translation", "echo"])
+def test_save_and_load_without_pickle(trained, echo, which, tmp_path):
+    llmar = trained[0] if which == "translation" else echo
+    llmar.save(tmp_path)
+    assert {file.suffix for file in tmp_path.iterdir()} == {".json", ".safetensors"}
+    loaded = LLMAR.load(tmp_path, device="cpu")
+    text = llmar.corpus.sources[-1]
+    np.testing.assert_array_equal(loaded.generate(text), llmar.generate(text))
+    assert loaded.nearest(text, 3) == llmar.nearest(text, 3)
+    assert loaded.config == llmar.config
+    assert (loaded.source_embedder is loaded.target_embedder) == (which == "echo")
+
+
+def test_a_model_of_another_format_is_refused(echo, tmp_path):
+    echo.save(tmp_path)
+    manifest = json.loads((tmp_path / "model.json").read_text())
+    (tmp_path / "model.json").write_text(json.dumps(manifest | {"format": 99}))
+    with pytest.raises(ValueError, match="format 99"):
+        LLMAR.load(tmp_path)
+
+
+def test_there_is_no_model_in_an_empty_folder(tmp_path):
+    with pytest.raises(FileNotFoundError):
+        LLMAR.load(tmp_path)
+
+
+@pytest.mark.parametrize("call", ["generate", "nearest", "save"])
+def test_nothing_works_before_training(call, tmp_path):
+    with pytest.raises(RuntimeError, match=r"train\(\) or LLMAR.load"):
+        getattr(LLMAR(Config(device="cpu")), call)(str(tmp_path))
+
+
+def test_faulty_arguments(echo):
+    with pytest.raises(ValueError, match="no token"):
+        echo.generate(" ")
+    with pytest.raises(ValueError, match="shape"):
+        echo.score("你好", np.zeros((1, 3)))
+    with pytest.raises(ValueError, match="k must lie in 1 to"):
+        echo.nearest("你好", 0)
+
+
+def test_long_texts_are_cut_and_counted(tmp_path):
+    config = Config(**SMALL, data="phrasebook:en", max_length=5, total_steps=512, supervised=False)
+    llmar = LLMAR(config)
+    with pytest.warns(UserWarning, match=r"longer than max_length=5 vectors"):
+        llmar.train()
+    with pytest.warns(UserWarning, match="1 of 2 texts are longer than max_length=5 vectors"):
+        llmar.generate(["We see the small dog in the garden today.", "We see."])
+
+
+def toy_pairs(n=60):
+    words = ["red", "blue", "dog", "cat", "runs", "sleeps", "a", "the"]
+    texts = [" ".join(words[i // 8**k % 8] for k in range(3)) for i in range(n)]
+    return TextPairs(texts, [text.upper() for text in texts])
+
+
+def test_pairs_of_ones_own_and_several_vectors_to_an_answer():
+    config = Config(**SMALL, num_vectors=3, total_steps=1024, supervised=False, dim=16)
+    llmar = LLMAR(config)
+    outcome = llmar.train(toy_pairs(400))
+    assert llmar.generate("red dog").shape == (3, 16)
+    assert set(outcome.scores) == {"valid", "test"}
+
+
+def test_the_same_seed_gives_the_same_policy():
+    policies = []
+    for seed in (0, 0, 1):
+        llmar = LLMAR(Config(**SMALL, total_steps=2048, supervised=False, seed=seed))
+        llmar.train()
+        policies.append(llmar.generate("Ich sehe den Hund."))
+    np.testing.assert_array_equal(policies[0], policies[1])
+    assert not np.allclose(policies[0], policies[2])
+
+
+@pytest.mark.parametrize("algo", ["ppo", "a2c"])
+@pytest.mark.parametrize("observation", ["index", "embeddings"])
+def test_other_algorithms(algo, observation):
+    config = Config(
+        **SMALL | {"num_texts": 32},
+        algo=algo,
+        observation=observation,
+        total_steps=2048,
+        supervised=False,
+    )
+    outcome = LLMAR(config).train()
+    trained, untrained = (outcome.scores["valid"][name] for name in ("trained", "untrained"))
+    assert trained.alignment >= untrained.alignment
+
+
+def test_a_broken_training_keeps_the_best_policy():
+    class Poison(BaseCallback):
+        def _on_step(self):
+            if self.n_calls == 40:
+                with torch.no_grad():
+                    self.model.policy.action_net.bias.fill_(torch.nan)
+            return True
+
+    llmar = LLMAR(Config(**SMALL, total_steps=100_000, supervised=False, time_limit=60))
+    with pytest.raises((NonFiniteLossError, ValueError)):
+        llmar.train(callback=Poison())
+    assert np.isfinite(llmar.generate("Ich sehe den Hund.")).all()
+
+
+def test_a_time_limit_ends_the_training():
+    llmar = LLMAR(Config(**SMALL, total_steps=1e12, time_limit=1.0, supervised=False))
+    assert 1 <= llmar.train().timings["training_seconds"] < 5
+
+
+def test_the_learning_rate_falls_with_steps_or_time_whichever_ends_first():
+    clock = Clock(limit=10.0)
+    decay = LinearDecay(0.5, clock)
+    assert decay(1.0) == 0.5
+    assert decay(0.25) == 0.125
+    clock.seconds = 9.0
+    assert decay(0.25) == pytest.approx(0.05)
+
+
+# ---------------------------------------------------------------------------- data and devices
+
+
+def write(path, pairs):
+    lines = ["source\ttarget", *("\t".join(pair) for pair in pairs)]
+    path.write_text("\n".join(lines) + "\n", "utf-8")
+    return path
+
+
+def test_rows_that_stand_in_train_and_test_are_reported(tmp_path):
+    pairs = list(toy_pairs(40))
+    config = Config(
+        data=str(write(tmp_path / "train.tsv", pairs[:30])),
+        valid=write(tmp_path / "valid.tsv", pairs[30:35]),
+        test=write(tmp_path / "test.tsv", pairs[28:40]),
+        dim=8,
+    )
+    with pytest.warns(UserWarning, match="2 of the 12 rows of test stand in train"):
+        corpus = load_corpus(config)
+    assert [len(rows) for rows in corpus.splits.values()] == [30, 5, 12]
+
+
+def test_skipped_rows_are_counted_and_said(tmp_path):
+    path = write(tmp_path / "train.tsv", [*toy_pairs(400), ("only a source", "")])
+    config = Config(data=str(path), dim=8)
+    with pytest.raises(ValueError, match="line 402"):
+        load_corpus(config)
+    with pytest.warns(UserWarning, match="skipped 1 bad rows, the first in line 402"):
+        load_corpus(Config(data=str(path), dim=8, on_bad_row="skip"))
+
+
+def test_valid_is_taken_out_of_train_where_only_test_is_given(tmp_path):
+    pairs = list(toy_pairs(200))
+    config = Config(
+        data=str(write(tmp_path / "train.tsv", pairs[:180])),
+        test=write(tmp_path / "test.tsv", pairs[180:]),
+        dim=8,
+    )
+    corpus = load_corpus(config)
+    assert set(corpus.splits) == {"train", "valid", "test"}
+    assert len(corpus.splits["train"]) + len(corpus.splits["valid"]) == 180
+
+
+def test_embedders_of_ones_own_are_saved_and_loaded(tmp_path):
+    class Mine(WordVectors):
+        pass
+
+    pairs = toy_pairs().split({"train": 0.8, "valid": 0.2})
+    mine = Mine(WordVectors().config)
+    mine.fit(pairs["train"].source)
+    corpus = Corpus.embed(pairs, source_embedder=mine, target_embedder=mine)
+    llmar = LLMAR(Config(**SMALL, total_steps=512, supervised=False))
+    llmar.train(corpus)
+    llmar.save(tmp_path)
+    loaded = LLMAR.load(tmp_path, device="cpu", source_embedder=Mine)
+    np.testing.assert_array_equal(loaded.generate("red dog"), llmar.generate("red dog"))
+
+
+def test_vectors_without_strings_can_be_trained_saved_and_loaded(corpus, tmp_path):
+    bare = Corpus(corpus.source, corpus.target, corpus.splits)
+    llmar = LLMAR(Config(**SMALL, total_steps=512, supervised=False))
+    llmar.train(bare)
+    llmar.save(tmp_path)
+    loaded = LLMAR.load(tmp_path, device="cpu")
+    np.testing.assert_array_equal(
+        loaded.policy.answer(corpus.source), llmar.policy.answer(corpus.source)
+    )
+    with pytest.raises(RuntimeError):
+        loaded.generate("text")
+
+
+@pytest.mark.parametrize("name", ["cuda:9", "gpu", "tpu", "meta", ""])
+def test_devices_that_are_not_there(name):
+    with pytest.raises(ValueError, match="there are cpu"):
+        resolve_device(name)
+
+
+@pytest.mark.parametrize(
+    ("kwargs", "message"),
+    [
+        ({"num_texts": 0}, "num_texts must be at least 1"),
+        ({"time_limit": 0.0}, "time_limit must be above 0"),
+        ({"learning_rate": float("nan")}, "learning_rate must be above 0"),
+        ({"total_steps": 0.5}, "total_steps must be at least 1"),
+        ({"algo": "sarsa"}, "there are reinforce, ppo, a2c"),
+    ],
+)
+def test_settings_that_no_run_could_use(kwargs, message):
+    with pytest.raises(ValueError, match=message):
+        LLMAR(Config(**kwargs))
+
+
+@pytest.mark.gpu
+def test_training_on_cuda_leaves_nothing_on_the_cpu():
+    llmar = LLMAR(Config(**SMALL | {"device": "cuda"}, total_steps=60_000, supervised=False))
+    assert llmar.train().scores["valid"]["trained"].alignment > 0.75
+    assert next(llmar.policy.parameters()).is_cuda
+
+
+@pytest.mark.realdata
+def test_real_translations_in_a_few_seconds(multi30k):
+    train, valid = (TextPairs.read(multi30k / name)[:4000] for name in ("train.tsv", "val.tsv"))
+    config = Config(time_limit=6.0, total_steps=1e12, supervised=False, progress=False)
+    scores = LLMAR(config).train({"train": train, "valid": valid}).scores["valid"]
+    assert abs(scores["constant"].alignment) < 0.05
+    assert scores["trained"].alignment > 0.4
+    assert scores["trained"].p_at_1 > 0.02
