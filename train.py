@@ -14,6 +14,7 @@ from rich.console import Console
 
 from agents.aligner import LLMAR
 from agents.config import Config
+from agents.data import load_corpus
 from agents.report import examples, print_report, write_report
 
 
@@ -22,16 +23,19 @@ def main(config: Config) -> None:
     console = Console()
     llmar = LLMAR(config)
     folder = new_folder(config)
-    console.print(f"training {config.algo} on {config.data} ({llmar.device}), into {folder}")
+    where = f"training {config.algo} on {config.data} ({llmar.device}), into {folder}"
+    console.print(where, markup=False, soft_wrap=True)
     try:
-        trained = llmar.train(folder=folder)
+        with console.status("reading and embedding the texts"):
+            corpus = load_corpus(config)
+        trained = llmar.train(corpus, folder=folder)
     except BaseException:
         keep_best(llmar, folder, console)
         raise
     rows = examples(llmar, "test" if "test" in trained.scores else "valid")
     print_report(trained, rows, console)
     write_report(llmar, trained, rows, folder)
-    console.print(f"results, curve and model are in {folder}")
+    console.print(f"results, curve and model are in {folder}", markup=False, soft_wrap=True)
 
 
 def new_folder(config: Config) -> Path:
@@ -56,7 +60,8 @@ def keep_best(llmar: LLMAR, folder: Path, console: Console) -> None:
     """After a training that broke off: save the best model so far, or remove the empty folder."""
     if llmar.policy is not None:
         llmar.save(folder / "model")
-        console.print(f"the best model so far is in {folder / 'model'}")
+        where = f"the best model so far is in {folder / 'model'}"
+        console.print(where, markup=False, soft_wrap=True)
     elif not any(folder.iterdir()):
         folder.rmdir()
 

@@ -12,6 +12,7 @@ from typing import Any
 
 from rich.console import Console
 from rich.table import Table
+from rich.text import Text
 
 from agents.aligner import LLMAR, Trained
 from agents.training import Record
@@ -56,9 +57,10 @@ def print_report(trained: Trained, rows: list[dict[str, Any]], console: Console)
     if rows:
         table = Table("input", "nearest target found", "score", "right target", title="Examples")
         for row in rows:
-            right = "green" if row["nearest"] == row["target"] else "red"
-            score = f"{row['alignment']:.3f}"
-            table.add_row(row["source"], f"[{right}]{row['nearest']}[/]", score, row["target"])
+            # As `Text`, since strings with brackets would be read as markup.
+            source, target = Text(row["source"]), Text(row["target"])
+            found = Text(row["nearest"], "green" if row["nearest"] == row["target"] else "red")
+            table.add_row(source, found, f"{row['alignment']:.3f}", target)
         console.print(table)
     timings = trained.timings
     console.print(
