@@ -33,7 +33,7 @@ def ranks(answers: NDArray[np.floating], targets: NDArray[np.floating]) -> NDArr
     """Rank of each answer's own target among all targets, by cosine; 1 is best.
 
     Ties count against the answer, so that one that tells nothing apart ranks last; targets equal
-    to the right one count as right.
+    to the right one count as right. An answer that is not a number ranks last.
 
     Args:
         answers: (n, D).
@@ -50,7 +50,7 @@ def ranks(answers: NDArray[np.floating], targets: NDArray[np.floating]) -> NDArr
         similarity = answers[block] @ targets.T
         own = np.arange(len(targets))[block]
         right = similarity[np.arange(len(own)), own]
-        as_good = similarity >= right[:, None]
+        as_good = ~(similarity < right[:, None])  # also where either is NaN
         result[block] = 1 + (as_good & (kind[block, None] != kind)).sum(1)
     return result
 

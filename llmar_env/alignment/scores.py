@@ -20,8 +20,8 @@ _SAFE_SQUARE = (1e-30, 1e30)
 def cosine_to_unit(x: Array, unit_y: Array) -> Array:
     """Cosine of the vectors in `x` with vectors that already have unit length.
 
-    Every row is reduced by itself, so the score of a row does not depend, to the last bit, on
-    the batch that it stands in.
+    Every row is reduced by itself, so in NumPy the score of a row does not depend, to the last
+    bit, on the batch that it stands in.
 
     Args:
         x: (..., D) floating, of any length; a zero vector scores 0.

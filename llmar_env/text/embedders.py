@@ -62,7 +62,7 @@ class WordVectorsConfig:
     epochs: int = 10
     """Passes over the training texts."""
     seed: int = 0
-    """Seeds the vectors; the same seed and texts give the same vectors."""
+    """Seeds the vectors; on one kind of processor the same seed and texts give the same ones."""
 
     def __post_init__(self) -> None:
         """Refuse settings that no training could use."""
@@ -124,11 +124,11 @@ class WordVectors:
         Raises:
             ValueError: a text yields no token.
         """
-        self._tokenizer = _train_tokenizer(texts, self.config.vocab_size)
-        tokens = self.tokenize(texts)
-        self._table = unit(_train_vectors(tokens, self._tokenizer.get_vocab_size(), self.config))
-        centre = EmbeddedTexts.from_ids(self._table, tokens).means.mean(axis=0)
-        self._table = self._table - centre
+        tokenizer = _train_tokenizer(texts, self.config.vocab_size)
+        tokens = _tokenize(tokenizer, texts)
+        table = unit(_train_vectors(tokens, tokenizer.get_vocab_size(), self.config))
+        centre = EmbeddedTexts.from_ids(table, tokens).means.mean(axis=0)
+        self._tokenizer, self._table = tokenizer, table - centre
         return self
 
     def tokenize(self, texts: Sequence[str]) -> list[list[int]]:
@@ -137,12 +137,7 @@ class WordVectors:
         Raises:
             ValueError: a text yields no token.
         """
-        encodings = self.tokenizer.encode_batch_fast([_mark_start(text) for text in texts])
-        ids: list[list[int]] = [encoding.ids for encoding in encodings]
-        for row, tokens in enumerate(ids):
-            if not tokens:
-                raise ValueError(f"text {row} yields no token: {texts[row]!r}")
-        return ids
+        return _tokenize(self.tokenizer, texts)
 
     def embed(self, texts: Sequence[str]) -> EmbeddedTexts:
         """Embed texts, in order; all stores of one embedder share its table.
@@ -172,18 +167,28 @@ class WordVectors:
         Raises:
             ValueError: the file holds something else.
         """
-        from safetensors import safe_open
+        from safetensors import SafetensorError, safe_open
         from tokenizers import Tokenizer
 
-        with safe_open(Path(path), framework="numpy") as file:
-            head = file.metadata() or {}
-            if not {"tokenizer", "config"} <= head.keys():
-                raise ValueError(
-                    f"{path} holds no word vectors: its head lacks tokenizer and config"
-                )
-            table = file.get_tensor("vectors").astype(np.float32)
+        try:
+            with safe_open(Path(path), framework="numpy") as file:
+                head = file.metadata() or {}
+                table = file.get_tensor("vectors").astype(np.float32)
+        except SafetensorError as error:
+            raise ValueError(f"{path} holds no word vectors: {error}") from None
+        if not {"tokenizer", "config"} <= head.keys():
+            raise ValueError(f"{path} holds no word vectors: its head lacks tokenizer and config")
         config = WordVectorsConfig(**json.loads(head["config"]))
         return cls(config, Tokenizer.from_str(head["tokenizer"]), table)
+
+
+def _tokenize(tokenizer: Any, texts: Sequence[str]) -> list[list[int]]:
+    encodings = tokenizer.encode_batch_fast([_mark_start(text) for text in texts])
+    ids: list[list[int]] = [encoding.ids for encoding in encodings]
+    for row, tokens in enumerate(ids):
+        if not tokens:
+            raise ValueError(f"text {row} yields no token: {texts[row]!r}")
+    return ids
 
 
 def _mark_start(text: str) -> str:

@@ -9,12 +9,12 @@ __all__ = ["ADJECTIVES", "NOUNS", "NUMBERS", "PEOPLE", "PLACES", "TIMES", "VERBS
 
 # class | singular plural | gender singular plural (accusative) | gender singular plural | measure noun
 NOUNS = """
-fruit | apple apples | m Apfel Äpfel | f pomme pommes | 个 苹果
+peelable | apple apples | m Apfel Äpfel | f pomme pommes | 个 苹果
 fruit | banana bananas | f Banane Bananen | f banane bananes | 根 香蕉
 fruit | orange oranges | f Orange Orangen | f orange oranges | 个 橙子
-fruit | pear pears | f Birne Birnen | f poire poires | 个 梨
+peelable | pear pears | f Birne Birnen | f poire poires | 个 梨
 fruit | tomato tomatoes | f Tomate Tomaten | f tomate tomates | 个 西红柿
-fruit | potato potatoes | f Kartoffel Kartoffeln | f pomme_de_terre pommes_de_terre | 个 土豆
+peelable | potato potatoes | f Kartoffel Kartoffeln | f pomme_de_terre pommes_de_terre | 个 土豆
 food | egg eggs | n Ei Eier | m œuf œufs | 个 鸡蛋
 food | cake cakes | m Kuchen Kuchen | m gâteau gâteaux | 块 蛋糕
 food | sandwich sandwiches | n Sandwich Sandwiches | m sandwich sandwichs | 个 三明治
@@ -27,10 +27,10 @@ text | story stories | f Geschichte Geschichten | f histoire histoires | 个 故
 text | postcard postcards | f Postkarte Postkarten | f carte_postale cartes_postales | 张 明信片
 text | magazine magazines | f Zeitschrift Zeitschriften | m magazine magazines | 本 杂志
 clothes | shirt shirts | n Hemd Hemden | f chemise chemises | 件 衬衫
-clothes | coat coats | m Mantel Mäntel | m manteau manteaux | 件 大衣
+clothes | coat coats | m Mantel Mäntel | m manteau manteaux | 件 外套
 clothes | dress dresses | n Kleid Kleider | f robe robes | 条 裙子
-clothes | hat hats | m Hut Hüte | m chapeau chapeaux | 顶 帽子
-clothes | scarf scarves | m Schal Schals | f écharpe écharpes | 条 围巾
+accessory | hat hats | m Hut Hüte | m chapeau chapeaux | 顶 帽子
+accessory | scarf scarves | m Schal Schals | f écharpe écharpes | 条 围巾
 clothes | jacket jackets | f Jacke Jacken | f veste vestes | 件 夹克
 clothes | sweater sweaters | m Pullover Pullover | m pull pulls | 件 毛衣
 animal | dog dogs | m Hund Hunde | m chien chiens | 只 狗
@@ -49,7 +49,7 @@ vehicle | motorcycle motorcycles | n Motorrad Motorräder | f moto motos | 辆 �
 thing | chair chairs | m Stuhl Stühle | f chaise chaises | 把 椅子
 thing | table tables | m Tisch Tische | f table tables | 张 桌子
 thing | lamp lamps | f Lampe Lampen | f lampe lampes | 盏 灯
-thing | clock clocks | f Uhr Uhren | f horloge horloges | 个 时钟
+thing | clock clocks | f Uhr Uhren | f horloge horloges | 个 挂钟
 thing | bottle bottles | f Flasche Flaschen | f bouteille bouteilles | 个 瓶子
 thing | bag bags | f Tasche Taschen | m sac sacs | 个 包
 thing | key keys | m Schlüssel Schlüssel | f clé clés | 把 钥匙
@@ -71,7 +71,7 @@ black | schwarz | noir noire noirs noires | 黑色的
 white | weiß | blanc blanche blancs blanches | 白色的
 big | groß | ^ grand grande grands grandes | 大
 small | klein | ^ petit petite petits petites | 小
-expensive | teur | cher chère chers chères | 很贵的
+expensive | teur | cher chère chers chères | 昂贵的
 cheap | billig | bon_marché bon_marché bon_marché bon_marché | 便宜的
 strange | seltsam | étrange étrange étranges étranges | 奇怪的
 beautiful | schön | ^ beau belle beaux belles | 漂亮的
@@ -80,33 +80,33 @@ ordinary | gewöhnlich | ordinaire ordinaire ordinaires ordinaires | 普通的
 
 # present past infinitive | present participle infinitive | present participle infinitive | verb | classes
 VERBS = """
-eats ate eat | isst gegessen essen | mange mangé manger | 吃 | fruit food
-cuts cut cut | schneidet geschnitten schneiden | coupe coupé couper | 切 | fruit food
-peels peeled peel | schält geschält schälen | épluche épluché éplucher | 削 | fruit
-tastes tasted taste | probiert probiert probieren | goûte goûté goûter | 品尝 | fruit food
+eats ate eat | isst gegessen essen | mange mangé manger | 吃 | fruit peelable food
+cuts cut cut | schneidet geschnitten schneiden | coupe coupé couper | 切 | fruit peelable food
+peels peeled peel | schält geschält schälen | épluche épluché éplucher | 削 | peelable
+tastes tasted taste | probiert probiert probieren | goûte goûté goûter | 品尝 | fruit peelable food
 reads read read | liest gelesen lesen | lit lu lire | 读 | text
 writes wrote write | schreibt geschrieben schreiben | écrit écrit écrire | 写 | text
 translates translated translate | übersetzt übersetzt übersetzen | traduit traduit traduire | 翻译 | text
 prints printed print | druckt gedruckt drucken | imprime imprimé imprimer | 打印 | text
-wears wore wear | trägt getragen tragen | porte porté porter | 穿戴 | clothes
-sews sewed sew | näht genäht nähen | coud cousu coudre | 缝 | clothes
+wears wore wear | trägt getragen tragen | porte porté porter | 穿 | clothes
+sews sewed sew | näht genäht nähen | coud cousu coudre | 缝 | clothes accessory
 irons ironed iron | bügelt gebügelt bügeln | repasse repassé repasser | 熨 | clothes
-washes washed wash | wäscht gewaschen waschen | lave lavé laver | 洗 | clothes vehicle
+washes washed wash | wäscht gewaschen waschen | lave lavé laver | 洗 | clothes accessory vehicle
 feeds fed feed | füttert gefüttert füttern | nourrit nourri nourrir | 喂 | animal
 strokes stroked stroke | streichelt gestreichelt streicheln | caresse caressé caresser | 抚摸 | animal
-photographs photographed photograph | fotografiert fotografiert fotografieren | photographie photographié photographier | 拍 | animal vehicle
+photographs photographed photograph | fotografiert fotografiert fotografieren | photographie photographié photographier | 拍摄 | animal vehicle
 parks parked park | parkt geparkt parken | gare garé garer | 停放 | vehicle
 rents rented rent | mietet gemietet mieten | loue loué louer | 租 | vehicle
 repairs repaired repair | repariert repariert reparieren | répare réparé réparer | 修理 | vehicle thing
 carries carried carry | schleppt geschleppt schleppen | transporte transporté transporter | 搬 | thing
 paints painted paint | malt gemalt malen | peint peint peindre | 画 | animal
 hides hid hide | versteckt versteckt verstecken | cache caché cacher | 藏 | text thing
-buys bought buy | kauft gekauft kaufen | achète acheté acheter | 买 | fruit food text clothes animal vehicle thing
-sells sold sell | verkauft verkauft verkaufen | vend vendu vendre | 卖 | fruit food text clothes animal vehicle thing
-sees saw see | sieht gesehen sehen | voit vu voir | 看见 | fruit food text clothes animal vehicle thing
-finds found find | findet gefunden finden | trouve trouvé trouver | 找到 | text clothes animal thing
-chooses chose choose | wählt gewählt wählen | choisit choisi choisir | 选 | fruit food text clothes animal vehicle thing
-loses lost lose | verliert verloren verlieren | perd perdu perdre | 弄丢 | text clothes animal thing
+buys bought buy | kauft gekauft kaufen | achète acheté acheter | 买 | fruit peelable food text clothes accessory animal vehicle thing
+sells sold sell | verkauft verkauft verkaufen | vend vendu vendre | 卖 | fruit peelable food text clothes accessory animal vehicle thing
+sees saw see | sieht gesehen sehen | voit vu voir | 看见 | fruit peelable food text clothes accessory animal vehicle thing
+finds found find | findet gefunden finden | trouve trouvé trouver | 找到 | text clothes accessory animal thing
+chooses chose choose | wählt gewählt wählen | choisit choisi choisir | 选 | fruit peelable food text clothes accessory animal vehicle thing
+loses lost lose | verliert verloren verlieren | perd perdu perdre | 弄丢 | text clothes accessory animal thing
 draws drew draw | zeichnet gezeichnet zeichnen | dessine dessiné dessiner | 描绘 | animal vehicle thing
 """
 
@@ -127,8 +127,8 @@ the_neighbour | der_Nachbar | le_voisin | 那个邻居
 the_policeman | der_Polizist | le_policier | 那个警察
 the_tourist | der_Tourist | le_touriste | 那个游客
 the_musician | der_Musiker | le_musicien | 那个音乐家
-my_brother | mein_Bruder | mon_frère | 我的兄弟
-my_sister | meine_Schwester | ma_sœur | 我的姐妹
+my_brother | mein_Bruder | mon_frère | 我的哥哥
+my_sister | meine_Schwester | ma_sœur | 我的妹妹
 my_father | mein_Vater | mon_père | 我的父亲
 my_mother | meine_Mutter | ma_mère | 我的母亲
 my_uncle | mein_Onkel | mon_oncle | 我的叔叔
@@ -144,7 +144,7 @@ at_home | zu_Hause | à_la_maison | 在家里
 in_the_garden | im_Garten | dans_le_jardin | 在花园里
 in_the_kitchen | in_der_Küche | dans_la_cuisine | 在厨房里
 in_the_city | in_der_Stadt | en_ville | 在城里
-in_the_village | im_Dorf | dans_le_village | 在村子里
+in_the_village | im_Dorf | au_village | 在村子里
 in_the_park | im_Park | dans_le_parc | 在公园里
 at_the_market | auf_dem_Markt | au_marché | 在市场上
 at_the_station | am_Bahnhof | à_la_gare | 在火车站
@@ -172,7 +172,7 @@ past | two_days_ago | vor_zwei_Tagen | il_y_a_deux_jours | 两天前
 future | tomorrow | morgen | demain | 明天
 future | next_week | nächste_Woche | la_semaine_prochaine | 下周
 future | next_month | nächsten_Monat | le_mois_prochain | 下个月
-future | soon | bald | bientôt | 不久
+future | soon | bald | bientôt | 不久后
 future | in_three_days | in_drei_Tagen | dans_trois_jours | 三天后
 """
 

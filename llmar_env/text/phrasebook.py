@@ -291,10 +291,8 @@ def render(meaning: Meaning, language: str) -> str:
 
 def _elide(text: str) -> str:
     """French "que" before a vowel, of "est-ce que" and "parce que"."""
-    for vowel in "Aaeéœ":
-        text = text.replace(f"que {vowel}", f"qu'{vowel}")
-    # Of the phrasebook's people only "l'homme" and the like begin with a vowel sound, and they
-    # are elided already; what the loop touches are names.
+    for conjunction in ("est-ce qu", "parce qu"):
+        text = text.replace(f"{conjunction}e A", f"{conjunction}'A")  # only Anna begins with one
     return text
 
 
@@ -317,8 +315,9 @@ def parse(text: str, language: str) -> Meaning:
                 continue
             bound = {"kind": kind, "link": link}
             for found in _match(_layout(language, kind, link, timed), tokens, spoken.blank, bound):
-                if (found.get("time", 0) > 0) == timed:
-                    return tuple(found.get(field, 0) for field in FIELDS)
+                meaning = tuple(found.get(field, 0) for field in FIELDS)
+                if (found.get("time", 0) > 0) == timed and render(meaning, language) == text:
+                    return meaning
     raise ValueError(f"not a sentence of the phrasebook in {language!r}: {text!r}")
 
 
@@ -457,7 +456,8 @@ class Phrasebook:
         Raises:
             ValueError: as in `meanings`.
         """
-        drawn = meanings(size or SIZES.get(split, 1), split=split, seed=self.seed)
+        size = SIZES.get(split, 1) if size is None else size
+        drawn = meanings(size, split=split, seed=self.seed)
         sources = [render(meaning, self.source) for meaning in drawn]
         if self.source == self.target:
             return sources, list(sources)

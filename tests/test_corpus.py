@@ -1,0 +1,337 @@
+import copy
+import json
+import os
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+import llmar_env
+from llmar_env.text import make_phrasebook_vectors
+from llmar_env.text.corpus import Corpus, phrasebook_embedder, read_splits
+from llmar_env.text.embedded import EmbeddedTexts
+from llmar_env.text.embedders import WordVectors, WordVectorsConfig
+from llmar_env.text.pairs import TextPairs
+from llmar_env.text.phrasebook import LANGUAGES, Phrasebook
+
+TINY = WordVectorsConfig(dim=6, vocab_size=300, epochs=1)
+WORDS = ["red", "blue", "green", "dog", "cat", "bird", "here", "there", "now", "then"]
+
+
+def pairs(n, first=0):
+    """Pairs of texts of 1 to 4 words, all different."""
+    numbers = range(first, first + n)
+    sources = [" ".join([f"{i}", *WORDS[: i % 4]]) for i in numbers]
+    return TextPairs(sources, [source.upper() for source in sources])
+
+
+def splits():
+    return {"train": pairs(40), "valid": pairs(4, 40), "test": pairs(5, 44)}
+
+
+@pytest.fixture(scope="module")
+def small():
+    return Corpus.embed(splits(), word_vectors=TINY)
+
+
+@pytest.fixture(scope="module")
+def phrasebook():
+    return Corpus.load("phrasebook:de-en")
+
+
+def rows_of(store, index):
+    vectors, lengths = store.gather(index)
+    return [text[:n].tolist() for text, n in zip(vectors, lengths, strict=True)]
+
+
+class TestEmbed:
+    def test_all_splits_in_one_store(self, small):
+        assert dict(small.splits) == {
+            "train": range(40),
+            "valid": range(40, 44),
+            "test": range(44, 49),
+        }
+        assert len(small.source) == len(small.target) == 49
+        for name, part in splits().items():
+            rows = small.rows(name)
+            assert [small.sources[row] for row in rows] == list(part.source)
+            assert [small.targets[row] for row in rows] == list(part.target)
+
+    def test_rows_are_the_embedded_texts(self, small):
+        for store, embedder, texts in (
+            (small.source, small.source_embedder, small.sources),
+            (small.target, small.target_embedder, small.targets),
+        ):
+            assert rows_of(store, range(49)) == rows_of(embedder.embed(list(texts)), range(49))
+
+    def test_embedders_learn_from_train_alone(self, small):
+        again = Corpus.embed({**splits(), "test": pairs(9, 100)}, word_vectors=TINY)
+        assert np.array_equal(again.source.table, small.source.table)
+        assert np.array_equal(again.target.table, small.target.table)
+
+    def test_the_two_sides_differ(self, small):
+        assert small.source_embedder is not small.target_embedder
+        assert not small.shared_space
+
+    def test_echo_shares_one_embedder(self):
+        sources = pairs(20).source
+        corpus = Corpus.embed({"train": TextPairs(sources, sources)}, word_vectors=TINY)
+        assert corpus.source_embedder is corpus.target_embedder
+        assert corpus.source is corpus.target
+        assert corpus.shared_space
+
+    def test_no_echo_where_one_split_is_none(self):
+        sources = pairs(20).source
+        parts = {"train": TextPairs(sources, sources), "test": pairs(3)}
+        corpus = Corpus.embed(parts, word_vectors=TINY)
+        assert corpus.source_embedder is not corpus.target_embedder
+
+    def test_one_embedder_for_two_texts(self):
+        embedder = WordVectors(TINY).fit(pairs(20).source)
+        corpus = Corpus.embed(
+            {"test": pairs(5)}, source_embedder=embedder, target_embedder=embedder
+        )
+        assert corpus.shared_space
+        assert rows_of(corpus.source, [3]) != rows_of(corpus.target, [3])
+        assert rows_of(corpus.target, [3]) == rows_of(embedder.embed([pairs(5).target[3]]), [0])
+
+    def test_dimensions_may_differ(self):
+        embedder = WordVectors(WordVectorsConfig(dim=3, vocab_size=300, epochs=1))
+        embedder.fit(pairs(20).source)
+        corpus = Corpus.embed(splits(), source_embedder=embedder, word_vectors=TINY)
+        assert (corpus.source.dim, corpus.target.dim) == (3, 6)
+        assert corpus.source_embedder is embedder
+        assert not corpus.shared_space
+
+    def test_fitting_needs_train(self):
+        with pytest.raises(ValueError, match="fitted on the split 'train', found valid, dev"):
+            Corpus.embed({"valid": pairs(3), "dev": pairs(3)})
+        with pytest.raises(ValueError, match="at least one split"):
+            Corpus.embed({})
+
+
+class TestLoad:
+    def test_mapping_of_texts_and_files(self, tmp_path):
+        path = tmp_path / "extra.tsv"
+        path.write_text("source\ttarget\n" + "\n".join(map("\t".join, pairs(7, 90))) + "\n")
+        data = {"extra": str(path), "test": pairs(5, 44), "train": pairs(40), "valid": path}
+        corpus = Corpus.load(data, word_vectors=TINY)
+        # In the usual order, whatever the mapping's.
+        assert list(corpus.splits) == ["train", "valid", "test", "extra"]
+        assert [len(rows) for rows in corpus.splits.values()] == [40, 7, 5, 7]
+        for name in ("valid", "extra"):
+            rows = corpus.rows(name)
+            assert [corpus.sources[row] for row in rows] == list(pairs(7, 90).source)
+
+    @pytest.mark.parametrize("kind", ["texts", "path", "name"])
+    def test_one_table_is_split_by_content(self, tmp_path, kind):
+        path = tmp_path / "all.tsv"
+        path.write_text("source\ttarget\n" + "\n".join(map("\t".join, pairs(200))) + "\n")
+        data = {"texts": pairs(200), "path": path, "name": str(path)}[kind]
+        corpus = Corpus.load(data, word_vectors=TINY)
+        for name, part in pairs(200).split().items():
+            rows = corpus.rows(name)
+            assert [corpus.sources[row] for row in rows] == list(part.source)
+        assert list(corpus.splits) == ["train", "valid", "test"]
+
+    def test_a_corpus_is_taken_as_it_is(self, small):
+        assert Corpus.load(small) is small
+        with pytest.raises(ValueError, match="brings its own embedders"):
+            Corpus.load(small, word_vectors=TINY)
+        with pytest.raises(ValueError, match="brings its own embedders"):
+            Corpus.load(small, target_embedder=small.source_embedder)
+        with pytest.raises(ValueError, match="embedded already"):
+            read_splits(small)
+
+    def test_missing_file(self, tmp_path):
+        with pytest.raises(FileNotFoundError, match=r"absent\.tsv"):
+            Corpus.load(tmp_path / "absent.tsv")
+
+    def test_same_seed_same_corpus(self, small):
+        again = Corpus.load(splits(), word_vectors=TINY)
+        assert again.source.fingerprint == small.source.fingerprint
+        assert again.target.fingerprint == small.target.fingerprint
+
+
+class TestTruncate:
+    def test_counts_what_is_cut(self, small):
+        lengths = small.source.lengths
+        cut, longest = int((lengths > 2).sum()), int(lengths.max())
+        assert 0 < cut < 49
+        with pytest.warns(UserWarning, match=rf"{cut} of 49 input .*longest has {longest}\)"):
+            short = Corpus.load(small, max_length=2)
+        assert short.source.max_length == 2
+        assert rows_of(short.source, range(49)) == [
+            text[:2] for text in rows_of(small.source, range(49))
+        ]
+        assert short.target is small.target
+        assert short.splits == small.splits
+        assert small.source.max_length == longest
+
+    def test_while_loading(self):
+        with pytest.warns(UserWarning, match="max_length=1"):
+            corpus = Corpus.load(splits(), word_vectors=TINY, max_length=1)
+        assert corpus.source.max_length == 1
+        assert corpus.target.max_length > 1
+
+    def test_phrasebook(self, phrasebook):
+        with pytest.warns(UserWarning, match=r"of 22000 input texts"):
+            short = Corpus.load("phrasebook:de-en", max_length=5)
+        assert short.source.max_length == 5
+        assert phrasebook.source.max_length > 5
+
+    @pytest.mark.filterwarnings("error")
+    def test_nothing_to_cut(self, small):
+        assert Corpus.load(small, max_length=small.source.max_length) is small
+        assert Corpus.load(small, max_length=None) is small
+
+    def test_at_least_one(self, small):
+        with pytest.raises(ValueError, match="at least 1, found 0"):
+            Corpus.load(small, max_length=0)
+
+
+class TestCorpus:
+    STORE = EmbeddedTexts.from_vectors([np.ones((2, 3))] * 4)
+
+    def test_unknown_split(self, small):
+        with pytest.raises(ValueError, match="no split 'dev'; this corpus has train, valid, test"):
+            small.rows("dev")
+
+    def test_sides_of_different_size(self):
+        other = EmbeddedTexts.from_vectors([np.ones((2, 3))] * 5)
+        with pytest.raises(ValueError, match="4 texts, but 5 targets"):
+            Corpus(self.STORE, other, {"train": range(4)})
+
+    @pytest.mark.parametrize(
+        "rows", [range(0), range(2, 2), range(5), range(-1, 2), range(0, 4, 2), range(3, 0, -1)]
+    )
+    def test_bad_splits(self, rows):
+        with pytest.raises(ValueError, match=r"split 'odd' is range.* within the 4 rows"):
+            Corpus(self.STORE, self.STORE, {"train": range(4), "odd": rows})
+
+    def test_shared_space_of_vectors(self):
+        other = EmbeddedTexts.from_vectors([np.ones((2, 3))] * 4)
+        assert Corpus(self.STORE, self.STORE, {"train": range(4)}).shared_space
+        assert not Corpus(self.STORE, other, {"train": range(4)}).shared_space
+
+    def test_deepcopy_shares(self, small):
+        assert copy.deepcopy({"corpus": small})["corpus"] is small
+
+    def test_repr_counts(self, small):
+        assert "train=40, valid=4, test=5" in repr(small)
+
+
+class TestPhrasebook:
+    def test_holds_the_phrasebook_in_the_shipped_vectors(self, phrasebook):
+        assert {name: len(rows) for name, rows in phrasebook.splits.items()} == {
+            "train": 20_000,
+            "valid": 1_000,
+            "test": 1_000,
+        }
+        for name, rows in phrasebook.splits.items():
+            sources, targets = Phrasebook("de", "en").sentences(name)
+            assert [phrasebook.sources[row] for row in rows] == sources
+            assert [phrasebook.targets[row] for row in rows] == targets
+        index = [0, 19_999, 20_000, 21_999]
+        for store, language, texts in (
+            (phrasebook.source, "de", phrasebook.sources),
+            (phrasebook.target, "en", phrasebook.targets),
+        ):
+            expected = phrasebook_embedder(language).embed([texts[row] for row in index])
+            assert rows_of(store, index) == rows_of(expected, range(4))
+        assert not phrasebook.shared_space
+
+    def test_echo(self):
+        corpus = Corpus.load("phrasebook:en")
+        assert corpus.shared_space
+        assert corpus.source is corpus.target
+        assert list(corpus.sources) == list(corpus.targets)
+
+    def test_other_word_vectors(self):
+        corpus = Corpus.load(
+            "phrasebook:zh", word_vectors=WordVectorsConfig(dim=4, vocab_size=257, epochs=1)
+        )
+        assert corpus.source.dim == 4
+        assert len(corpus.rows("train")) == 20_000
+
+    def test_other_embedders(self, phrasebook):
+        corpus = Corpus.load(
+            "phrasebook:de-en",
+            source_embedder=phrasebook_embedder("en"),
+            target_embedder=phrasebook_embedder("en"),
+        )
+        assert corpus.target.fingerprint == phrasebook.target.fingerprint
+        assert corpus.source.fingerprint != phrasebook.source.fingerprint
+        assert corpus.shared_space
+
+    @pytest.mark.parametrize(
+        "name", ["phrasebook:xx", "phrasebook:", "phrasebook:de-en-fr", "phrasebook:en-xx"]
+    )
+    @pytest.mark.parametrize("options", [{}, {"word_vectors": TINY}], ids=["shipped", "fitted"])
+    def test_unknown_names(self, name, options):
+        with pytest.raises(ValueError, match=r"no (language|corpus) .*de, en, fr, zh"):
+            Corpus.load(name, **options)
+
+    def test_unknown_language(self):
+        with pytest.raises(ValueError, match=r"no language 'xx'; .*de, en, fr, zh"):
+            phrasebook_embedder("xx")
+
+
+class TestShippedVectors:
+    @pytest.mark.parametrize("language", LANGUAGES)
+    def test_all_languages(self, language):
+        embedder = phrasebook_embedder(language)
+        assert embedder is phrasebook_embedder(language)
+        assert embedder.dim == 64
+        assert embedder.table.shape == (embedder.tokenizer.get_vocab_size(), 64)
+        assert np.isfinite(embedder.table).all()
+
+    def test_damage_is_found(self, tmp_path):
+        # A copy of the package, one bit of one number in one file of which is wrong.
+        package = tmp_path / "llmar_env"
+        shutil.copytree(
+            Path(llmar_env.__file__).parent, package, ignore=shutil.ignore_patterns("*.pyc")
+        )
+        path = package / "text" / "data" / "fr.safetensors"
+        raw = bytearray(path.read_bytes())
+        raw[-100] ^= 1
+        path.write_bytes(raw)
+        code = """
+import json
+from llmar_env.text.corpus import Corpus, phrasebook_embedder
+outcome = {}
+for language in ("en", "fr"):
+    try:
+        outcome[language] = phrasebook_embedder(language).dim
+    except ValueError as error:
+        outcome[language] = str(error)
+print(json.dumps(outcome))
+"""
+        done = subprocess.run(
+            [sys.executable, "-c", code],
+            cwd=tmp_path,
+            env={**os.environ, "PYTHONPATH": str(tmp_path)},
+            stdout=subprocess.PIPE,
+            check=True,
+            timeout=120,
+        )
+        outcome = json.loads(done.stdout)
+        assert outcome["en"] == 64
+        assert outcome["fr"].startswith(f"{path} is not the file that shipped")
+
+    def test_can_be_made_again(self, tmp_path, monkeypatch):
+        monkeypatch.setattr(make_phrasebook_vectors, "LANGUAGES", ("en",))
+        make_phrasebook_vectors.main(tmp_path)
+        assert [path.name for path in sorted(tmp_path.iterdir())] == [
+            "SHA256SUMS",
+            "en.safetensors",
+        ]
+        made, shipped = WordVectors.load(tmp_path / "en.safetensors"), phrasebook_embedder("en")
+        assert made.config == shipped.config
+        assert made.tokenizer.to_str() == shipped.tokenizer.to_str()
+        # Processors add the products of a sum in orders of their own, and the last bits differ;
+        # another seed or another corpus would differ by about 0.1.
+        assert made.table == pytest.approx(shipped.table, abs=0.01)

@@ -1,0 +1,174 @@
+from fractions import Fraction
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from hypothesis.extra import numpy as hnp
+
+from llmar_env.metrics import Scores, nearest, ranks, score_answers
+
+# Sizes about those at which work is done in pieces.
+SIZES = [1, 2, 1023, 1024, 1025, 2500]
+
+
+def sample(n, dim=8, noise=1.0, seed=0):
+    """Targets, and answers near them."""
+    rng = np.random.default_rng(seed)
+    targets = rng.standard_normal((n, dim))
+    return targets + noise * rng.standard_normal((n, dim)), targets
+
+
+def naive_rank(row, answer, targets):
+    cosines = [answer @ target / np.sqrt(target @ target) for target in targets]
+    return 1 + sum(c >= cosines[row] for j, c in enumerate(cosines) if j != row)
+
+
+def exact_ranks(answers, targets):
+    """The same for integers, in rational numbers, which see ties and equal directions as such."""
+
+    def order(answer, target):  # grows with the cosine
+        dot, square = int(answer @ target), int(target @ target)
+        return Fraction(dot * abs(dot), square) if square else Fraction(0)
+
+    def same(x, y):
+        return x @ y >= 0 and (x @ y) ** 2 == (x @ x) * (y @ y) and bool(x.any()) == bool(y.any())
+
+    for i, answer in enumerate(answers):
+        key = [order(answer, target) for target in targets]
+        others = [j for j in range(len(targets)) if not same(targets[i], targets[j])]
+        yield 1 + sum(key[j] > key[i] for j in others), 1 + sum(key[j] >= key[i] for j in others)
+
+
+class TestRanks:
+    def test_by_hand(self):
+        targets = np.array([[1.0, 0], [0, 1], [1, 1], [-1, 0]])
+        answers = np.array([[5.0, 0], [1, 0.1], [1, 0.1], [0.5, 0.5]])
+        # (1, 0.1) is nearest to (1, 0), then (1, 1), then (0, 1).
+        assert ranks(answers, targets).tolist() == [1, 3, 2, 4]
+
+    @pytest.mark.parametrize("n", SIZES)
+    def test_against_a_loop(self, n):
+        answers, targets = sample(n)
+        found = ranks(answers, targets)
+        assert found.shape == (n,)
+        for row in np.unique([*range(0, n, 97), *range(max(0, n - 3), n)]):
+            assert found[row] == naive_rank(row, answers[row], targets)
+
+    @given(data=st.data(), n=st.integers(1, 8), dim=st.integers(1, 4))
+    def test_against_rational_numbers(self, data, n, dim):
+        matrix = hnp.arrays(np.int64, (n, dim), elements=st.integers(-3, 3))
+        answers, targets = data.draw(matrix), data.draw(matrix)
+        found = ranks(answers.astype(float), targets.astype(float))
+        # Unequal targets with equal cosines: rounding may part them, either way.
+        for rank, (low, high) in zip(found, exact_ranks(answers, targets), strict=True):
+            assert low <= rank <= high
+
+    def test_ties_count_against_the_answer(self):
+        targets = np.array([[0.0, 1], [0, -1], [1, 0]])
+        answers = np.array([[1.0, 0], [1, 0], [1, 0]])
+        assert ranks(answers, targets).tolist() == [3, 3, 1]
+
+    def test_a_zero_answer_is_last(self):
+        _, targets = sample(50)
+        assert (ranks(np.zeros_like(targets), targets) == 50).all()
+
+    def test_an_answer_that_is_not_a_number_is_last(self):
+        answers, targets = sample(50, noise=0)
+        answers[7] = np.nan
+        answers[8, 0] = np.inf
+        found = ranks(answers, targets)
+        assert found[[7, 8]].tolist() == [50, 50]
+        assert (np.delete(found, [7, 8]) == 1).all()
+
+    def test_a_constant_answer_does_badly(self):
+        answers, targets = sample(2000)
+        found = ranks(np.tile(answers[:1], (2000, 1)), targets)
+        assert sorted(found) == list(range(1, 2001))
+        assert score_answers(np.tile(answers[:1], (2000, 1)), targets).mrr < 0.01
+
+    def test_equal_targets_count_as_right(self):
+        _, targets = sample(2500)
+        # The same target at far ends, and also in another length.
+        targets[2400] = targets[3]
+        targets[1500] = 4 * targets[3]
+        assert (ranks(targets, targets) == 1).all()
+        targets[:] = targets[0]
+        assert (ranks(-targets, targets) == 1).all()
+
+    def test_length_does_not_count(self):
+        answers, targets = sample(200)
+        scale = 10.0 ** np.random.default_rng(1).integers(-6, 6, (2, 200, 1))
+        assert (ranks(answers * scale[0], targets * scale[1]) == ranks(answers, targets)).all()
+
+    @pytest.mark.parametrize("dtype", [np.float32, np.float64])
+    @pytest.mark.parametrize("n", SIZES)
+    def test_a_perfect_answer_is_first(self, n, dtype):
+        _, targets = sample(n)
+        assert (ranks(targets.astype(dtype), targets.astype(dtype)) == 1).all()
+
+
+class TestScoreAnswers:
+    def test_by_hand(self):
+        # Cosines 1, 0, -1.
+        targets = np.array([[1.0, 0], [0, 1], [-1, 0]])
+        answers = np.array([[2.0, 0], [1, -0.0], [1, 0]])
+        found = score_answers(answers, targets)
+        assert ranks(answers, targets).tolist() == [1, 2, 3]
+        assert found == Scores(0.0, 1 / 3, 1.0, pytest.approx((1 + 1 / 2 + 1 / 3) / 3))
+
+    def test_ten(self):
+        n = 30
+        targets = np.array([[np.cos(x), np.sin(x)] for x in np.linspace(0, 3, n)])
+        # All answer the first target, so row i has rank i + 1.
+        found = score_answers(np.tile(targets[:1], (n, 1)), targets)
+        assert found.p_at_1 == pytest.approx(1 / n)
+        assert found.p_at_10 == pytest.approx(10 / n)
+        assert found.mrr == pytest.approx(sum(1 / rank for rank in range(1, n + 1)) / n)
+
+    @pytest.mark.parametrize("noise", [0.0, 0.5, 3.0])
+    def test_against_the_ranks(self, noise):
+        answers, targets = sample(1100, noise=noise)
+        rank = ranks(answers, targets)
+        found = score_answers(answers, targets)
+        cosines = [x @ y / np.sqrt(x @ x * (y @ y)) for x, y in zip(answers, targets, strict=True)]
+        assert found.alignment == pytest.approx(np.mean(cosines))
+        assert found.p_at_1 == pytest.approx(sum(rank == 1) / 1100)
+        assert found.p_at_10 == pytest.approx(sum(rank <= 10) / 1100)
+        assert found.mrr == pytest.approx(sum(1 / rank) / 1100)
+
+    @pytest.mark.parametrize("shape", [(4, 3), (5, 2), (1, 3)])
+    def test_shapes_that_do_not_fit(self, shape):
+        with pytest.raises(ValueError, match=r"but targets are \(5, 3\)"):
+            score_answers(np.ones(shape), np.ones((5, 3)))
+
+
+class TestNearest:
+    def test_by_hand(self):
+        targets = np.array([[0.0, 2], [3, 0], [1, 1]])
+        rows, cosines = nearest(np.array([[1.0, 0], [0, -5]]), targets, 3)
+        assert rows.tolist() == [[1, 2, 0], [1, 2, 0]]
+        half = np.sqrt(0.5)
+        assert cosines == pytest.approx(np.array([[1, half, 0], [0, -half, -1]]), abs=1e-12)
+
+    def test_first_of_equals_first(self):
+        rows, _ = nearest(np.array([[1.0, 0]]), np.array([[0.0, 1], [2, 0], [1, 0], [0, 2]]), 4)
+        assert rows.tolist() == [[1, 2, 0, 3]]
+        signs = np.random.default_rng(0).choice([1.0, -1.0], 500)
+        rows, _ = nearest(np.array([[1.0, 0]]), np.stack([signs, 0 * signs], axis=1), 500)
+        assert rows[0].tolist() == sorted(range(500), key=lambda row: -signs[row])
+
+    @pytest.mark.parametrize("n", SIZES)
+    def test_any_number_of_answers(self, n):
+        answers, _ = sample(n)
+        _, targets = sample(30, seed=1)
+        rows, cosines = nearest(answers, targets, 4)
+        whole = answers @ targets.T
+        whole /= np.linalg.norm(answers, axis=1)[:, None] * np.linalg.norm(targets, axis=1)
+        assert (rows == np.argsort(-whole, axis=1)[:, :4]).all()
+        assert cosines == pytest.approx(-np.sort(-whole, axis=1)[:, :4], abs=1e-12)
+
+    @pytest.mark.parametrize("k", [-1, 0, 4])
+    def test_k_out_of_range(self, k):
+        with pytest.raises(ValueError, match=rf"1 to 3, the number of targets, found {k}"):
+            nearest(np.ones((5, 2)), np.ones((3, 2)), k)

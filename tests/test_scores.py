@@ -1,0 +1,252 @@
+import math
+
+import numpy as np
+import pytest
+import torch
+from hypothesis import given
+from hypothesis import strategies as st
+from hypothesis.extra import numpy as hnp
+
+from llmar_env.alignment.scores import (
+    alignment_score,
+    cosine,
+    cosine_to_unit,
+    mean_vector,
+    unit,
+)
+from llmar_env.arrays import hash_counters, hash_to_unit
+
+LIBRARIES = pytest.mark.parametrize("make", [np.asarray, torch.as_tensor], ids=["numpy", "torch"])
+MASK = 2**64 - 1
+
+
+def batch(size=17, length=6, dim=5, dtype=np.float32, seed=0):
+    """Random s, a and lengths of both, with at least one vector each."""
+    rng = np.random.default_rng(seed)
+    s, a = rng.standard_normal((2, size, length, dim)).astype(dtype)
+    s_lengths, a_lengths = rng.integers(1, length + 1, (2, size))
+    return s, a, s_lengths, a_lengths
+
+
+@LIBRARIES
+class TestAlignmentScore:
+    def test_by_hand(self, make):
+        s = make([[1.0, 0.0], [1.0, 2.0]])  # mean (1, 1)
+        a = make([[3.0, 0.0], [0.0, 0.0], [0.0, 0.0]])  # mean (1, 0)
+        assert float(alignment_score(s, a)) == pytest.approx(math.sqrt(0.5), abs=1e-6)
+        assert float(alignment_score(s, -a)) == pytest.approx(-math.sqrt(0.5), abs=1e-6)
+        # With lengths 1 and 2 the means are (1, 0) and (1.5, 0).
+        assert float(alignment_score(s, a, make(1), make(2))) == 1
+        assert alignment_score(s, a).shape == ()
+
+    def test_against_torch(self, make):
+        s, a, s_lengths, a_lengths = batch(dtype=np.float64)
+        expected = torch.nn.functional.cosine_similarity(
+            torch.stack([torch.tensor(x[:n]).mean(0) for x, n in zip(s, s_lengths, strict=True)]),
+            torch.stack([torch.tensor(x[:n]).mean(0) for x, n in zip(a, a_lengths, strict=True)]),
+        )
+        found = alignment_score(*map(make, (s, a, s_lengths, a_lengths)))
+        assert type(found) is type(make(s))
+        assert np.asarray(found) == pytest.approx(expected.numpy(), abs=1e-12)
+
+    def test_texts_of_two_lengths(self, make):
+        s, a, *_ = batch()
+        both = alignment_score(make(s), make(a[:, :2]))
+        cut = alignment_score(make(s), make(a), None, make(np.full(len(a), 2)))
+        assert np.asarray(both) == pytest.approx(np.asarray(cut), abs=1e-6)
+
+    @pytest.mark.parametrize("padding", [7.0, math.nan, math.inf])
+    def test_padding_does_not_count(self, make, padding):
+        s, a, s_lengths, a_lengths = batch()
+        before = alignment_score(*map(make, (s, a, s_lengths, a_lengths)))
+        for x, lengths in ((s, s_lengths), (a, a_lengths)):
+            x[np.arange(x.shape[1]) >= lengths[:, None]] = padding
+        after = alignment_score(*map(make, (s, a, s_lengths, a_lengths)))
+        assert np.array_equal(before, after)
+
+    @pytest.mark.parametrize("dim", [3, 64, 513])
+    def test_a_pair_scores_the_same_in_any_batch(self, make, dim):
+        s, a, s_lengths, a_lengths = batch(33, dim=dim)
+        a[3] *= 1e-25  # unusual sizes beside usual ones, which they must not touch
+        a[4] *= 1e25
+        s, a, s_lengths, a_lengths = map(make, (s, a, s_lengths, a_lengths))
+        together = np.asarray(alignment_score(s, a, s_lengths, a_lengths))
+        for i in range(len(s)):
+            one = slice(i, i + 1)
+            alone = alignment_score(s[one], a[one], s_lengths[one], a_lengths[one])
+            single = alignment_score(s[i], a[i], s_lengths[i], a_lengths[i])
+            if make is torch.as_tensor:  # its kernels differ with the shape
+                assert together[i] == pytest.approx(float(alone[0]), abs=1e-6)
+                assert together[i] == pytest.approx(float(single), abs=1e-6)
+            else:
+                assert together[i] == float(alone[0]) == float(single)
+
+    def test_zero_scores_zero(self, make):
+        s = make([[[1.0, 2.0]], [[0.0, 0.0]], [[0.0, 0.0]], [[3.0, 4.0]]])
+        a = make([[[0.0, 0.0]], [[1.0, 2.0]], [[0.0, 0.0]], [[3.0, 4.0]]])
+        assert np.asarray(alignment_score(s, a)) == pytest.approx([0, 0, 0, 1])
+        no_words = make(np.array([1, 1, 1, 0]))
+        assert np.asarray(alignment_score(s, a, None, no_words)).tolist() == [0, 0, 0, 0]
+
+    @pytest.mark.parametrize(
+        ("s", "a"),
+        [
+            ((3,), (3,)),
+            ((2, 2, 2, 3), (2, 2, 2, 3)),
+            ((2, 3), (2, 4)),
+            ((5, 2, 3), (5, 2, 4)),
+            ((5, 2, 3), (4, 2, 3)),
+            ((2, 3), (3, 2, 3)),
+        ],
+    )
+    def test_shapes_that_do_not_fit(self, make, s, a):
+        with pytest.raises(ValueError, match=r"found shape"):
+            alignment_score(make(np.ones(s)), make(np.ones(a)))
+
+
+@given(
+    s=hnp.arrays(np.int64, (3, 2, 4), elements=st.integers(-99, 99)),
+    a=hnp.arrays(np.int64, (3, 2, 4), elements=st.integers(-99, 99)),
+    # Powers of two, 1e-30 to 1e30: they scale without rounding.
+    exponents=st.tuples(st.integers(-99, 99), st.integers(-99, 99)),
+    make=st.sampled_from([np.asarray, torch.as_tensor]),
+)
+def test_scale_does_not_matter(s, a, exponents, make):
+    s, a = s.astype(np.float32), a.astype(np.float32)
+    expected = alignment_score(make(s), make(a))
+    x, y = (np.ldexp(z, e).astype(np.float32) for z, e in zip((s, a), exponents, strict=True))
+    assert np.asarray(alignment_score(make(x), make(y))) == pytest.approx(
+        np.asarray(expected), abs=1e-6
+    )
+
+
+FLOATS = hnp.arrays(np.float32, (4, 3), elements=st.floats(width=32, allow_nan=False))
+
+
+@given(x=FLOATS, y=FLOATS, make=st.sampled_from([np.asarray, torch.as_tensor]))
+def test_cosine_lies_in_range_for_all_finite_vectors(x, y, make):
+    x, y = (np.where(np.isfinite(z), z, np.float32(1)) for z in (x, y))
+    found = np.asarray(cosine(make(x), make(y)))
+    assert ((found >= -1) & (found <= 1)).all()
+    zero = (x == 0).all(1) | (y == 0).all(1)
+    assert (found[zero] == 0).all()
+    with np.errstate(all="ignore"):
+        wide = [z.astype(np.float64) for z in (x, y)]
+        expected = (wide[0] * wide[1]).sum(1) / np.prod([np.sqrt((z * z).sum(1)) for z in wide], 0)
+    # Where a vector holds subnormal numbers alone, torch may flush them to zero.
+    normal = (np.abs(x).max(1) > 1e-37) & (np.abs(y).max(1) > 1e-37)
+    assert found[normal] == pytest.approx(expected[normal], abs=1e-5)
+
+
+@LIBRARIES
+@pytest.mark.parametrize("bad", [math.nan, math.inf, -math.inf])
+def test_only_a_row_that_is_not_finite_scores_nan(make, bad):
+    x = np.ones((3, 2), np.float32)
+    x[1, 0] = bad
+    found = np.asarray(cosine_to_unit(make(x), unit(make(np.ones((3, 2), np.float32)))))
+    assert np.isnan(found).tolist() == [False, True, False]
+
+
+@LIBRARIES
+def test_unit(make):
+    x = make(np.array([[3, 4], [3e30, 4e30], [-3e-30, 4e-30], [0, 0]], np.float32))
+    expected = np.array([[0.6, 0.8], [0.6, 0.8], [-0.6, 0.8], [0, 0]])
+    assert np.asarray(unit(x)) == pytest.approx(expected, abs=1e-6)
+
+
+@LIBRARIES
+def test_mean_vector(make):
+    x = make([[[1.0, 2.0], [3.0, 6.0], [5.0, 1.0]], [[1.0, 1.0], [2.0, 2.0], [3.0, 0.0]]])
+    assert np.asarray(mean_vector(x)).tolist() == [[3, 3], [2, 1]]
+    assert np.asarray(mean_vector(x, make([2, 0]))).tolist() == [[2, 4], [0, 0]]
+    assert np.asarray(mean_vector(x[0], 2)).tolist() == [2, 4]
+
+
+class TestGradient:
+    @pytest.mark.parametrize("scale", [1.0, 1e-20, 1e20])
+    def test_is_right(self, scale):
+        s, a, s_lengths, a_lengths = batch(3, 4, 3, np.float64)
+        s, a = torch.tensor(s, requires_grad=True), torch.tensor(a, requires_grad=True)
+
+        # The step of the numeric gradient is of size 1, so the scale stands within.
+        def score(s, a):
+            return alignment_score(
+                s * scale, a * scale, torch.tensor(s_lengths), torch.tensor(a_lengths)
+            )
+
+        assert torch.autograd.gradcheck(score, (s, a))
+
+    def test_is_finite_at_zero(self):
+        s = torch.tensor([[[0.0, 0.0]], [[1.0, 0.0]], [[0.0, 0.0]]], requires_grad=True)
+        a = torch.tensor([[[1.0, 0.0]], [[0.0, 0.0]], [[0.0, 0.0]]], requires_grad=True)
+        alignment_score(s, a).sum().backward()
+        assert s.grad.isfinite().all()
+        assert a.grad.isfinite().all()
+
+    def test_does_not_reach_padding(self):
+        a = torch.full((2, 3, 2), math.nan)
+        a[:, 0] = torch.tensor([1.0, 2.0])
+        a.requires_grad_()
+        s = torch.ones(2, 1, 2)
+        alignment_score(s, a, None, torch.tensor([1, 1])).sum().backward()
+        assert (a.grad[:, 1:] == 0).all()
+        assert (a.grad[:, 0] != 0).all()
+
+
+def splitmix64(state: int) -> int:
+    """What a SplitMix64 generator in this state gives next; Vigna's reference code, in ints."""
+    z = (state + 0x9E3779B97F4A7C15) & MASK
+    z = ((z ^ (z >> 30)) * 0xBF58476D1CE4E5B9) & MASK
+    z = ((z ^ (z >> 27)) * 0x94D049BB133111EB) & MASK
+    return z ^ (z >> 31)
+
+
+def hashed(key: int, *counters: int) -> int:
+    bits = key
+    for counter in counters:
+        bits = splitmix64((bits + counter * 0x9E3779B97F4A7C15) & MASK)
+    return bits >> 1
+
+
+@LIBRARIES
+class TestHash:
+    def test_published_numbers(self, make):
+        # The first outputs of SplitMix64 from seed 1234567, as Rosetta Code lists them.
+        published = [6457827717110365317, 3203168211198807973, 9817491932198370423]
+        found = hash_counters(make(np.full(3, 1234567)), make(np.arange(3)))
+        assert found.tolist() == [bits >> 1 for bits in published]
+
+    @given(
+        rows=st.lists(
+            st.lists(st.integers(-(2**63), 2**63 - 2), min_size=4, max_size=4),
+            min_size=1,
+            max_size=5,
+        ),
+        counters=st.integers(1, 3),
+    )
+    def test_against_plain_integers(self, make, rows, counters):
+        columns = np.array(rows, np.int64).T[: counters + 1]
+        found = hash_counters(*map(make, columns))
+        expected = [hashed(*(n & MASK for n in row[: counters + 1])) for row in rows]
+        assert found.tolist() == expected
+        assert all(0 <= bits < 2**63 for bits in found.tolist())
+
+    def test_no_collision_among_near_numbers(self, make):
+        key, first, second = (make(n.ravel()) for n in np.mgrid[:40, :40, :40])
+        assert len(set(hash_counters(key, first, second).tolist())) == 40**3
+
+    def test_to_unit(self, make):
+        bits = make(np.array([0, 1023, 1024, 2**62, 2**63 - 1]))
+        expected = [0, 0, 2.0**-53, 0.5, 1 - 2.0**-53]
+        assert hash_to_unit(bits).tolist() == expected
+        assert hash_to_unit(bits).dtype == make(np.zeros(1)).dtype
+
+    def test_uniform(self, make):
+        n, bins = 100_000, 20
+        for columns in ((np.full(n, 5), np.arange(n)), (np.arange(n), np.full(n, 5))):
+            draws = np.asarray(hash_to_unit(hash_counters(*map(make, columns))))
+            counts, _ = np.histogram(draws, bins, (0, 1))
+            # Chi-squared of 19 degrees of freedom; above 50 once in 7000 uniform samples.
+            assert ((counts - n / bins) ** 2 / (n / bins)).sum() < 50
+            # Successive draws: 5 standard deviations of the correlation of independent ones.
+            assert abs(np.corrcoef(draws[1:], draws[:-1])[0, 1]) < 5 / math.sqrt(n)
