@@ -5,9 +5,10 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 import numpy as np
+from array_api_compat import array_namespace, device
 from numpy.typing import NDArray
 
-from llmar_env.arrays import unit
+from llmar_env.arrays import Array, unit
 
 __all__ = ["Scores", "nearest", "ranks", "score_answers"]
 
@@ -29,34 +30,44 @@ class Scores:
     """Mean reciprocal rank of the right target, in (0, 1]."""
 
 
-def ranks(answers: NDArray[np.floating], targets: NDArray[np.floating]) -> NDArray[np.int64]:
+def ranks(answers: Array, targets: Array) -> Array:
     """Rank of each answer's own target among all targets, by cosine; 1 is best.
 
     Ties count against the answer, so that one that tells nothing apart ranks last; targets equal
     to the right one count as right. An answer that is not a number ranks last.
 
     Args:
-        answers: (n, D).
-        targets: (n, D), row by row.
+        answers: (n, D), NumPy or torch.
+        targets: (n, D), row by row, of the same library.
 
     Returns:
-        (n,) in [1, n].
+        (n,) integers in [1, n].
     """
+    xp = array_namespace(answers, targets)
     answers, targets = unit(answers), unit(targets)
-    _, kind = np.unique(targets, axis=0, return_inverse=True)
-    result = np.empty(len(answers), np.int64)
+    kind = xp.asarray(_kinds(targets), device=device(targets))
+    own = xp.arange(len(targets), device=device(targets))
+    blocks = []
     for first in range(0, len(answers), _BLOCK):
         block = slice(first, first + _BLOCK)
         similarity = answers[block] @ targets.T
-        own = np.arange(len(targets))[block]
-        right = similarity[np.arange(len(own)), own]
-        as_good = ~(similarity < right[:, None])  # also where either is NaN
-        result[block] = 1 + (as_good & (kind[block, None] != kind)).sum(1)
-    return result
+        right = xp.take_along_axis(similarity, own[block, None], axis=1)
+        as_good = ~(similarity < right)  # also where either is NaN
+        as_good = as_good & (kind[block, None] != kind)
+        blocks.append(1 + xp.sum(xp.astype(as_good, xp.int64), axis=1))
+    return xp.concat(blocks)
 
 
-def score_answers(answers: NDArray[np.floating], targets: NDArray[np.floating]) -> Scores:
+def _kinds(targets: Array) -> NDArray[np.int64]:
+    """(n,) numbers that are equal where targets are."""
+    array = np.asarray(targets if isinstance(targets, np.ndarray) else targets.cpu())
+    return np.unique(array, axis=0, return_inverse=True)[1]
+
+
+def score_answers(answers: Array, targets: Array) -> Scores:
     """Score answers, (n, D) mean vectors, against their targets, (n, D) mean vectors.
+
+    NumPy arrays or torch tensors, both of one library.
 
     Raises:
         ValueError: the two differ in shape.
@@ -66,8 +77,8 @@ def score_answers(answers: NDArray[np.floating], targets: NDArray[np.floating]) 
     rank = ranks(answers, targets)
     return Scores(
         alignment=float((unit(answers) * unit(targets)).sum(1).mean()),
-        p_at_1=float((rank <= 1).mean()),
-        p_at_10=float((rank <= 10).mean()),
+        p_at_1=float((rank <= 1).sum()) / len(rank),
+        p_at_10=float((rank <= 10).sum()) / len(rank),
         mrr=float((1 / rank).mean()),
     )
 

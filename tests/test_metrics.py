@@ -2,6 +2,7 @@ from fractions import Fraction
 
 import numpy as np
 import pytest
+import torch
 from hypothesis import given
 from hypothesis import strategies as st
 from hypothesis.extra import numpy as hnp
@@ -172,3 +173,14 @@ class TestNearest:
     def test_k_out_of_range(self, k):
         with pytest.raises(ValueError, match=rf"1 to 3, the number of targets, found {k}"):
             nearest(np.ones((5, 2)), np.ones((3, 2)), k)
+
+
+def test_torch_scores_as_numpy_does():
+    rng = np.random.default_rng(5)
+    targets = rng.standard_normal((1500, 8)).astype(np.float32)
+    targets[7] = targets[3]
+    answers = targets + rng.standard_normal((1500, 8)).astype(np.float32)
+    expected = score_answers(answers, targets)
+    found = score_answers(torch.as_tensor(answers), torch.as_tensor(targets))
+    for name in ("alignment", "p_at_1", "p_at_10", "mrr"):
+        assert getattr(found, name) == pytest.approx(getattr(expected, name), abs=1e-3)
