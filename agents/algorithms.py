@@ -32,8 +32,8 @@ ALGORITHMS: Mapping[str, Algorithm] = {
     "reinforce": Algorithm(
         REINFORCE,
         num_texts=256,
-        group_size=32,
-        learning_rate=1.2e-2,
+        group_size=16,
+        learning_rate=1.6e-2,
         settings={"baseline": "leave_one_out"},
     ),
     "ppo": Algorithm(

@@ -112,11 +112,11 @@ class DirectionDistribution(Distribution):
 class DirectionalGaussian(DirectionDistribution):
     """Isotropic Gaussian noise around a direction: a ~ N(radius * u, (radius * spread)^2 I).
 
-    The K > 1 actions of a group deviate from their direction at right angles to each other
-    (orthogonal Monte Carlo, Choromanski et al. 2018): each action alone has the distribution
-    above, but together they cover the space, so that the part of the policy gradient's variance
-    that comes from the choice of noise falls from D / K to D / K - 1 times the squared gradient,
-    and vanishes to first order at K = D. Every baseline of REINFORCE that is unbiased for
+    The K > 1 actions of a group deviate from their direction by one length, at right angles to
+    each other (orthogonal Monte Carlo, Choromanski et al. 2018): each action alone has the
+    distribution above, but together they cover the space, so that the part of the policy
+    gradient's variance that comes from the choice of noise falls from D / K to D / K - 1 times the
+    squared gradient; at K = D there remains the length's, 2 / D. Every baseline of REINFORCE that is unbiased for
     independent actions stays so: given one action's noise e, the others are distributed alike
     for -e, so their mean reward is even in e, and its product with the score, odd in e, has mean
     zero. Each batch costs one QR factorisation of a (T * D, T * D) matrix.
@@ -136,11 +136,12 @@ class DirectionalGaussian(DirectionDistribution):
             if self.group_size == 1:
                 noise = torch.randn(shape, device=mean.device, dtype=mean.dtype)
                 return torch.addcmul(mean, noise, scale).flatten(0, 1)
-            # A Gaussian vector is a uniform direction times an independent chi-distributed length.
-            half = torch.full(shape[:2], shape[2] / 2, device=mean.device, dtype=mean.dtype)
+            # A Gaussian vector is a uniform direction times an independent chi-distributed length;
+            # the members of a group share theirs, which keeps what is said above of symmetry.
+            half = torch.full((len(mean), 1, 1), shape[2] / 2, device=mean.device, dtype=mean.dtype)
             length = (2 * torch._standard_gamma(half)).sqrt() * scale
             frames = _orthonormal_groups(*shape, like=mean)
-            return torch.addcmul(mean, frames, length[..., None]).flatten(0, 1)
+            return torch.addcmul(mean, frames, length, out=frames).flatten(0, 1)
 
     def log_prob(self, actions: Tensor) -> Tensor:
         """(B * K,) log-density of (B * K, T * D) actions.
@@ -234,14 +235,18 @@ def _orthonormal_groups(batch: int, size: int, dim: int, like: Tensor) -> Tensor
     One Haar-distributed frame serves the batch. Each group takes a window of it, from a start of
     its own: given the frame, the groups are independent, and each covers all of it in expectation.
     """
-    gaussian = torch.randn(-(-size // dim), dim, dim, device=like.device, dtype=like.dtype)
-    frame, triangle = torch.linalg.qr(gaussian)
-    # The signs make the frame uniform (Mezzadri 2007).
-    frame = frame * triangle.diagonal(dim1=1, dim2=2).sign()[:, None]
-    start = torch.randint(dim, (batch, 1), device=like.device)
-    place = torch.arange(size, device=like.device)
-    chosen: Tensor = frame.reshape(-1, dim)[(start + place) % dim + place // dim * dim]
-    return chosen
+    start = torch.randint(dim, (batch,), device=like.device)
+    windows = []
+    for first in range(0, size, dim):
+        width = min(dim, size - first)
+        gaussian = torch.randn(dim, dim, device=like.device, dtype=like.dtype)
+        frame, triangle = torch.linalg.qr(gaussian)
+        # The signs make the frame uniform (Mezzadri 2007).
+        frame = frame * triangle.diagonal().sign()
+        # A window is one run of memory in the frame laid twice end to end, and is copied whole.
+        every = torch.cat([frame, frame]).as_strided((dim, width * dim), (dim, 1))
+        windows.append(every.index_select(0, start).view(batch, width, dim))
+    return windows[0] if len(windows) == 1 else torch.cat(windows, dim=1)
 
 
 DISTRIBUTIONS: dict[str, type[DirectionDistribution]] = {
