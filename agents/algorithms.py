@@ -31,9 +31,9 @@ class Algorithm:
 ALGORITHMS: Mapping[str, Algorithm] = {
     "reinforce": Algorithm(
         REINFORCE,
-        num_texts=256,
+        num_texts=384,
         group_size=16,
-        learning_rate=1.6e-2,
+        learning_rate=2e-2,
         settings={"baseline": "leave_one_out"},
     ),
     "ppo": Algorithm(

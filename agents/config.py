@@ -36,7 +36,7 @@ class Config:
     """auto, cpu, cuda, cuda:1; one that is asked for and absent is an error."""
     seed: int = 0
     """Seeds everything: the same seed gives the same run, up to the effect of --time-limit."""
-    total_steps: float = 5e6
+    total_steps: float = 6e6
     """Answers to train on, each of them one step of one sub-environment."""
     time_limit: float | None = None
     """Seconds of training after which it ends, if --total-steps has not come before."""

@@ -116,10 +116,11 @@ class DirectionalGaussian(DirectionDistribution):
     each other (orthogonal Monte Carlo, Choromanski et al. 2018): each action alone has the
     distribution above, but together they cover the space, so that the part of the policy
     gradient's variance that comes from the choice of noise falls from D / K to D / K - 1 times the
-    squared gradient; at K = D there remains the length's, 2 / D. Every baseline of REINFORCE that is unbiased for
-    independent actions stays so: given one action's noise e, the others are distributed alike
-    for -e, so their mean reward is even in e, and its product with the score, odd in e, has mean
-    zero. Each batch costs one QR factorisation of a (T * D, T * D) matrix.
+    squared gradient; at K = D there remains the length's, 2 / D. Every baseline of REINFORCE that
+    is unbiased for independent actions stays so: given one action's noise e, the others are
+    distributed alike for -e, so their mean reward is even in e, and its product with the score,
+    odd in e, has mean zero. The groups of a batch take their directions from one random frame,
+    which costs one QR factorisation of a (T * D, T * D) matrix.
     """
 
     @property

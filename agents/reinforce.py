@@ -299,9 +299,9 @@ class REINFORCE(OnPolicyAlgorithm):
         self, env: VecEnv, actions: Tensor, batch: EpisodeBatch
     ) -> tuple[Any, NDArray[np.float64], NDArray[np.bool_], Any]:
         """Act, and record the statistics of the episodes that ended."""
-        array = actions.cpu().numpy()
         if isinstance(self.action_space, spaces.Box):
-            array = self._clip(array.reshape(-1, *self.action_space.shape), batch)
+            actions = self._clip(actions.view(-1, *self.action_space.shape), batch)
+        array = actions.cpu().numpy()
         if not isinstance(env, GymVecEnv):
             obs, rewards, dones, infos = env.step(array)
             self._update_info_buffer(infos, dones)
@@ -310,13 +310,18 @@ class REINFORCE(OnPolicyAlgorithm):
         self._record_episodes(env)
         return obs, rewards, terminated | truncated, arrays
 
-    def _clip(self, array: NDArray[Any], batch: EpisodeBatch) -> NDArray[Any]:
+    def _clip(self, actions: Tensor, batch: EpisodeBatch) -> Tensor:
+        """Actions within the bounds; the fraction that was not is counted."""
         space = self.action_space
         assert isinstance(space, spaces.Box)
-        if array.min() >= space.low.max() and array.max() <= space.high.min():
-            return array
-        inside: NDArray[Any] = np.clip(array, space.low, space.high)
-        batch.clipped += float((inside != array).mean())
+        lowest, highest = actions.aminmax()
+        if lowest >= space.low.max() and highest <= space.high.min():
+            return actions
+        low, high = (
+            torch.as_tensor(bound, device=self.device) for bound in (space.low, space.high)
+        )
+        inside = actions.clamp(low, high)
+        batch.clipped += (inside != actions).float().mean().item()
         return inside
 
     def _record_episodes(self, env: GymVecEnv) -> None:
