@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import sys
 import time
 import warnings
@@ -45,15 +46,19 @@ def new_folder(config: Config) -> Path:
         ValueError: it exists already, or cannot be written.
     """
     stem = Path(config.data.replace("phrasebook:", "phrasebook-")).stem
-    name = config.name or f"{stem}-{config.algo}-{time.strftime('%Y%m%d-%H%M%S')}"
-    folder = config.runs / name
-    try:
-        folder.mkdir(parents=True)
-    except FileExistsError:
-        raise ValueError(f"{folder} exists already: choose another --name") from None
-    except OSError as error:
-        raise ValueError(f"{folder} cannot be made: {error.strerror}") from None
-    return folder
+    stamp = f"{stem}-{config.algo}-{time.strftime('%Y%m%d-%H%M%S')}"
+    # Runs that begin in the same second count on.
+    new = itertools.chain([stamp], (f"{stamp}-{number}" for number in itertools.count(2)))
+    for name in new if config.name is None else [config.name]:
+        folder = config.runs / name
+        try:
+            folder.mkdir(parents=True)
+        except FileExistsError:
+            continue
+        except OSError as error:
+            raise ValueError(f"{folder} cannot be made: {error.strerror}") from None
+        return folder
+    raise ValueError(f"{folder} exists already: choose another --name")
 
 
 def keep_best(llmar: LLMAR, folder: Path, console: Console) -> None:

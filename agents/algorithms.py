@@ -11,7 +11,7 @@ from stable_baselines3.common.on_policy_algorithm import OnPolicyAlgorithm
 
 from agents.reinforce import REINFORCE
 
-__all__ = ["ALGORITHMS", "Algorithm", "find_algorithm"]
+__all__ = ["ALGORITHMS", "SUPERVISED", "Algorithm", "Supervised", "find_algorithm"]
 
 
 @dataclass(frozen=True)
@@ -57,6 +57,19 @@ ALGORITHMS: Mapping[str, Algorithm] = {
         settings={"n_steps": 1, "gamma": 0.0, "use_rms_prop": False, "max_grad_norm": 1.0},
     ),
 }
+
+
+@dataclass(frozen=True)
+class Supervised:
+    """What the supervised rival trains with, whatever the agent's algorithm."""
+
+    num_texts: int = 384
+    """Texts in a batch."""
+    learning_rate: float = 8e-3
+    """Of Adam at the start; the best on Multi30k's validation texts."""
+
+
+SUPERVISED = Supervised()
 
 
 def find_algorithm(name: str) -> Algorithm:

@@ -13,11 +13,11 @@ from typing import Any, Self, TypeVar
 import numpy as np
 from gymnasium import spaces
 from numpy.typing import NDArray
-from safetensors.torch import load_model, save_model
+from safetensors.torch import load_file, save_file
 from stable_baselines3.common.callbacks import BaseCallback
 from stable_baselines3.common.on_policy_algorithm import OnPolicyAlgorithm
 
-from agents.algorithms import Algorithm, find_algorithm
+from agents.algorithms import SUPERVISED, Algorithm, find_algorithm
 from agents.config import Config
 from agents.data import load_corpus
 from agents.device import resolve_device
@@ -29,14 +29,12 @@ from agents.training import Clock, LinearDecay, Progress, Record, Training, Vali
 from agents.vec_env import make_vec_env
 from llmar_env.alignment.scores import alignment_score
 from llmar_env.metrics import Scores, nearest
+from llmar_env.spaces import TextIndex
 from llmar_env.text.corpus import Corpus
 from llmar_env.text.embedders import Embedder, WordVectors
 
 __all__ = ["LLMAR", "Trained"]
 
-VALIDATIONS = 30
-"""Validations in a run, the points of its curve; each costs some 20 ms of training."""
-_LONGEST_PAUSE = 10.0
 _LOG_INTERVAL = 20
 _FORMAT = 1
 _SOURCE, _TARGET = "source.safetensors", "target.safetensors"
@@ -120,9 +118,13 @@ class LLMAR:
         policies = {"trained": policy}
         curves = {"trained": training.validation.records}
         if self.config.supervised:
-            policies["supervised"] = rival = _gru_policy(self._make_model(None))
+            rival = self._make_rival(corpus)
             rival.load_state_dict(untrained)
-            curves["supervised"] = self._learn_supervised(rival, training.clock.seconds).records
+            try:
+                records = self._learn_supervised(rival, training.clock.seconds).records
+                policies["supervised"], curves["supervised"] = rival, records
+            except KeyboardInterrupt:
+                warnings.warn("the supervised rival was interrupted, and is left out", stacklevel=2)
         for name, one in policies.items():
             for split in splits:
                 scores[split][name] = evaluate(one, corpus, split)
@@ -161,6 +163,15 @@ class LLMAR:
             **algorithm.settings,
         )
 
+    def _make_rival(self, corpus: Corpus) -> GRUPolicy:
+        """The agent's network; it observes rows whatever the agent does, which is the same."""
+        return GRUPolicy(
+            TextIndex(corpus.source),
+            _action_space(corpus.target.dim, self.config.num_vectors),
+            lambda _: SUPERVISED.learning_rate,
+            **self._policy_kwargs(),
+        ).to(self.device)
+
     def _policy_kwargs(self) -> dict[str, Any]:
         return {
             "hidden_dim": self.config.hidden_dim,
@@ -172,7 +183,7 @@ class LLMAR:
         schedule = model.learning_rate
         assert isinstance(schedule, LinearDecay)
         clock = schedule.clock
-        training = Training(clock, self._validation(clock.limit), self.algorithm.group_size)
+        training = Training(clock, self._validation(), self.algorithm.group_size)
         callbacks: list[BaseCallback] = [training]
         if self.config.progress:
             callbacks.append(Progress(training))
@@ -187,22 +198,21 @@ class LLMAR:
         return training
 
     def _learn_supervised(self, rival: GRUPolicy, seconds: float) -> Validation:
-        validation = self._validation(seconds)
+        validation = self._validation()
         train_supervised(
             rival,
             self._required(self.corpus),
             validation,
             seconds=seconds,
-            learning_rate=self.algorithm.learning_rate,
-            num_texts=self.algorithm.num_texts,
+            learning_rate=SUPERVISED.learning_rate,
+            num_texts=self.config.num_texts or SUPERVISED.num_texts,
             seed=self.config.seed,
             progress=self.config.progress,
         )
         return validation
 
-    def _validation(self, seconds: float) -> Validation:
-        every = min(seconds / VALIDATIONS, _LONGEST_PAUSE)
-        return Validation(self._required(self.corpus), "valid", every)
+    def _validation(self) -> Validation:
+        return Validation(self._required(self.corpus), "valid")
 
     def _adopt(self, corpus: Corpus, policy: GRUPolicy) -> None:
         """Keep what answering needs."""
@@ -277,7 +287,9 @@ class LLMAR:
         """
         policy, folder = self._required(self.policy), Path(folder)
         folder.mkdir(parents=True, exist_ok=True)
-        save_model(policy, str(folder / "policy.safetensors"))
+        # Copies: on CUDA the weights of a GRU are views of one buffer, which safetensors refuses.
+        weights = {name: w.detach().cpu().clone() for name, w in policy.named_parameters()}
+        save_file(weights, str(folder / "policy.safetensors"))
         shared = self.source_embedder is self.target_embedder
         if self.source_embedder is not None:
             self.source_embedder.save(folder / _SOURCE)
@@ -333,17 +345,21 @@ class LLMAR:
             llmar.target_embedder = llmar.source_embedder
         elif (folder / _TARGET).exists():
             llmar.target_embedder = target_embedder.load(folder / _TARGET)
-        vectors = () if llmar.config.num_vectors == 1 else (llmar.config.num_vectors,)
-        shape = (*vectors, manifest["target_dim"])
         llmar.policy = GRUPolicy(
             spaces.Box(-1.0, 1.0, (1, manifest["source_dim"])),
-            spaces.Box(-1.0, 1.0, shape),
+            _action_space(manifest["target_dim"], llmar.config.num_vectors),
             lambda _: 0.0,
             **llmar._policy_kwargs(),
         )
-        load_model(llmar.policy, str(folder / "policy.safetensors"))
+        weights = load_file(str(folder / "policy.safetensors"))
+        for name, parameter in llmar.policy.named_parameters():
+            parameter.data.copy_(weights[name])
         llmar.policy.to(llmar.device)
         return llmar
+
+
+def _action_space(dim: int, num_vectors: int) -> spaces.Box:
+    return spaces.Box(-1.0, 1.0, (dim,) if num_vectors == 1 else (num_vectors, dim))
 
 
 def _gru_policy(model: OnPolicyAlgorithm) -> GRUPolicy:

@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-import warnings
 from pathlib import Path
 
 from agents.config import Config
-from llmar_env.text.corpus import Corpus, CorpusLike
+from llmar_env.text.corpus import Corpus, CorpusLike, read_split
 from llmar_env.text.embedders import WordVectorsConfig
 from llmar_env.text.pairs import TextPairs
 
@@ -35,43 +34,24 @@ def load_corpus(config: Config, data: CorpusLike | None = None) -> Corpus:
             raise ValueError("the phrasebook has splits of its own: leave out --valid and --test")
         return Corpus.load(config.data, word_vectors=vectors, max_length=config.max_length)
     pairs = _read_splits(config)
-    _warn_of_shared_rows(pairs)
     vectors = vectors or WordVectorsConfig(seed=config.seed)
     return Corpus.load(pairs, word_vectors=vectors, max_length=config.max_length)
 
 
 def _read_splits(config: Config) -> dict[str, TextPairs]:
     given = {"train": Path(config.data), "valid": config.valid, "test": config.test}
-    pairs = {split: _read(path, config) for split, path in given.items() if path is not None}
+    options = {
+        "source_column": config.source_column,
+        "target_column": config.target_column,
+        "on_bad_row": config.on_bad_row,
+    }
+    pairs = {
+        split: read_split(path, split, **options)
+        for split, path in given.items()
+        if path is not None
+    }
     if len(pairs) == 1:
         return pairs["train"].split()
     if "valid" not in pairs:
         pairs |= pairs["train"].split({"train": 1 - _VALID_PART, "valid": _VALID_PART})
     return pairs
-
-
-def _read(path: Path, config: Config) -> TextPairs:
-    pairs = TextPairs.read(
-        path,
-        source_column=config.source_column,
-        target_column=config.target_column,
-        on_bad_row=config.on_bad_row,
-    )
-    if pairs.skipped:
-        first = pairs.skipped[0]
-        warnings.warn(
-            f"{path}: skipped {len(pairs.skipped)} bad rows, the first in line {first.line}: "
-            f"{first.reason}",
-            stacklevel=3,
-        )
-    return pairs
-
-
-def _warn_of_shared_rows(pairs: dict[str, TextPairs]) -> None:
-    for split in ("valid", "test"):
-        if split in pairs and (shared := pairs[split].overlap(pairs["train"])):
-            warnings.warn(
-                f"{len(shared)} of the {len(pairs[split])} rows of {split} stand in train too; "
-                "scores on them reward memory",
-                stacklevel=3,
-            )

@@ -119,7 +119,8 @@ class DirectionalGaussian(DirectionDistribution):
     squared gradient; at K = D there remains the length's, 2 / D. Every baseline of REINFORCE that
     is unbiased for independent actions stays so: given one action's noise e, the others are
     distributed alike for -e, so their mean reward is even in e, and its product with the score,
-    odd in e, has mean zero. The groups of a batch take their directions from one random frame,
+    odd in e, has mean zero. Where the spread is learned, whose score is even in e, each action has
+    a length of its own. The groups of a batch take their directions from one random frame,
     which costs one QR factorisation of a (T * D, T * D) matrix.
     """
 
@@ -137,9 +138,12 @@ class DirectionalGaussian(DirectionDistribution):
             if self.group_size == 1:
                 noise = torch.randn(shape, device=mean.device, dtype=mean.dtype)
                 return torch.addcmul(mean, noise, scale).flatten(0, 1)
-            # A Gaussian vector is a uniform direction times an independent chi-distributed length;
-            # the members of a group share theirs, which keeps what is said above of symmetry.
-            half = torch.full((len(mean), 1, 1), shape[2] / 2, device=mean.device, dtype=mean.dtype)
+            # A Gaussian vector is a uniform direction times an independent chi-distributed length.
+            # A group shares its length, unless the spread is learned: from lengths that are all
+            # alike, a baseline over the group could tell nothing about it.
+            lengths = self.group_size if self.log_spread.requires_grad else 1
+            size = (len(mean), lengths, 1)
+            half = torch.full(size, shape[2] / 2, device=mean.device, dtype=mean.dtype)
             length = (2 * torch._standard_gamma(half)).sqrt() * scale
             frames = _orthonormal_groups(*shape, like=mean)
             return torch.addcmul(mean, frames, length, out=frames).flatten(0, 1)

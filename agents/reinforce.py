@@ -19,6 +19,7 @@ from torch import Tensor
 from agents.device import resolve_device
 from agents.policies import GRUPolicy
 from agents.vec_env import GymVecEnv
+from llmar_env.spaces import TextIndex
 
 __all__ = ["REINFORCE", "Baseline", "NonFiniteLossError", "advantages"]
 
@@ -41,8 +42,8 @@ def advantages(returns: Tensor, baseline: Baseline, counted: Tensor | None = Non
     - "leave_one_out": A_k = R_k - sum_{j != k} R_j / (n - 1), RLOO (Kool et al. 2019; Ahmadian et
       al. 2024). Unbiased, since the baseline does not depend on action k. A group of one has the
       baseline 0.
-    - "mean": A_k = R_k - mean of all returns in the batch. Shrinks the gradient's expectation by
-      1 / (batch size), since each return stands in its own baseline.
+    - "mean": A_k = R_k - mean of all returns in the batch. Shrinks the gradient's expectation to
+      1 - 1 / (batch size) of itself, since each return stands in its own baseline.
     - "group": A_k = (R_k - mean_j R_j) / (std_j R_j + 1e-8), with the biased standard deviation,
       GRPO (Shao et al. 2024, eq. 3). Biased; invariant to the scale of the reward.
 
@@ -201,20 +202,23 @@ class REINFORCE(OnPolicyAlgorithm):
     def _setup_model(self) -> None:
         super()._setup_model()
         self._n_updates = 0
-        self._set_group_size()
+        self._adapt_to_env()
 
     def set_env(self, env: GymEnv, force_reset: bool = True) -> None:
         """Go on in another environment, with the same spaces and on the same text store."""
         super().set_env(env, force_reset)
-        self._set_group_size()
+        self._adapt_to_env()
 
-    def _set_group_size(self) -> None:
-        """Read the group size off the environment; without groups all are one group."""
+    def _adapt_to_env(self) -> None:
+        """Take group size and texts from the environment; without groups all are one group."""
         if self.env is None:
             return
         own = self.env.get_attr("group_size")[0] if self.env.has_attr("group_size") else 1
         self.group_size = int(own) if own > 1 else self.env.num_envs
         self.shares_texts = own > 1 and isinstance(self.policy, GRUPolicy)
+        space = self.env.observation_space
+        if isinstance(self.policy, GRUPolicy) and isinstance(space, TextIndex) and space.texts:
+            self.policy.attach(space.texts)  # a loaded policy comes without
         if self.group_size == 1 and self.baseline != "none":
             raise ValueError(
                 f"baseline={self.baseline!r} compares episodes that run side by side, and there "
@@ -233,8 +237,6 @@ class REINFORCE(OnPolicyAlgorithm):
         Returns:
             False if a callback ended the training.
         """
-        # The backward pass goes through this forward pass, and cuDNN's GRU wants train mode then.
-        self.policy.set_training_mode(True)
         rollout_buffer.reset()
         callback.on_rollout_start()
         while len(rollout_buffer) < n_rollout_steps:
@@ -255,7 +257,7 @@ class REINFORCE(OnPolicyAlgorithm):
             batch.log_probs.append(distribution.log_prob(actions))
             if self.ent_coef:
                 batch.entropies.append(self._entropy(distribution, batch.log_probs[-1]))
-            new_obs, rewards, dones, infos = self._step(env, actions, batch)
+            new_obs, rewards, dones, infos = self._step(env, actions, running, batch)
             self.num_timesteps += env.num_envs
             batch.rewards.append(torch.as_tensor(rewards, dtype=torch.float32, device=self.device))
             batch.counted.append(torch.as_tensor(running, device=self.device))
@@ -274,19 +276,22 @@ class REINFORCE(OnPolicyAlgorithm):
                 "from whole episodes, so give the environment a time limit"
             )
         batch.close_round()
-        if not dones.all():
+        if not dones.all() or _resets_late(env):
             self._last_obs = env.reset()  # type: ignore[assignment]
         return True
 
     def _distribution(self) -> Any:
         """The distribution of actions in the last observations, of whole groups where it can be."""
+        # The backward pass goes through this forward pass, and cuDNN's GRU wants train mode then;
+        # `predict` in a callback leaves the policy in the other one.
+        self.policy.set_training_mode(True)
         obs = self._last_obs
         if not self.shares_texts:
             return self.policy.get_distribution(obs_as_tensor(obs, self.device))  # type: ignore[arg-type]
         assert isinstance(obs, np.ndarray)
         assert isinstance(self.policy, GRUPolicy)
         groups = obs.reshape(-1, self.group_size, *obs.shape[1:])
-        # The row number, or the first vector, tells texts apart.
+        # The row number; of embeddings the first vector, which shows most faults at little cost.
         if (groups[:, :, 0] != groups[:, :1, 0]).any():
             raise RuntimeError(
                 f"the members of a group of {self.group_size} observe different texts; reset all "
@@ -296,19 +301,20 @@ class REINFORCE(OnPolicyAlgorithm):
         return self.policy.get_distribution(heads, self.group_size)
 
     def _step(
-        self, env: VecEnv, actions: Tensor, batch: EpisodeBatch
+        self, env: VecEnv, actions: Tensor, running: NDArray[np.bool_], batch: EpisodeBatch
     ) -> tuple[Any, NDArray[np.float64], NDArray[np.bool_], Any]:
-        """Act, and record the statistics of the episodes that ended."""
+        """Act, and record the statistics of the `running` episodes that ended."""
         if isinstance(self.action_space, spaces.Box):
             actions = self._clip(actions.view(-1, *self.action_space.shape), batch)
         array = actions.cpu().numpy()
         if not isinstance(env, GymVecEnv):
             obs, rewards, dones, infos = env.step(array)
-            self._update_info_buffer(infos, dones)
+            counted = [info for info, counts in zip(infos, running, strict=True) if counts]
+            self._update_info_buffer(counted, dones[running])
             return obs, rewards, dones, infos
         obs, rewards, terminated, truncated, arrays = env.step_arrays(array)
-        self._record_episodes(env)
-        return obs, rewards, terminated | truncated, arrays
+        self._record_episodes(env, running, arrays)
+        return obs, rewards, terminated | truncated, env.last_infos()
 
     def _clip(self, actions: Tensor, batch: EpisodeBatch) -> Tensor:
         """Actions within the bounds; the fraction that was not is counted."""
@@ -324,15 +330,21 @@ class REINFORCE(OnPolicyAlgorithm):
         batch.clipped += (inside != actions).float().mean().item()
         return inside
 
-    def _record_episodes(self, env: GymVecEnv) -> None:
+    def _record_episodes(
+        self, env: GymVecEnv, running: NDArray[np.bool_], arrays: dict[str, Any]
+    ) -> None:
         """What `_update_info_buffer` does, without a loop over sub-environments."""
-        returns, lengths = env.episode_statistics()
-        kept = slice(-self._stats_window_size, None)
+        index, returns, lengths = env.episode_statistics()
+        kept = np.flatnonzero(running[index])[-self._stats_window_size :]
         assert self.ep_info_buffer is not None
+        assert self.ep_success_buffer is not None
         self.ep_info_buffer.extend(
             {"r": r, "l": length}
             for r, length in zip(returns[kept].tolist(), lengths[kept].tolist(), strict=True)
         )
+        success = arrays.get("final_info", arrays).get("is_success")
+        if success is not None:
+            self.ep_success_buffer.extend(success[index[kept]].tolist())
 
     @staticmethod
     def _entropy(distribution: Any, log_prob: Tensor) -> Tensor:
@@ -399,3 +411,9 @@ class REINFORCE(OnPolicyAlgorithm):
         return super().learn(
             total_timesteps, callback, log_interval, tb_log_name, reset_num_timesteps, progress_bar
         )
+
+
+def _resets_late(env: VecEnv) -> bool:
+    """Whether the next step of a sub-environment would be a reset step (NEXT_STEP)."""
+    base = env.unwrapped
+    return isinstance(base, GymVecEnv) and bool(base.waiting.any())

@@ -8,10 +8,13 @@ from stable_baselines3.common.utils import update_learning_rate
 from tqdm import tqdm
 
 from agents.policies import GRUPolicy
+from agents.reinforce import NonFiniteLossError
 from agents.training import Clock, LinearDecay, Validation
 from llmar_env.text.corpus import Corpus
 
 __all__ = ["train_supervised"]
+
+_BAR = "{desc}: {percentage:3.0f}% {bar} {n:.1f}/{total:.1f} s"
 
 
 def train_supervised(
@@ -44,6 +47,9 @@ def train_supervised(
 
     Returns:
         The number of texts that were read.
+
+    Raises:
+        NonFiniteLossError: the gradient became NaN or infinite.
     """
     rows = corpus.rows("train")
     generator = np.random.default_rng(seed)
@@ -53,10 +59,10 @@ def train_supervised(
     policy.set_training_mode(True)
     texts = 0
     clock.start()
-    bar = tqdm(total=round(seconds, 1), desc="supervised rival", unit="s", disable=not progress)
+    bar = tqdm(total=seconds, desc="supervised rival", bar_format=_BAR, disable=not progress)
     while clock.remaining > 0:
-        bar.update(round(clock.elapsed, 1) - bar.n)
-        if validation.is_due(clock.elapsed):
+        bar.update(min(clock.elapsed, seconds) - bar.n)
+        if validation.is_due(clock.elapsed / seconds):
             validation.run(policy, clock.elapsed, texts, texts)
         update_learning_rate(policy.optimizer, schedule(1.0))
         batch = generator.integers(rows.start, rows.stop, (num_texts, 1))
@@ -65,7 +71,11 @@ def train_supervised(
         loss = -torch.cosine_similarity(answer, targets[index[:, 0]]).mean()
         policy.optimizer.zero_grad()
         loss.backward()  # type: ignore[no-untyped-call]
-        torch.nn.utils.clip_grad_norm_(policy.parameters(), max_grad_norm)
+        norm = torch.nn.utils.clip_grad_norm_(policy.parameters(), max_grad_norm)
+        if not bool(norm.isfinite()):
+            raise NonFiniteLossError(
+                f"the supervised rival's gradient is {norm.item()} after {texts} texts"
+            )
         policy.optimizer.step()
         texts += num_texts
     bar.close()

@@ -6,15 +6,19 @@ import math
 import time
 from dataclasses import dataclass, field
 
+import numpy as np
+import torch
 from stable_baselines3.common.callbacks import BaseCallback, ProgressBarCallback
 from torch import Tensor
 
 from agents.evaluation import evaluate
 from agents.policies import GRUPolicy
+from agents.reinforce import REINFORCE, NonFiniteLossError
 from llmar_env.metrics import Scores
 from llmar_env.text.corpus import Corpus
 
 __all__ = [
+    "VALIDATIONS",
     "Clock",
     "LinearDecay",
     "Progress",
@@ -22,6 +26,10 @@ __all__ = [
     "Training",
     "Validation",
 ]
+
+
+VALIDATIONS = 30
+"""Validations in a run, the points of its curve; each costs some 20 ms of training."""
 
 
 class Clock:
@@ -84,19 +92,17 @@ class Validation:
     Attributes:
         corpus: the texts.
         split: which of them.
-        every: seconds between two validations.
-        records: one for each.
+        records: one for each validation.
     """
 
     corpus: Corpus
     split: str
-    every: float
     records: list[Record] = field(default_factory=list)
     _best: dict[str, Tensor] = field(default_factory=dict, repr=False)
 
-    def is_due(self, seconds: float) -> bool:
-        """Whether the next validation should come now."""
-        return not self.records or seconds - self.records[-1].seconds >= self.every
+    def is_due(self, progress: float) -> bool:
+        """Whether the next validation should come now, for the share of the training done."""
+        return progress >= len(self.records) / VALIDATIONS
 
     def run(self, policy: GRUPolicy, seconds: float, steps: int, texts: int) -> Record:
         """Score the policy; keep its weights if they are the best so far."""
@@ -137,11 +143,43 @@ class Training(BaseCallback):
 
     def _on_rollout_start(self) -> None:
         # Between two updates, while no graph is open.
-        if self.validation.is_due(self.clock.elapsed):
+        steps = self.model.num_timesteps / self.model._total_timesteps
+        if self.validation.is_due(max(steps, self.clock.elapsed / self.clock.limit)):
             self.validate()
+        if not isinstance(self.model, REINFORCE) and self.model._n_updates:
+            self._check_update()
+
+    def _check_update(self) -> None:
+        """Look after the last update of an algorithm of SB3's, as REINFORCE does by itself.
+
+        Raises:
+            NonFiniteLossError: it left the weights, or its gradient, NaN or infinite.
+        """
+        policy = self.model.policy
+        grads = [weight.grad for weight in policy.parameters() if weight.grad is not None]
+        norm = torch.nn.utils.get_total_norm(grads)
+        if not all(bool(value.isfinite().all()) for value in (norm, *policy.parameters())):
+            raise NonFiniteLossError(
+                f"the weights or their gradient are not finite after {self.model.num_timesteps} "
+                "steps. A lower learning rate, or a reward without extreme values, may help"
+            )
+        # After clipping, of the last minibatch: what SB3 leaves behind.
+        self.model.logger.record("train/grad_norm", norm.item())
 
     def _on_step(self) -> bool:
+        if not isinstance(self.model, REINFORCE):
+            self._log_step()
         return self.clock.elapsed < self.clock.limit
+
+    def _log_step(self) -> None:
+        """Log what REINFORCE logs by itself, from what SB3's rollout has at hand."""
+        policy, record = self.model.policy, self.model.logger.record_mean
+        assert isinstance(policy, GRUPolicy)
+        actions, inside = self.locals["actions"], self.locals["clipped_actions"]
+        rewards = np.reshape(self.locals["rewards"], (-1, self.group_size))
+        record("rollout/group_spread", float(rewards.std(axis=1).mean()))
+        record("rollout/clipped_fraction", float((inside != actions).mean()))
+        record("train/action_spread", policy.action_dist.spread.item())
 
     def _on_training_end(self) -> None:
         self.validate()

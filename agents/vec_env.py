@@ -8,7 +8,7 @@ import warnings
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from copy import deepcopy
 from dataclasses import dataclass
-from functools import partial
+from functools import cached_property, partial
 from typing import Any
 
 import gymnasium
@@ -48,6 +48,11 @@ class _Moved:
     told: list[tuple[Mapping[str, Any], NDArray[np.bool_]]]  # infos of the step, and where
     begun: tuple[Mapping[str, Any], NDArray[np.bool_]]  # infos of the resets, and where
 
+    @property
+    def dones(self) -> NDArray[np.bool_]:
+        """(N,) whether an episode was closed."""
+        return self.terminated | self.truncated
+
 
 @dataclass(frozen=True)
 class _Ended:
@@ -56,6 +61,24 @@ class _Ended:
     index: NDArray[np.intp]  # (K,) sub-environments
     returns: NDArray[np.float64]  # (K,)
     lengths: NDArray[np.int64]  # (K,)
+
+
+class _LazyInfos(Sequence[dict[str, Any]]):
+    """N dicts of infos that are made when one is looked at: most callbacks never look."""
+
+    def __init__(self, make: Callable[[], list[dict[str, Any]]], size: int) -> None:
+        self._make = make
+        self._size = size
+
+    @cached_property
+    def _infos(self) -> list[dict[str, Any]]:
+        return self._make()
+
+    def __len__(self) -> int:
+        return self._size
+
+    def __getitem__(self, index: Any) -> Any:
+        return self._infos[index]
 
 
 class GymVecEnv(VecEnv):
@@ -161,22 +184,26 @@ class GymVecEnv(VecEnv):
             Observations (N, ...), rewards (N,) float32, dones (N,) bool, N dicts of infos.
         """
         moved, ended = self._advance(self._actions)
+        self._note_resets(*moved.begun)
+        infos = self._infos(moved, ended)
+        # SB3's learners add to the rewards in place: they get an array of their own.
+        return moved.obs, moved.rewards.astype(np.float32), moved.dones, infos
+
+    def _infos(self, moved: _Moved, ended: _Ended) -> list[dict[str, Any]]:
+        """SB3's infos of a step, one dict for each sub-environment."""
         infos: list[dict[str, Any]] = [{} for _ in range(self.num_envs)]
         for arrays, mask in moved.told:
             _spread(arrays, mask, infos)
-        self._note_resets(*moved.begun)
         cut = moved.truncated & ~moved.terminated
         for info, value in zip(infos, cut.tolist(), strict=True):
             info["TimeLimit.truncated"] = value
-        dones = moved.terminated | moved.truncated
-        for i in np.flatnonzero(dones).tolist():
+        for i in np.flatnonzero(moved.dones).tolist():
             infos[i]["terminal_observation"] = _row(moved.infos["final_obs"], i)
         now = round(time.time() - self._t_start, 6)
         columns = (ended.index.tolist(), ended.returns.tolist(), ended.lengths.tolist())
         for i, total, length in zip(*columns, strict=True):
             infos[i]["episode"] = {"r": round(total, 6), "l": length, "t": now}
-        # SB3's learners add to the rewards in place: they get an array of their own.
-        return moved.obs, moved.rewards.astype(np.float32), dones, infos
+        return infos
 
     def step_arrays(
         self, actions: NDArray[Any]
@@ -196,19 +223,34 @@ class GymVecEnv(VecEnv):
         moved, ended = self._advance(actions)
         if len(ended.index):
             self._ended.append(ended)
+        self._last_step = (moved, ended)
         return moved.obs, moved.rewards, moved.terminated, moved.truncated, moved.infos
 
-    def episode_statistics(self) -> tuple[NDArray[np.float64], NDArray[np.int64]]:
+    def last_infos(self) -> Sequence[dict[str, Any]]:
+        """The infos that `step` would have given for the last `step_arrays`.
+
+        Returns:
+            N dicts, made when the first of them is looked at.
+        """
+        return _LazyInfos(partial(self._infos, *self._last_step), self.num_envs)
+
+    def episode_statistics(
+        self,
+    ) -> tuple[NDArray[np.intp], NDArray[np.float64], NDArray[np.int64]]:
         """Hand over the episodes that ended in `step_arrays` since the last call, and forget them.
 
         Returns:
-            Returns (K,) and lengths (K,), in the order in which the episodes ended.
+            Sub-environments (K,), returns (K,) and lengths (K,), in the order in which the
+            episodes ended.
         """
         ended, self._ended = self._ended, []
         if not ended:
-            return np.empty(0, np.float64), np.empty(0, np.int64)
-        returns = np.concatenate([one.returns for one in ended])
-        return returns, np.concatenate([one.lengths for one in ended])
+            return np.empty(0, np.intp), np.empty(0, np.float64), np.empty(0, np.int64)
+        columns = (
+            [getattr(one, name) for one in ended] for name in ("index", "returns", "lengths")
+        )
+        index, returns, lengths = map(np.concatenate, columns)
+        return index, returns, lengths
 
     def _advance(self, actions: Any) -> tuple[_Moved, _Ended]:
         obs, rewards, terminated, truncated, infos = self.vector_env.step(actions)
@@ -445,7 +487,8 @@ def make_vec_env(
     Args:
         env_id: what `gymnasium.make_vec` takes, or a function that makes one environment.
         num_envs: N.
-        seed: of the first reset; sub-environment i is seeded with seed + i.
+        seed: of the first reset; sub-environment i is seeded with seed + i, or as the vector
+            environment has it (with groups of K, seed + i // K).
         env_kwargs: arguments of the environment.
 
     Raises:

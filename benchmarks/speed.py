@@ -39,7 +39,7 @@ from stable_baselines3.common.vec_env import DummyVecEnv
 from torch import Tensor, nn
 
 from agents import LLMAR, Config
-from agents.aligner import VALIDATIONS
+from agents.algorithms import SUPERVISED
 from agents.device import resolve_device
 from agents.evaluation import evaluate
 from agents.policies import GRUPolicy
@@ -287,6 +287,10 @@ def measure_translation(options: Options, console: Console) -> dict[str, float]:
         "supervised_mt_alignment_40s": mean(scores.alignment for scores, _ in rival),
         "supervised_mt_p1_40s": mean(scores.p_at_1 for scores, _ in rival),
         "supervised_learning_rate": rate,
+        "mt_alignment_lead": mean(scores.alignment for scores, _ in ours)
+        - mean(scores.alignment for scores, _ in rival),
+        "mt_p1_lead": mean(scores.p_at_1 for scores, _ in ours)
+        - mean(scores.p_at_1 for scores, _ in rival),
         "encode_ratio": texts_ours / texts_rival,
         "texts_per_second": texts_ours,
         "supervised_texts_per_second": texts_rival,
@@ -317,14 +321,14 @@ def _supervised(
         lambda _: rate,
         hidden_dim=_HIDDEN,
     ).to(resolve_device(config.device))
-    validation = Validation(corpus, "valid", _TRANSLATION_SECONDS / VALIDATIONS)
+    validation = Validation(corpus, "valid")
     texts = train_supervised(
         policy,
         corpus,
         validation,
         seconds=_TRANSLATION_SECONDS,
         learning_rate=rate,
-        num_texts=LLMAR(config).algorithm.num_texts,
+        num_texts=SUPERVISED.num_texts,
         seed=seed,
     )
     scores = {"valid": validation.best.scores, "test": evaluate(policy, corpus, "test")}
@@ -347,6 +351,8 @@ _AT_LEAST = {
     "throughput_ratio": 200.0,
     "time_to_078_ratio": 30.0,
     "echo_alignment_30s": 0.97,
+    "mt_alignment_lead": -0.01,
+    "mt_p1_lead": -0.05,
     "encode_ratio": 0.9,
     "env_ratio_embeddings": 12.0,
     "env_ratio_index": 100.0,
@@ -363,6 +369,8 @@ _MEASURES: dict[Part, Callable[[Options, Console], dict[str, float]]] = {
 def main(options: Options) -> None:
     """Measure, print, and write the figures."""
     console = Console()
+    if options.json is not None:
+        options.json.parent.mkdir(parents=True, exist_ok=True)
     algorithm = LLMAR().algorithm
     console.print(
         f"ours: REINFORCE, {algorithm.num_texts} texts x K = {algorithm.group_size}, learning rate "

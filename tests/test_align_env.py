@@ -1113,3 +1113,25 @@ class TestTextIndex:
         with warnings.catch_warnings():
             warnings.simplefilter("error")
             spaces.utils.flatdim(spaces.Box(0, 35, (1,), np.int64))
+
+
+def test_a_state_of_another_kind_is_refused(corpus):
+
+    single = gym.make("llmar_env:LLMAR/Align-v0", data=corpus).unwrapped
+    vector, larger = (gym.make_vec("LLMAR/Align-v0", n, data=corpus) for n in (2, 3))
+    for env in (single, vector, larger):
+        env.reset(seed=0)
+    with pytest.raises(ValueError, match="lacks ended"):
+        vector.set_state(single.get_state())
+    with pytest.raises(ValueError, match="lacks running"):
+        single.set_state(vector.get_state())
+    with pytest.raises(ValueError, match="3 sub-environments"):
+        vector.set_state(larger.get_state())
+    uneven = vector.get_state()
+    uneven["mdp"]["text"] = [0]
+    with pytest.raises(ValueError, match="text in the state has shape"):
+        vector.set_state(uneven)
+    other = gym.make("LLMAR/Align-v0").unwrapped
+    other.reset()
+    with pytest.raises(ValueError, match="the state is one on the texts"):
+        single.set_state(other.get_state())

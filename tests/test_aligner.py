@@ -1,4 +1,5 @@
 import json
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -63,6 +64,12 @@ def test_the_best_policy_on_valid_is_kept(trained):
     assert outcome.scores["valid"]["trained"].alignment == pytest.approx(best, abs=1e-6)
 
 
+def test_both_sides_are_validated_as_often(trained):
+    _, outcome = trained
+    for records in outcome.curves.values():
+        assert 25 <= len(records) <= 32
+
+
 def test_steps_and_rates_agree(trained):
     _, outcome = trained
     timings = outcome.timings
@@ -92,6 +99,20 @@ def test_generate_score_and_nearest(trained):
     scores = [llmar.score(text, answers[0]) for text in choices]
     assert scores == sorted(scores, reverse=True)
     assert scores[0] >= max(llmar.score(text, answers[0]) for text in llmar.targets[:200]) - 1e-6
+
+
+def test_weights_that_are_views_of_one_buffer_can_be_saved(echo, tmp_path):
+    # As cuDNN's flatten_parameters leaves them on CUDA.
+    loaded = (echo.save(tmp_path / "plain"), LLMAR.load(tmp_path / "plain", device="cpu"))[1]
+    gru = loaded.policy.features_extractor.encoder.gru
+    flat = torch.cat([weight.detach().flatten() for weight in gru.parameters()])
+    first = 0
+    for weight in gru.parameters():
+        weight.data = flat[first : first + weight.numel()].view_as(weight)
+        first += weight.numel()
+    loaded.save(tmp_path / "flat")
+    again = LLMAR.load(tmp_path / "flat", device="cpu")
+    np.testing.assert_array_equal(again.generate("你好。"), echo.generate("你好。"))
 
 
 @pytest.mark.parametrize("which", ["translation", "echo"])
@@ -176,9 +197,9 @@ def test_other_algorithms(algo, observation):
         algo=algo,
         observation=observation,
         total_steps=2048,
-        supervised=False,
     )
     outcome = LLMAR(config).train()
+    assert "supervised" in outcome.scores["valid"]
     trained, untrained = (outcome.scores["valid"][name] for name in ("trained", "untrained"))
     assert trained.alignment >= untrained.alignment
 
@@ -231,6 +252,23 @@ def test_rows_that_stand_in_train_and_test_are_reported(tmp_path):
     with pytest.warns(UserWarning, match="2 of the 12 rows of test stand in train"):
         corpus = load_corpus(config)
     assert [len(rows) for rows in corpus.splits.values()] == [30, 5, 12]
+    with pytest.warns(UserWarning, match="10 of the 10 rows of valid stand in train"):
+        Corpus.load({"train": toy_pairs(40), "valid": toy_pairs(10)})
+
+
+def test_a_phrasebook_can_stand_where_a_file_can(tmp_path):
+    path = write(tmp_path / "train.tsv", toy_pairs(40))
+    config = Config(data=str(path), valid=Path("phrasebook:de-en"), dim=8)
+    corpus = load_corpus(config)
+    assert [len(rows) for rows in corpus.splits.values()] == [40, 1000]
+
+
+def test_a_rival_whose_gradient_is_not_finite_stops(corpus):
+    llmar = LLMAR(Config(**SMALL, total_steps=512, supervised=False))
+    llmar.train(corpus)
+    llmar.policy.action_net.bias.register_hook(lambda gradient: gradient * float("nan"))
+    with pytest.raises(NonFiniteLossError, match="supervised rival"):
+        llmar._learn_supervised(llmar.policy, 1.0)
 
 
 def test_skipped_rows_are_counted_and_said(tmp_path):
@@ -304,10 +342,14 @@ def test_settings_that_no_run_could_use(kwargs, message):
 
 
 @pytest.mark.gpu
-def test_training_on_cuda_leaves_nothing_on_the_cpu():
+def test_training_on_cuda_leaves_nothing_on_the_cpu(tmp_path):
     llmar = LLMAR(Config(**SMALL | {"device": "cuda"}, total_steps=60_000, supervised=False))
     assert llmar.train().scores["valid"]["trained"].alignment > 0.75
     assert next(llmar.policy.parameters()).is_cuda
+    llmar.save(tmp_path)
+    loaded = LLMAR.load(tmp_path, device="cpu")
+    text = "Ich sehe den Hund."
+    np.testing.assert_allclose(loaded.generate(text), llmar.generate(text), atol=1e-4)
 
 
 @pytest.mark.realdata

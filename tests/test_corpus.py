@@ -335,3 +335,14 @@ print(json.dumps(outcome))
         # Processors add the products of a sum in orders of their own, and the last bits differ;
         # another seed or another corpus would differ by about 0.1.
         assert made.table == pytest.approx(shipped.table, abs=0.01)
+
+
+def test_an_embedder_for_one_side_leaves_the_other_as_it_is():
+    mine = WordVectors(WordVectorsConfig(dim=8, epochs=1)).fit(["Hallo Welt", "Guten Tag"])
+    corpus = Corpus.load("phrasebook:de-en", source_embedder=mine)
+    assert corpus.source_embedder is mine
+    assert corpus.target_embedder is phrasebook_embedder("en")
+    texts = TextPairs(["a b", "c d", "e f"], ["a b", "c d", "e f"])
+    echo = Corpus.embed({"train": texts}, source_embedder=mine)
+    assert echo.target_embedder is mine
+    assert echo.shared_space

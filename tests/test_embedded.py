@@ -234,3 +234,14 @@ class TestValidation:
     def test_from_vectors(self, texts):
         with pytest.raises(ValueError):  # noqa: PT011 - NumPy words some of them
             EmbeddedTexts.from_vectors(texts)
+
+
+@pytest.mark.parametrize("value", [0.0, np.nan, np.inf])
+def test_vectors_that_are_zero_or_not_finite_are_refused(value):
+    table = np.ones((4, 2), np.float32)
+    table[3] = value
+    EmbeddedTexts.from_ids(table, [[0, 1], [2]])  # no text has it
+    with pytest.raises(ValueError, match=r"text 1 has a vector .* at its position 1"):
+        EmbeddedTexts.from_ids(table, [[0, 1], [2, 3]])
+    with pytest.raises(ValueError, match=r"text 1 has a vector .* at its position 1"):
+        EmbeddedTexts(table, None, np.array([0, 2, 4]))

@@ -18,6 +18,9 @@ DATA = Path(__file__).resolve().parents[2] / "shared" / "data"
 # Characters that some line splitter or parser takes for syntax, among any others.
 HARD = "\u2028\u2029\x0b\x0c\x1c\x85\ufeff\"',;\\{}\r é😀a "
 
+# What is skipped is said; one test looks at how.
+pytestmark = pytest.mark.filterwarnings("ignore:.*skipped .* bad rows:UserWarning")
+
 
 def texts(without: str = "") -> st.SearchStrategy[str]:
     letters = st.sampled_from([c for c in HARD if c not in without]) | st.characters(
@@ -521,3 +524,9 @@ class TestRealData:
         assert len(set(train.source)) < len(train)  # else the next lines would show nothing
         parts = [set(part.source) for part in train.split(seed=7).values()]
         assert sum(map(len, parts)) == len(set(train.source))
+
+
+def test_skipped_rows_are_counted_in_a_warning(tmp_path):
+    (tmp_path / "a.tsv").write_text("source\ttarget\na\tb\nc\t\nd\n")
+    with pytest.warns(UserWarning, match=r"a\.tsv: skipped 2 bad rows, the first in line 3: "):
+        TextPairs.read(tmp_path / "a.tsv", on_bad_row="skip")

@@ -31,3 +31,7 @@ def test_commands_have_the_options_that_there_are(command):
 def test_the_files_that_it_points_to_are_there():
     for path in re.findall(r"\]\(([^)#:]+)\)", README):
         assert (Path(__file__).parents[1] / path).exists(), path
+
+
+def test_no_placeholder_is_left():
+    assert not re.findall(r"^[A-Z_]+$", README, re.MULTILINE)

@@ -16,6 +16,7 @@ from agents import (
     advantages,
     make_vec_env,
 )
+from agents.distributions import DirectionalGaussian
 from llmar_env.text.corpus import Corpus
 from llmar_env.text.embedded import EmbeddedTexts
 
@@ -183,6 +184,27 @@ def _mean_cosine_with_centre(spread):
     return quad(along, 1 - 8 * spread, 1 + 8 * spread, points=[0.0])[0]
 
 
+def test_the_learned_spreads_gradient_is_that_of_the_expected_cosine():
+    spread, group, step = 0.5, 4, 1e-3
+    torch.manual_seed(0)
+    directions = torch.randn(1, 3).repeat(64, 1)
+    log_spread = torch.tensor(math.log(spread), requires_grad=True)
+    target = torch.tensor([1.0, 0.2, -0.3])
+    estimates = []
+    for _ in range(1500):
+        distribution = DirectionalGaussian(1, 3).proba_distribution(directions, log_spread, group)
+        actions = distribution.sample()
+        returns = torch.cosine_similarity(actions, target, dim=-1).view(1, -1, group)
+        score = ((actions - distribution.mode()) / (0.5 * spread)).square().sum(1) - 3
+        estimates.append((advantages(returns, "leave_one_out").flatten() * score).mean().item())
+    up, down = (_mean_cosine_with_centre(spread * math.exp(h)) for h in (step, -step))
+    cosine = torch.cosine_similarity(directions[0], target, dim=0).item()
+    expected = (up - down) / (2 * step) * cosine
+    error = np.std(estimates) / math.sqrt(len(estimates))
+    assert abs(np.mean(estimates) - expected) < 4 * error
+    assert 4 * error < 0.3 * abs(expected)
+
+
 # ---------------------------------------------------------------------------- advantages
 
 RETURNS = torch.tensor([[[1.0, 2.0, 6.0], [4.0, 4.0, 4.0]]])  # one step, two groups of three
@@ -264,6 +286,51 @@ def test_cartpole_through_the_adapter():
     assert env.reset_steps > 0
 
 
+def test_a_reset_step_is_no_episode():
+    with pytest.warns(UserWarning, match="NEXT_STEP"):
+        env = GymVecEnv(gymnasium.make_vec("CartPole-v1", 1))
+    model = REINFORCE("MlpPolicy", env, baseline="none", n_steps=60, seed=0, device="cpu")
+    model.learn(60)
+    ends = torch.stack(model.rollout_buffer.rewards)[:, 0]
+    assert (ends == 1).all()  # a reset step's reward is 0
+    assert model.rollout_buffer.rounds == len(model.ep_info_buffer)
+
+
+def test_episodes_of_the_discarded_stretch_are_no_statistics():
+    lengths = iter([6, 1])
+    env = make_vec_env(lambda: Countdown(next(lengths)), 2)
+    model = REINFORCE("MlpPolicy", env, baseline="none", seed=0, device="cpu").learn(12)
+    assert sorted(episode["l"] for episode in model.ep_info_buffer) == [1, 6]
+
+
+def test_callbacks_see_infos_as_in_sb3(corpus):
+    class Watch(BaseCallback):
+        def _on_step(self):
+            infos = self.locals["infos"]
+            assert len(infos) == 16
+            seen.extend(info["episode"]["l"] for info in infos)
+            return True
+
+    seen = []
+    align_model(corpus).learn(32, Watch())
+    assert seen == [1] * 32
+
+
+def test_a_prediction_in_a_callback_leaves_the_training_in_train_mode(corpus):
+    class Predict(BaseCallback):
+        def _on_rollout_start(self):
+            self.model.predict(np.zeros((1, 1), np.int64))
+            assert not self.model.policy.training
+
+        def _on_step(self):
+            modes.append(self.model.policy.training)
+            return True
+
+    modes = []
+    align_model(corpus).learn(48, Predict())
+    assert modes == [True] * 3
+
+
 def align_env(corpus, num_envs=16, group_size=4, **kwargs):
     kwargs = {"data": corpus, "observation": "index", "group_size": group_size} | kwargs
     return make_vec_env("LLMAR/Align-v0", num_envs, env_kwargs=kwargs)
@@ -320,7 +387,6 @@ def test_save_and_load_give_the_same_answers_and_go_on_learning(corpus, tmp_path
     loaded = REINFORCE.load(tmp_path / "model", env=align_env(corpus), device="cpu")
     assert (loaded.baseline, loaded.gamma) == (model.baseline, model.gamma)
     obs = np.arange(8)[:, None]
-    loaded.policy.attach(corpus.source)
     for one, other in zip(
         model.predict(obs, deterministic=True), loaded.predict(obs, deterministic=True), strict=True
     ):

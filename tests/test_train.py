@@ -90,6 +90,25 @@ def test_tensorboard_scalars(run):
     assert expected <= set(accumulator.Tags()["scalars"])
 
 
+def test_sb3s_algorithms_have_the_scalars_too(tmp_path):
+    quick = ["--runs", str(tmp_path), "--name", "a", "--algo", "ppo", "--no-supervised"]
+    train.cli([*QUICK, *quick])
+    (events,) = tmp_path.rglob("events.*")
+    accumulator = EventAccumulator(str(events))
+    accumulator.Reload()
+    expected = {"valid/alignment", "train/grad_norm", "train/action_spread"}
+    expected |= {"rollout/group_spread", "rollout/clipped_fraction"}
+    assert expected <= set(accumulator.Tags()["scalars"])
+
+
+def test_runs_that_begin_together_have_folders_of_their_own(tmp_path, monkeypatch):
+    monkeypatch.setattr("time.strftime", lambda _: "now")
+    config = train.Config(runs=tmp_path)
+    folders = [train.new_folder(config).name for _ in range(3)]
+    stem = "phrasebook-de-en-reinforce-now"
+    assert folders == [stem, f"{stem}-2", f"{stem}-3"]
+
+
 def test_the_echo_task_reports_the_identity(tmp_path):
     train.cli([*QUICK, "--runs", str(tmp_path), "--data", "phrasebook:en", "--no-supervised"])
     (folder,) = tmp_path.iterdir()

@@ -13,7 +13,7 @@ from gymnasium.vector import AutoresetMode
 
 from llmar_env.alignment.scores import cosine_to_unit
 from llmar_env.arrays import Array, hash_counters, hash_to_unit
-from llmar_env.envs.core import Transition, check_count
+from llmar_env.envs.core import Transition, check_count, require_keys
 from llmar_env.envs.single import SingleEnv
 from llmar_env.envs.vector import BatchedEnv
 from llmar_env.spaces import TextIndex
@@ -173,20 +173,28 @@ class AlignMDP:
         fields = ((getattr(chosen, name), getattr(other, name)) for name in _FIELDS)
         return AlignState(*(xp.where(mask, one, two) for one, two in fields))
 
-    def dump(self, state: AlignState) -> dict[str, list[int]]:
+    def dump(self, state: AlignState) -> dict[str, Any]:
         """States as plain JSON-able data."""
-        return {name: getattr(state, name).tolist() for name in _FIELDS[:-1]}
+        fields = {name: getattr(state, name).tolist() for name in _FIELDS[:-1]}
+        return fields | {"texts": self.corpus.source.fingerprint}
 
-    def restore(self, data: Mapping[str, list[int]]) -> AlignState:
-        """What `dump` wrote.
+    def restore(self, data: Mapping[str, Any], size: int) -> AlignState:
+        """What `dump` wrote for N = `size`.
 
         Raises:
-            ValueError: a field is missing.
+            ValueError: a field is missing or of another size, or the texts are others.
         """
-        missing = set(_FIELDS[:-1]) - set(data)
-        if missing:
-            raise ValueError(f"the state lacks {', '.join(sorted(missing))}")
-        return self._at(*(np.asarray(data[name], np.int64) for name in _FIELDS[:-1]))
+        require_keys(data, (*_FIELDS[:-1], "texts"))
+        if data["texts"] != self.corpus.source.fingerprint:
+            raise ValueError(
+                f"the state is one on the texts {data['texts']}, and these are "
+                f"{self.corpus.source.fingerprint}"
+            )
+        fields = [np.asarray(data[name], np.int64) for name in _FIELDS[:-1]]
+        for name, field in zip(_FIELDS, fields, strict=False):
+            if field.shape != (size,):
+                raise ValueError(f"{name} in the state has shape {field.shape}, not ({size},)")
+        return self._at(*fields)
 
     def render(self, state: AlignState, position: int, last: Mapping[str, Any] | None) -> str:
         """The text that one sub-environment shows, and how its last answer scored."""

@@ -7,7 +7,7 @@ arrays and N environments need no N generators.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any, Generic, Protocol, TypeVar
 
@@ -24,6 +24,7 @@ __all__ = [
     "Transition",
     "check_action",
     "check_count",
+    "require_keys",
     "stream_key",
 ]
 
@@ -77,16 +78,23 @@ class MDP(Protocol[StateT]):
     def render(self, state: StateT, position: int, last: Mapping[str, Array] | None) -> str:
         """One sub-environment as text; `last` is the info of the step before, if there was one."""
 
-    def dump(self, state: StateT) -> dict[str, list[int]]:
+    def dump(self, state: StateT) -> dict[str, Any]:
         """States as plain JSON-able data."""
 
-    def restore(self, data: Mapping[str, list[int]]) -> StateT:
-        """What `dump` wrote; raises ValueError if the data do not fit."""
+    def restore(self, data: Mapping[str, Any], size: int) -> StateT:
+        """What `dump` wrote for N = `size`; raises ValueError if the data do not fit."""
 
 
 def stream_key(generator: np.random.Generator) -> int:
     """Draw the key of a stream of texts, in [0, 2**63)."""
     return int(generator.integers(2**63))
+
+
+def require_keys(data: Mapping[str, Any], names: Iterable[str]) -> None:
+    """Refuse a state that lacks what it should hold."""
+    missing = sorted(set(names) - set(data))
+    if missing:
+        raise ValueError(f"the state lacks {', '.join(missing)}; it is not one of this environment")
 
 
 def check_count(name: str, value: object) -> None:

@@ -9,7 +9,7 @@ import numpy as np
 from gymnasium.error import ClosedEnvironmentError, ResetNeeded
 from numpy.typing import NDArray
 
-from llmar_env.envs.core import MDP, StateT, check_action, stream_key
+from llmar_env.envs.core import MDP, StateT, check_action, require_keys, stream_key
 from llmar_env.envs.frame import draw_frame
 
 __all__ = ["SingleEnv"]
@@ -107,7 +107,8 @@ class SingleEnv(gymnasium.Env[NDArray[Any], NDArray[np.float32]], Generic[StateT
             ValueError: the state is of another kind.
         """
         self._require_open()
-        restored = None if state["mdp"] is None else self.mdp.restore(state["mdp"])
+        require_keys(state, ("mdp", "running", "np_random"))
+        restored = None if state["mdp"] is None else self.mdp.restore(state["mdp"], 1)
         self.np_random.bit_generator.state = state["np_random"]
         self._state, self._running, self._last = restored, bool(state["running"]), None
 

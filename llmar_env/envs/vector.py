@@ -13,7 +13,7 @@ from gymnasium.vector import AutoresetMode, VectorEnv
 from gymnasium.vector.utils import batch_space
 from numpy.typing import NDArray
 
-from llmar_env.envs.core import MDP, StateT, check_action, check_count, stream_key
+from llmar_env.envs.core import MDP, StateT, check_action, check_count, require_keys, stream_key
 from llmar_env.envs.frame import draw_frame
 from llmar_env.envs.single import SingleEnv, check_render_mode
 
@@ -185,12 +185,13 @@ class BatchedEnv(VectorEnv[NDArray[Any], NDArray[np.float32], NDArray[Any]], Gen
             ValueError: the state is of another kind, or of another number of sub-environments.
         """
         self._require_open()
+        require_keys(state, ("mdp", "ended", "np_random"))
         ended = np.array(state["ended"], np.bool_)
         if ended.shape != (self.num_envs,):
             raise ValueError(
                 f"a state of {len(ended)} sub-environments, found {self.num_envs} here"
             )
-        restored = None if state["mdp"] is None else self.mdp.restore(state["mdp"])
+        restored = None if state["mdp"] is None else self.mdp.restore(state["mdp"], self.num_envs)
         self.np_random.bit_generator.state = state["np_random"]
         self._state, self._ended, self._last = restored, ended, None
 

@@ -17,7 +17,7 @@ from llmar_env.text.embedders import Embedder, WordVectors, WordVectorsConfig
 from llmar_env.text.pairs import TextPairs
 from llmar_env.text.phrasebook import LANGUAGES, Phrasebook
 
-__all__ = ["SPLITS", "Corpus", "CorpusLike", "phrasebook_embedder", "read_splits"]
+__all__ = ["SPLITS", "Corpus", "CorpusLike", "phrasebook_embedder", "read_split", "read_splits"]
 
 SPLITS = ("train", "valid", "test")
 
@@ -69,8 +69,8 @@ class Corpus:
     ) -> Corpus:
         """Embed the splits of a data set; embedders not given are `WordVectors` fitted on "train".
 
-        Where every target is its source (the echo task) and no embedder is given, both sides
-        share one.
+        Where every target is its source (the echo task), both sides share one, given or fitted. A
+        warning counts the rows of other splits that stand in "train" too.
 
         Args:
             pairs: the splits by name; without fitted embedders, "train" must be among them.
@@ -83,6 +83,10 @@ class Corpus:
         """
         if not pairs:
             raise ValueError("a corpus needs at least one split")
+        _warn_of_shared_rows(pairs)
+        if all(part.echo for part in pairs.values()):
+            source_embedder = source_embedder or target_embedder
+            target_embedder = target_embedder or source_embedder
         sources = [text for part in pairs.values() for text in part.source]
         targets = [text for part in pairs.values() for text in part.target]
         if source_embedder is None:
@@ -129,6 +133,10 @@ class Corpus:
             ValueError: the name, the file or the texts cannot be used; the message says why.
         """
         default = source_embedder is None and target_embedder is None and word_vectors is None
+        if _is_phrasebook(data) and word_vectors is None and not default:
+            book = Phrasebook.from_name(str(data))
+            source_embedder = source_embedder or _shipped(book.source)
+            target_embedder = target_embedder or _shipped(book.target)
         if isinstance(data, cls):
             if not default:
                 raise ValueError("a Corpus brings its own embedders; pass its texts to change them")
@@ -195,9 +203,9 @@ def read_splits(data: CorpusLike) -> dict[str, TextPairs]:
         return data.split()
     if isinstance(data, Mapping):
         known = [name for name in SPLITS if name in data]
-        return {name: _read(data[name]) for name in dict.fromkeys([*known, *data])}
+        return {name: read_split(data[name], name) for name in dict.fromkeys([*known, *data])}
     if _is_phrasebook(data):
-        return _phrasebook_splits(Phrasebook.from_name(str(data)))
+        return _phrasebook_splits(str(data))
     return TextPairs.read(data).split()
 
 
@@ -213,11 +221,37 @@ def phrasebook_embedder(language: str) -> WordVectors:
 
 
 def _is_phrasebook(data: object) -> bool:
-    return isinstance(data, str) and data.startswith("phrasebook:")
+    return isinstance(data, str | os.PathLike) and os.fspath(data).startswith("phrasebook:")
 
 
-def _read(part: TextPairs | str | os.PathLike[str]) -> TextPairs:
-    return part if isinstance(part, TextPairs) else TextPairs.read(part)
+def read_split(part: TextPairs | str | os.PathLike[str], split: str, **options: Any) -> TextPairs:
+    """One split of a data set.
+
+    Args:
+        part: texts; a file; or the name of a phrasebook, of which the split is taken.
+        split: its name.
+        **options: of `TextPairs.read`, for a file.
+
+    Raises:
+        ValueError: the file cannot be used, or the phrasebook has no such split or language.
+    """
+    if isinstance(part, TextPairs):
+        return part
+    if not _is_phrasebook(part):
+        return TextPairs.read(part, **options)
+    book = Phrasebook.from_name(str(part))
+    sources, targets = book.sentences(split)
+    return TextPairs(tuple(sources), tuple(targets), f"{book.name}, {split}")
+
+
+def _warn_of_shared_rows(pairs: Mapping[str, TextPairs]) -> None:
+    for split, part in pairs.items():
+        if split != "train" and "train" in pairs and (shared := part.overlap(pairs["train"])):
+            warnings.warn(
+                f"{len(shared)} of the {len(part)} rows of {split} stand in train too; scores on "
+                "them reward memory",
+                stacklevel=3,
+            )
 
 
 def _train(pairs: Mapping[str, TextPairs]) -> TextPairs:
@@ -229,12 +263,8 @@ def _train(pairs: Mapping[str, TextPairs]) -> TextPairs:
     return pairs["train"]
 
 
-def _phrasebook_splits(book: Phrasebook) -> dict[str, TextPairs]:
-    def part(split: str) -> TextPairs:
-        sources, targets = book.sentences(split)
-        return TextPairs(tuple(sources), tuple(targets), f"{book.name}, {split}")
-
-    return {split: part(split) for split in SPLITS}
+def _phrasebook_splits(name: str) -> dict[str, TextPairs]:
+    return {split: read_split(name, split) for split in SPLITS}
 
 
 # Corpora are immutable, and each of N environments made by name would build the same one.
@@ -242,7 +272,7 @@ def _phrasebook_splits(book: Phrasebook) -> dict[str, TextPairs]:
 def _phrasebook_corpus(name: str) -> Corpus:
     book = Phrasebook.from_name(name)
     return Corpus.embed(
-        _phrasebook_splits(book),
+        _phrasebook_splits(name),
         source_embedder=_shipped(book.source),
         target_embedder=_shipped(book.target),
     )

@@ -90,6 +90,17 @@ class EmbeddedTexts:
             raise ValueError(f"offsets end at {self.offsets[-1]}, but there are {total} positions")
         if self.ids is not None and not 0 <= self.ids.min() <= self.ids.max() < len(self.table):
             raise ValueError(f"ids must lie in 0 to {len(self.table) - 1}, the rows of the table")
+        # A zero vector marks the end of a text wherever texts are padded.
+        bad = ~(np.isfinite(self.table).all(1) & self.table.any(1))
+        if (
+            bad.any()
+            and (places := np.flatnonzero(bad if self.ids is None else bad[self.ids])).size
+        ):
+            text = int(np.searchsorted(self.offsets, places[0], side="right")) - 1
+            raise ValueError(
+                f"text {text} has a vector that is zero or not finite, at its position "
+                f"{places[0] - self.offsets[text]}"
+            )
 
     @classmethod
     def from_ids(cls, table: NDArray[np.floating], texts: Iterable[list[int]]) -> EmbeddedTexts:

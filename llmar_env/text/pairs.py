@@ -4,6 +4,7 @@ import csv
 import hashlib
 import json
 import os
+import warnings
 from bisect import bisect_right
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
@@ -87,7 +88,7 @@ class TextPairs:
             source_column: The column (in JSONL, the key) of the source texts.
             target_column: The column of the target texts.
             on_bad_row: What a bad row does: stop with an error, or be left out and listed in
-                `skipped`.
+                `skipped`, with a warning that counts them.
             format: tsv, csv, jsonl or parquet; None goes by the file's extension.
 
         Returns:
@@ -121,6 +122,12 @@ class TextPairs:
                 raise BadTextFile(f"{want.file}, {unit} {line}: {found}")
         if not pairs:
             raise BadTextFile(_no_pairs(want.file, unit, skipped))
+        if skipped:
+            warnings.warn(
+                f"{want.file}: skipped {len(skipped)} bad rows, the first in {unit} "
+                f"{skipped[0].line}: {skipped[0].reason}",
+                stacklevel=2,
+            )
         source, target = (tuple(pair[side] for pair in pairs) for side in (0, 1))
         return cls(source, target, want.file, tuple(skipped))
 
