@@ -17,7 +17,8 @@ type:
 test:
 	pytest
 
-# Takes some 25 minutes, and a machine that does nothing else meanwhile.
+# Takes some 15 minutes, and a machine that does nothing else meanwhile.
+DATA ?= ../shared/data/multi30k-de-en
 bench:
 	mkdir -p runs
-	python benchmarks/speed.py --json runs/speed.json
+	python benchmarks/speed.py --data $(DATA) --json runs/speed.json
