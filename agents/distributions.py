@@ -47,7 +47,7 @@ class DirectionDistribution(Distribution):
     log_spread: Tensor  # ()
 
     def __init__(self, num_vectors: int, dim: int, radius: float = 0.5) -> None:
-        super().__init__()  # type: ignore[no-untyped-call]
+        super().__init__()  # type: ignore[no-untyped-call]  # SB3's has no annotations
         self.num_vectors = num_vectors
         self.dim = dim
         self.radius = radius

@@ -35,6 +35,7 @@ def last_hidden_state(gru: torch.nn.GRU, vectors: Tensor, lengths: Tensor) -> Te
     packed = vectors[order, : len(runs)].transpose(0, 1)[runs]  # (total, D), step by step
     sizes: list[int] = runs.sum(1).tolist()
     weights = (gru.weight_ih_l0, gru.weight_hh_l0, gru.bias_ih_l0, gru.bias_hh_l0)
+    # torch gives `Function.apply` no types.
     last: Tensor = _PackedGRU.apply(packed, sizes, *weights)  # type: ignore[no-untyped-call]
     return last.new_empty(last.shape).index_copy(0, order, last)
 

@@ -116,7 +116,7 @@ class GRUPolicy(ActorCriticPolicy):
         trained = [weight for weight in self.parameters() if weight.requires_grad]
         self.optimizer = self.optimizer_class(
             trained,
-            lr=lr_schedule(1),  # type: ignore[call-arg]
+            lr=lr_schedule(1),  # type: ignore[call-arg]  # as SB3: Optimizer names none
             **self.optimizer_kwargs,
         )
 

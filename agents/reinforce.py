@@ -145,7 +145,7 @@ class REINFORCE(OnPolicyAlgorithm):
         "MlpPolicy": ActorCriticPolicy,
         "GRUPolicy": GRUPolicy,
     }
-    rollout_buffer: EpisodeBatch  # type: ignore[assignment]
+    rollout_buffer: EpisodeBatch  # type: ignore[assignment]  # in the place of SB3's buffer
     policy: ActorCriticPolicy
 
     def __init__(
@@ -183,7 +183,7 @@ class REINFORCE(OnPolicyAlgorithm):
             max_grad_norm=max_grad_norm,
             use_sde=False,
             sde_sample_freq=-1,
-            rollout_buffer_class=EpisodeBatch,  # type: ignore[arg-type]
+            rollout_buffer_class=EpisodeBatch,  # type: ignore[arg-type]  # likewise
             stats_window_size=stats_window_size,
             tensorboard_log=tensorboard_log,
             policy_kwargs=policy_kwargs,
@@ -225,7 +225,7 @@ class REINFORCE(OnPolicyAlgorithm):
                 "is one environment; make several, or take baseline='none'"
             )
 
-    def collect_rollouts(  # type: ignore[override]
+    def collect_rollouts(  # type: ignore[override]  # takes an EpisodeBatch
         self,
         env: VecEnv,
         callback: BaseCallback,
@@ -277,6 +277,7 @@ class REINFORCE(OnPolicyAlgorithm):
             )
         batch.close_round()
         if not dones.all() or _resets_late(env):
+            # SB3 types it as an array or a dict, and VecEnv.reset also as a tuple.
             self._last_obs = env.reset()  # type: ignore[assignment]
         return True
 
@@ -287,6 +288,7 @@ class REINFORCE(OnPolicyAlgorithm):
         self.policy.set_training_mode(True)
         obs = self._last_obs
         if not self.shares_texts:
+            # SB3 types it as possibly None, which it is only before `learn`.
             return self.policy.get_distribution(obs_as_tensor(obs, self.device))  # type: ignore[arg-type]
         assert isinstance(obs, np.ndarray)
         assert isinstance(self.policy, GRUPolicy)
@@ -370,7 +372,7 @@ class REINFORCE(OnPolicyAlgorithm):
             loss = loss - self.ent_coef * torch.stack(batch.entropies).mean()
         self._require_finite("loss", loss)
         self.policy.optimizer.zero_grad()
-        loss.backward()  # type: ignore[no-untyped-call]
+        loss.backward()  # type: ignore[no-untyped-call]  # torch's has no annotations
         grad_norm = torch.nn.utils.clip_grad_norm_(self.policy.parameters(), self.max_grad_norm)
         self._require_finite("gradient", grad_norm)
         self.policy.optimizer.step()

@@ -70,7 +70,7 @@ def train_supervised(
         answer = policy.get_distribution(index).centre.mean(dim=1)
         loss = -torch.cosine_similarity(answer, targets[index[:, 0]]).mean()
         policy.optimizer.zero_grad()
-        loss.backward()  # type: ignore[no-untyped-call]
+        loss.backward()  # type: ignore[no-untyped-call]  # torch's has no annotations
         norm = torch.nn.utils.clip_grad_norm_(policy.parameters(), max_grad_norm)
         if not bool(norm.isfinite()):
             raise NonFiniteLossError(

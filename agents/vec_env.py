@@ -171,7 +171,7 @@ class GymVecEnv(VecEnv):
         self._forget_episodes()
         self._last_obs = obs
         self._note_resets(infos, self._all)
-        return obs  # type: ignore[no-any-return]
+        return obs  # type: ignore[no-any-return]  # VectorEnv's types are open
 
     def step_async(self, actions: NDArray[Any]) -> None:
         """Hold the actions, (N, ...), for `step_wait`."""

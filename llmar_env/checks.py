@@ -6,6 +6,7 @@ import json
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from copy import deepcopy
 from dataclasses import dataclass, field
+from functools import partial
 from typing import Any
 
 import gymnasium
@@ -77,7 +78,7 @@ def check_vector_env(
         comparison = _Comparison(
             mode=mode,
             seeds=[seed + i // group_size for i in range(num_envs)],
-            make_vector=lambda named=named: make_vector(**named),  # type: ignore[misc]
+            make_vector=partial(make_vector, **named),
             vector=make_vector(**named),
             singles=[make_single() for _ in range(num_envs)],
         )

@@ -29,6 +29,7 @@ def draw_frame(text: str) -> NDArray[np.uint8]:
     figure = Figure(figsize=(_WIDTH / _DPI, _HEIGHT / _DPI), dpi=_DPI)
     canvas = FigureCanvasAgg(figure)
     figure.text(0.02, 0.95, folded, family="monospace", size=8, va="top", parse_math=False)
+    # Matplotlib's canvas has no annotations.
     canvas.draw()  # type: ignore[no-untyped-call]
     pixels = np.asarray(canvas.buffer_rgba())  # type: ignore[no-untyped-call]
     return pixels[..., :3].copy()
