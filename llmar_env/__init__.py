@@ -9,8 +9,9 @@ __all__ = ["__version__"]
 
 __version__ = "0.1.0"
 
-gymnasium.register(
-    id="LLMAR/Align-v0",
-    entry_point="llmar_env.envs.align:AlignEnv",
-    vector_entry_point="llmar_env.envs.align:AlignVectorEnv",
-)
+for _name in ("Align", "Generate", "Refine"):
+    gymnasium.register(
+        id=f"LLMAR/{_name}-v0",
+        entry_point=f"llmar_env.envs.{_name.lower()}:{_name}Env",
+        vector_entry_point=f"llmar_env.envs.{_name.lower()}:{_name}VectorEnv",
+    )

@@ -16,6 +16,8 @@ from gymnasium.vector import AutoresetMode, VectorEnv
 from gymnasium.vector.utils import batch_space, concatenate, create_empty_array, iterate
 from numpy.typing import NDArray
 
+from llmar_env.envs.core import observation_of
+
 __all__ = ["VectorEnvMismatchError", "check_vector_env"]
 
 _FINAL = ("final_obs", "_final_obs", "final_info", "_final_info")
@@ -255,7 +257,7 @@ class _Comparison:
             elif name not in infos or mask is None or not mask[i]:
                 self.fail(i, f"infos lack {name}, or the mask _{name}, where an episode ended")
         if one.final is not None:
-            self.compare(i, "final_obs", infos["final_obs"][i], one.final[0])
+            self.compare(i, "final_obs", observation_of(infos["final_obs"], i), one.final[0])
             self.compare_info(i, "final_info", infos["final_info"], one.final[1])
 
     def compare_info(

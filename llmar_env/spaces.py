@@ -1,74 +1,118 @@
-"""The observation space of a text seen by its row number."""
+"""Observations that stand for vectors: the row of a text, the entries of a vocabulary."""
 
 from __future__ import annotations
 
 import warnings
 from copy import deepcopy
-from typing import Any
+from typing import Any, ClassVar, Self
 
 import numpy as np
 from gymnasium import spaces
 
 from llmar_env.text.embedded import EmbeddedTexts
+from llmar_env.text.vocabulary import Vocabulary
 
-__all__ = ["TextIndex"]
+__all__ = ["EntryIndex", "TextIndex"]
 
 
-class TextIndex(spaces.Box):
-    """`Box(0, n - 1, (1,), int64)`: the row of a text in a store of n embedded texts.
+class _Index(spaces.Box):
+    """`Box(0, n - 1, (size,), int64)`: numbers of vectors in data that the space carries.
 
-    The space carries the store, so that a policy made for the space can look the vectors up on
-    its own device, and its fingerprint, so that two spaces are equal only if their stores are.
-    A pickled space leaves the store behind and keeps the fingerprint.
-
-    Attributes:
-        texts: the store, or None in a space that came out of a pickle.
-        dim: D, the dimension of the vectors.
-        fingerprint: of the store.
+    A policy made for the space can so look the vectors up on its own device. The data's
+    fingerprint is carried too, so that two spaces are equal only if their data are. A pickled
+    space leaves the data behind and keeps the fingerprint.
     """
 
-    texts: EmbeddedTexts | None
+    data: ClassVar[str]  # the attribute that holds them
 
-    def __init__(self, texts: EmbeddedTexts, seed: int | None = None) -> None:
-        super().__init__(0, len(texts) - 1, (1,), np.int64, seed)
-        self.texts = texts
-        self.dim = texts.dim
-        self.max_length = texts.max_length
-        self.fingerprint = texts.fingerprint
+    def __init__(self, n: int, size: int, dim: int, fingerprint: str, seed: int | None) -> None:
+        super().__init__(0, n - 1, (size,), np.int64, seed)
+        self.dim = dim
+        self.fingerprint = fingerprint
 
     @property
     def n(self) -> int:
-        """The number of texts in the store."""
+        """How many numbers there are."""
         return int(self.high[0]) + 1
 
     def __eq__(self, other: object) -> bool:
-        """Whether the other is a `TextIndex` on the same store."""
-        return isinstance(other, TextIndex) and self.fingerprint == other.fingerprint
+        """Whether the other is such a space, of one shape and on the same data."""
+        return (
+            type(other) is type(self)
+            and self.shape == other.shape
+            and self.fingerprint == other.fingerprint
+        )
 
     __hash__ = None  # type: ignore[assignment]  # as in Box, whose arrays cannot be hashed
 
-    def __repr__(self) -> str:
-        return f"TextIndex(n={self.n}, dim={self.dim}, fingerprint={self.fingerprint})"
-
     def __getstate__(self) -> dict[str, Any]:
-        """Leave the store out of pickles: it is data, not part of a model."""
-        return {**self.__dict__, "texts": None}
+        """Leave the data out of pickles: they are no part of a model."""
+        return {**self.__dict__, self.data: None}
 
-    def __deepcopy__(self, memo: dict[int, Any]) -> TextIndex:
-        """Copy the space, its generator included, and share the store."""
+    def __deepcopy__(self, memo: dict[int, Any]) -> Self:
+        """Copy the space, its generator included, and share the data."""
         copy = type(self).__new__(type(self))
         copy.__dict__.update(deepcopy(self.__dict__, memo))
         return copy
 
 
-@spaces.utils.flatdim.register(TextIndex)
-def _flatdim(space: TextIndex) -> int:  # noqa: ARG001 - Gymnasium's signature
+class TextIndex(_Index):
+    """`Box(0, n - 1, (1,), int64)`: the row of a text in a store of n embedded texts.
+
+    Attributes:
+        texts: the store, or None in a space that came out of a pickle.
+        n: the number of texts in the store.
+        dim: D, the dimension of the vectors.
+        max_length: L, the length of the longest text.
+        fingerprint: of the store.
+    """
+
+    data = "texts"
+    texts: EmbeddedTexts | None
+
+    def __init__(self, texts: EmbeddedTexts, seed: int | None = None) -> None:
+        super().__init__(len(texts), 1, texts.dim, texts.fingerprint, seed)
+        self.texts = texts
+        self.max_length = texts.max_length
+
+    def __repr__(self) -> str:
+        return f"TextIndex(n={self.n}, dim={self.dim}, fingerprint={self.fingerprint})"
+
+
+class EntryIndex(_Index):
+    """`Box(0, V - 1, (M,), int64)`: a written text, filled with the end mark behind its end.
+
+    Attributes:
+        vocabulary: the entries, or None in a space that came out of a pickle.
+        n: V, the end mark included, which is V - 1.
+        dim: D, the dimension of the vectors.
+        max_length: M, the most words of a text.
+        fingerprint: of the vocabulary.
+    """
+
+    data = "vocabulary"
+    vocabulary: Vocabulary | None
+
+    def __init__(self, vocabulary: Vocabulary, max_length: int, seed: int | None = None) -> None:
+        super().__init__(len(vocabulary), max_length, vocabulary.dim, vocabulary.fingerprint, seed)
+        self.vocabulary = vocabulary
+        self.max_length = max_length
+
+    def __repr__(self) -> str:
+        return (
+            f"EntryIndex(n={self.n}, max_length={self.max_length}, dim={self.dim}, "
+            f"fingerprint={self.fingerprint})"
+        )
+
+
+@spaces.utils.flatdim.register(_Index)
+def _flatdim(space: _Index) -> int:
     # Whoever flattens a space to feed a plain network asks for this number first: SB3's
     # MlpPolicy does, and it is the one moment at which such a network can be warned about.
     warnings.warn(
-        "the index observation is a row number, and a network that flattens it sees one "
+        "the index observation is a row number, and a network that flattens it sees a "
         "meaningless scalar: use agents.GRUPolicy, or make the environment with "
         'observation="embeddings"',
         stacklevel=3,
     )
-    return 1
+    return int(space.shape[0])

@@ -9,6 +9,9 @@ import pytest
 
 from llmar_env.text.corpus import Corpus
 from llmar_env.text.embedded import EmbeddedTexts
+from llmar_env.text.embedders import WordVectorsConfig
+from llmar_env.text.pairs import TextPairs
+from llmar_env.text.vocabulary import Vocabulary
 
 MULTI30K = Path(__file__).resolve().parents[2] / "shared" / "data" / "multi30k-de-en"
 
@@ -55,3 +58,35 @@ def corpus():
     source, sources = side(SOURCE_WORDS, SOURCE_DIM)
     target, targets = side(TARGET_WORDS, TARGET_DIM)
     return Corpus(source, target, SPLITS, sources, targets)
+
+
+@pytest.fixture(scope="session")
+def words():
+    """45 pairs of real words, German and English, with word vectors of dimension 16."""
+    nouns = {"Hund": "dog", "Vogel": "bird", "Ball": "ball", "Fisch": "fish", "Baum": "tree"}
+    adjectives = {"kleiner": "small", "roter": "red", "alter": "old"}
+    verbs = {"springt nie.": "never jumps.", "schläft, Anna!": "sleeps, Anna!", "lacht": "laughs"}
+    pairs = [
+        (f"Ein {adjective} {noun} {verb}", f"A {adjectives[adjective]} {nouns[noun]} {verbs[verb]}")
+        for noun in nouns
+        for adjective in adjectives
+        for verb in verbs
+    ]
+    np.random.default_rng(3).shuffle(pairs)
+    ends = {"train": (0, 33), "valid": (33, 39), "test": (39, 45)}
+    splits = {name: TextPairs(*zip(*pairs[a:b], strict=True)) for name, (a, b) in ends.items()}
+    return Corpus.embed(splits, word_vectors=WordVectorsConfig(dim=16, vocab_size=400, epochs=2))
+
+
+@pytest.fixture
+def axes():
+    """8 texts of the words x, y and z, whose vectors are the axes, and a vocabulary of them.
+
+    It needs no strings, so hand calculation is all there is.
+    """
+    table = np.eye(3, dtype=np.float32)
+    texts = EmbeddedTexts.from_ids(
+        table, [[0, 1], [2], [0, 0, 1], [1], [0, 1, 2], [2, 2], [0], [1, 2]]
+    )
+    corpus = Corpus(texts, texts, {"train": range(6), "test": range(6, 8)})
+    return corpus, Vocabulary(table, np.arange(3), None)

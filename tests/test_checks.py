@@ -398,13 +398,10 @@ class OneSeedForAll(Altered):
 
 @says(r"SAME_STEP, step \d: sub-environment \d: observation differs")
 class NoAutoreset(AlignVectorEnv):
-    def _select(self, mask, chosen, other):
-        return super()._select(mask, chosen, other) if self.resetting else other
-
-    def reset(self, **kwargs):
-        self.resetting = True
-        told = super().reset(**kwargs)
-        self.resetting = False
+    def _autoreset(self, info):
+        ended = self._state
+        told = super()._autoreset(info)
+        self._state = ended
         return told
 
 

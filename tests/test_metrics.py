@@ -1,13 +1,26 @@
+import math
+import re
+from collections import Counter
+from dataclasses import asdict
 from fractions import Fraction
 
 import numpy as np
 import pytest
+import sacrebleu
 import torch
 from hypothesis import given
 from hypothesis import strategies as st
 from hypothesis.extra import numpy as hnp
 
-from llmar_env.metrics import Scores, nearest, ranks, score_answers
+from llmar_env.metrics import (
+    Scores,
+    nearest,
+    ranks,
+    score_answers,
+    score_texts,
+    split_words,
+)
+from llmar_env.text.embedders import WordVectors, WordVectorsConfig
 
 # Sizes about those at which work is done in pieces.
 SIZES = [1, 2, 1023, 1024, 1025, 2500]
@@ -184,3 +197,180 @@ def test_torch_scores_as_numpy_does():
     found = score_answers(torch.as_tensor(answers), torch.as_tensor(targets))
     for name in ("alignment", "p_at_1", "p_at_10", "mrr"):
         assert getattr(found, name) == pytest.approx(getattr(expected, name), abs=1e-3)
+
+
+TARGETS = (
+    "A small dog runs on the grass.",
+    "It's a man's T-shirt, isn't it?",
+    "Two women are walking on the beach.",
+    "The dog jumps over 3,000.5 red balls.",
+    "A woman in a blue hat sits on the grass.",
+    "Two men play the guitar on the beach.",
+)
+WRITTEN = (
+    "a small dog runs over the grass .",
+    "It's a man's shirt isn't it?",
+    "Two women are walking on the beach.",
+    "The dog jumps over the red balls.",
+    "",
+    "Two men are walking on a beach in a blue hat.",
+)
+
+
+@pytest.fixture(scope="module")
+def embedder():
+    return WordVectors(WordVectorsConfig(dim=8, vocab_size=300, epochs=1)).fit(TARGETS)
+
+
+class TestSplitWords:
+    @pytest.mark.parametrize(
+        ("text", "words"),
+        [
+            # What spaCy 3.8's English tokenizer gives, lower-cased.
+            ("Isn't it John's T-shirt?", "is n't it john 's t - shirt ?"),
+            ("They'll say we've can't, I'm", "they 'll say we 've ca n't , i 'm"),
+            ("She’d don’t", "she ’d do n’t"),
+            ("At 10:30, 3,000.5 men.", "at 10:30 , 3,000.5 men ."),
+            ("\"A 'quoted' (word)\"", "\" a ' quoted ' ( word ) \""),
+            ("Wait... what?!", "wait ... what ? !"),
+            ("  two\tlines\n here  ", "two lines here"),
+            ("", ""),
+            # Of our own.
+            ("ein Mädchen für Élise", "ein mädchen für élise"),
+            ("我喜欢GPT-4，真的。", "我 喜 欢 gpt - 4 ， 真 的 。"),
+        ],
+    )
+    def test_by_hand(self, text, words):
+        assert split_words(text) == words.split()
+
+    @given(st.text())
+    def test_loses_nothing_but_blanks(self, text):
+        words = split_words(text)
+        assert "".join(words) == re.sub(r"\s", "", text.lower())
+        assert all(words)
+        assert not re.search(r"\s", "".join(words))
+
+    @given(st.text(st.sampled_from("ant’' sdrevl.,:19-中")))
+    def test_split_text_stays_split(self, text):
+        words = split_words(text)
+        assert split_words(" ".join(words)) == words
+
+
+def bleu_by_definition(texts, targets):
+    """Papineni et al. 2002, from lists of words; every order must have a match."""
+    logs = []
+    for order in range(1, 5):
+        matches = total = 0
+        for text, target in zip(texts, targets, strict=True):
+            found, known = (
+                Counter(zip(*(words[i:] for i in range(order)), strict=False))
+                for words in (text, target)
+            )
+            matches += (found & known).total()
+            total += found.total()
+        logs.append(math.log(matches / total))
+    written, wanted = (sum(map(len, side)) for side in (texts, targets))
+    return 100 * math.exp(sum(logs) / 4 + min(0, 1 - wanted / written))
+
+
+def rouge_by_definition(text, target):
+    def common(i, j):
+        if not i or not j:
+            return 0
+        if text[i - 1] == target[j - 1]:
+            return common(i - 1, j - 1) + 1
+        return max(common(i - 1, j), common(i, j - 1))
+
+    precision, recall = (common(len(text), len(target)) / max(len(x), 1) for x in (text, target))
+    return 2 * precision * recall / (precision + recall) if precision else 0
+
+
+class TestScoreTexts:
+    def test_against_sacrebleu_and_definitions(self, embedder):
+        found = score_texts(WRITTEN, TARGETS, embedder)
+        words, target_words = ([split_words(t) for t in side] for side in (WRITTEN, TARGETS))
+        assert found.bleu_13a == sacrebleu.corpus_bleu(WRITTEN, [TARGETS]).score
+        assert found.bleu_tok == pytest.approx(bleu_by_definition(words, target_words))
+        assert found.bleu_tok != pytest.approx(found.bleu_13a)
+        assert found.chrf == sacrebleu.corpus_chrf(WRITTEN, [TARGETS]).score
+        rouge = [
+            rouge_by_definition(text[:9], target[:9])
+            for text, target in zip(words, target_words, strict=True)
+        ]
+        short = score_texts(
+            [" ".join(text[:9]) for text in words],
+            [" ".join(target[:9]) for target in target_words],
+            embedder,
+        )
+        assert short.rouge_l == pytest.approx(np.mean(rouge), abs=1e-6)
+
+    def test_vectors(self, embedder):
+        found = score_texts(WRITTEN, TARGETS, embedder)
+        filled = [i for i, text in enumerate(WRITTEN) if text]
+        means = np.zeros((6, 8))
+        means[filled] = embedder.embed([WRITTEN[i] for i in filled]).means
+        targets = embedder.embed(TARGETS).means
+        lengths = np.linalg.norm(means, axis=1) * np.linalg.norm(targets, axis=1)
+        cosines = (means * targets).sum(1)[filled] / lengths[filled]
+        assert found.alignment == pytest.approx(cosines.sum() / 6, abs=1e-6)
+        first = [naive_rank(i, means[i], targets) == 1 for i in filled]
+        assert found.p_at_1 == pytest.approx(sum(first) / 6)
+        assert 0 < found.p_at_1 < 1
+
+    def test_signatures(self, embedder):
+        signatures = score_texts(WRITTEN, TARGETS, embedder).signatures
+        assert list(signatures) == ["bleu_13a", "bleu_tok", "chrf"]
+        for name, parts in (
+            ("bleu_13a", ("case:mixed", "tok:13a")),
+            ("bleu_tok", ("case:lc", "tok:none")),
+            ("chrf", ("nc:6", "nw:0")),
+        ):
+            fields = signatures[name].split("|")
+            assert {*parts, f"version:{sacrebleu.__version__}"} <= set(fields)
+
+    def test_copies_score_best(self, embedder):
+        found = asdict(score_texts(TARGETS, TARGETS, embedder))
+        del found["signatures"]
+        assert list(found.values()) == pytest.approx([100, 100, 100, 1, 1, 1])
+
+    @pytest.mark.parametrize("n", [1, 6])
+    def test_empty_texts_score_zero(self, embedder, n):
+        found = asdict(score_texts(["", "  ", "\n", "", "", ""][:n], TARGETS[:n], embedder))
+        del found["signatures"]
+        assert list(found.values()) == [0] * 6
+
+    def test_order_of_the_texts_does_not_matter(self, embedder):
+        # More than are compared at a time, and of other lengths.
+        rng = np.random.default_rng(4)
+        pick = rng.integers(6, size=(2, 300))
+        texts, targets = np.array(WRITTEN)[pick[0]], np.array(TARGETS)[pick[1]]
+        order = rng.permutation(300)
+        found, turned = (
+            asdict(score_texts(texts[rows].tolist(), targets[rows].tolist(), embedder))
+            for rows in (np.arange(300), order)
+        )
+        assert found.pop("signatures") == turned.pop("signatures")
+        assert list(found.values()) == pytest.approx(list(turned.values()), abs=1e-6)
+        each = [
+            rouge_l
+            for text, target in zip(texts[:20], targets[:20], strict=True)
+            for rouge_l in [score_texts([text], [target], embedder).rouge_l]
+        ]
+        part = score_texts(texts[:20].tolist(), targets[:20].tolist(), embedder)
+        assert part.rouge_l == pytest.approx(np.mean(each), abs=1e-6)
+
+    @pytest.mark.parametrize(
+        ("written", "targets", "message"),
+        [
+            (["a"], ["a", "b"], "1 written texts, but 2 targets"),
+            ([], [], "no text to score"),
+            (["a"], [""], "yields no token"),
+        ],
+    )
+    def test_what_does_not_fit(self, embedder, written, targets, message):
+        with pytest.raises(ValueError, match=message):
+            score_texts(written, targets, embedder)
+
+    def test_says_nothing_of_texts_that_end_in_a_mark(self, embedder, caplog):
+        score_texts(TARGETS * 30, TARGETS * 30, embedder)
+        assert not caplog.records  # sacrebleu warns from 100 split marks on

@@ -1,4 +1,5 @@
 import math
+from itertools import combinations
 
 import numpy as np
 import pytest
@@ -11,7 +12,10 @@ from llmar_env.alignment.scores import (
     alignment_score,
     cosine,
     cosine_to_unit,
+    lcs_f1,
     mean_vector,
+    ordered_f1,
+    token_f1,
     unit,
 )
 from llmar_env.arrays import hash_counters, hash_to_unit
@@ -191,6 +195,188 @@ class TestGradient:
         alignment_score(s, a, None, torch.tensor([1, 1])).sum().backward()
         assert (a.grad[:, 1:] == 0).all()
         assert (a.grad[:, 0] != 0).all()
+
+
+def naive_matches(s, a):
+    """max(cos, 0) of each vector of `a` with each of `s`, one by one."""
+
+    def cos(x, y):
+        lengths = math.sqrt(x @ x) * math.sqrt(y @ y)
+        return max(x @ y / lengths, 0) if lengths else 0
+
+    return [[cos(x, y) for y in s] for x in a]
+
+
+def naive_token_f1(s, a):
+    rows = naive_matches(s, a)
+    if not len(s) or not len(a):
+        return 0
+    precision = sum(max(row) for row in rows) / len(a)
+    recall = sum(max(column) for column in zip(*rows, strict=True)) / len(s)
+    return 2 * precision * recall / (precision + recall) if precision + recall else 0
+
+
+def naive_ordered_f1(s, a):
+    """The best of all matchings that rise in both texts, each tried."""
+    rows = naive_matches(s, a)
+    best = max(
+        sum(rows[t][i] for t, i in zip(left, right, strict=True))
+        for size in range(min(len(s), len(a)) + 1)
+        for left in combinations(range(len(a)), size)
+        for right in combinations(range(len(s)), size)
+    )
+    return 2 * best / max(len(s) + len(a), 1)
+
+
+def naive_lcs_f1(s, a):
+    """The longest of all subsequences of `a` that `s` has too, each tried."""
+
+    def within(part):
+        rest = iter(s)
+        return all(token in rest for token in part)
+
+    sizes = range(min(len(s), len(a)), 0, -1)
+    longest = next((n for n in sizes if any(map(within, combinations(a, n)))), 0)
+    return 2 * longest / max(len(s) + len(a), 1)
+
+
+OVER_TOKENS = pytest.mark.parametrize(
+    ("score", "naive"),
+    [(token_f1, naive_token_f1), (ordered_f1, naive_ordered_f1)],
+    ids=["token_f1", "ordered_f1"],
+)
+# Few and small numbers, so that ties, zero vectors and opposite ones are common.
+TEXTS = hnp.arrays(np.int64, (5, 4, 2), elements=st.integers(-2, 2))
+LENGTHS = hnp.arrays(np.int64, 5, elements=st.integers(0, 4))
+
+
+@LIBRARIES
+class TestTokenScores:
+    def test_by_hand(self, make):
+        s = make([[1.0, 0.0], [0.0, 2.0]])
+        a = make([[0.0, 1.0], [3.0, 0.0], [-1.0, 0.0]])
+        # All of the target is found, and two thirds of the answer; in order, only one match.
+        assert float(token_f1(s, a)) == pytest.approx(2 * (2 / 3) / (2 / 3 + 1))
+        assert float(ordered_f1(s, a)) == pytest.approx(2 / 5)
+        assert float(ordered_f1(s, a, 2, 1)) == pytest.approx(2 / 3)
+        assert float(token_f1(s, -a)) == pytest.approx(2 * (1 / 3) * (1 / 2) / (1 / 3 + 1 / 2))
+        for score in (token_f1, ordered_f1):
+            assert float(score(s, s)) == pytest.approx(1)
+            assert float(score(s, -s)) == 0
+            assert float(score(s, a, 2, 0)) == float(score(s, a, 0, 3)) == 0
+            assert score(s, a).shape == ()
+
+    @OVER_TOKENS
+    @given(s=TEXTS, a=TEXTS, s_lengths=LENGTHS, a_lengths=LENGTHS)
+    def test_against_brute_force(self, make, score, naive, s, a, s_lengths, a_lengths):
+        s, a = s[:, :3].astype(float), a.astype(float)  # texts of two sizes
+        s_lengths = np.minimum(s_lengths, 3)
+        found = score(*map(make, (s, a, s_lengths, a_lengths)))
+        assert type(found) is type(make(s))
+        texts = zip(s, a, s_lengths, a_lengths, strict=True)
+        expected = [naive(x[:m], y[:n]) for x, y, m, n in texts]
+        assert np.asarray(found) == pytest.approx(expected, abs=1e-12)
+        assert np.asarray(score(make(s), make(a))) == pytest.approx(
+            [naive(x, y) for x, y in zip(s, a, strict=True)], abs=1e-12
+        )
+
+    @OVER_TOKENS
+    def test_symmetric_in_range_and_blind_to_scale(self, make, score, naive):
+        s, a, s_lengths, a_lengths = map(make, batch(50, 9))
+        found = np.asarray(score(s, a, s_lengths, a_lengths))
+        assert ((found > 0) & (found < 1)).all()
+        assert np.asarray(score(a, s, a_lengths, s_lengths)) == pytest.approx(found, abs=1e-6)
+        scaled = score(s * 1e-25, a * 1e25, s_lengths, a_lengths)
+        assert np.asarray(scaled) == pytest.approx(found, abs=1e-6)
+        assert np.asarray(score(s, 3 * s, s_lengths, s_lengths)) == pytest.approx(1, abs=1e-6)
+
+    def test_only_one_minds_the_order(self, make):
+        s, a, *_ = batch(20, 7)
+        turned = a[:, ::-1].copy()
+        free, strict = (np.asarray(score(make(s), make(a))) for score in (token_f1, ordered_f1))
+        assert np.asarray(token_f1(make(s), make(turned))) == pytest.approx(free, abs=1e-6)
+        assert (np.abs(np.asarray(ordered_f1(make(s), make(turned))) - strict) > 1e-3).all()
+        # A matching in order cannot beat the greedy one, which may use a vector twice.
+        assert (strict <= free + 1e-6).all()
+
+    @OVER_TOKENS
+    @pytest.mark.parametrize("padding", [7.0, math.nan, math.inf])
+    def test_padding_does_not_count(self, make, score, naive, padding):
+        s, a, s_lengths, a_lengths = batch()
+        before = score(*map(make, (s, a, s_lengths, a_lengths)))
+        for x, lengths in ((s, s_lengths), (a, a_lengths)):
+            x[np.arange(x.shape[1]) >= lengths[:, None]] = padding
+        after = score(*map(make, (s, a, s_lengths, a_lengths)))
+        assert np.array_equal(before, after)
+
+    @OVER_TOKENS
+    def test_a_pair_scores_the_same_in_any_batch(self, make, score, naive):
+        s, a, s_lengths, a_lengths = map(make, batch(33, 9, 65))
+        together = np.asarray(score(s, a, s_lengths, a_lengths))
+        for i, (m, n) in enumerate(zip(s_lengths, a_lengths, strict=True)):
+            alone = float(score(s[i, :m], a[i, :n]))
+            if make is torch.as_tensor:  # its kernels differ with the shape
+                assert together[i] == pytest.approx(alone, abs=1e-6)
+            else:
+                assert together[i] == alone
+
+    @OVER_TOKENS
+    @pytest.mark.parametrize(
+        ("s", "a"), [((3,), (3,)), ((2, 3), (2, 4)), ((5, 2, 3), (4, 2, 3)), ((2, 3), (3, 2, 3))]
+    )
+    def test_shapes_that_do_not_fit(self, make, score, naive, s, a):
+        with pytest.raises(ValueError, match=r"found shapes"):
+            score(make(np.ones(s)), make(np.ones(a)))
+
+
+@LIBRARIES
+class TestLcsF1:
+    def test_by_hand(self, make):
+        # Lin 2004: "police killed the gunman" beside "police kill the gunman" and a turned one.
+        target = make([0, 1, 2, 3])
+        answers = make([[0, 4, 2, 3], [2, 3, 4, 0]])
+        assert [float(lcs_f1(target, answer)) for answer in answers] == [0.75, 0.5]
+
+    @given(
+        s=hnp.arrays(np.int64, (4, 6), elements=st.integers(0, 3)),
+        a=hnp.arrays(np.int64, (4, 7), elements=st.integers(0, 3)),
+        s_lengths=hnp.arrays(np.int64, 4, elements=st.integers(0, 6)),
+        a_lengths=hnp.arrays(np.int64, 4, elements=st.integers(0, 7)),
+    )
+    def test_against_brute_force(self, make, s, a, s_lengths, a_lengths):
+        found = lcs_f1(*map(make, (s, a, s_lengths, a_lengths)))
+        assert type(found) is type(make(s))
+        texts = zip(s.tolist(), a.tolist(), s_lengths, a_lengths, strict=True)
+        expected = [naive_lcs_f1(x[:m], y[:n]) for x, y, m, n in texts]
+        assert np.asarray(found) == pytest.approx(expected, abs=1e-6)
+
+    @pytest.mark.parametrize(
+        ("s", "a"), [((), ()), ((2, 3), (3,)), ((2, 3), (4, 3)), ((1, 2, 3), (1, 2, 3))]
+    )
+    def test_shapes_that_do_not_fit(self, make, s, a):
+        with pytest.raises(ValueError, match=r"found shapes"):
+            lcs_f1(make(np.ones(s, np.int64)), make(np.ones(a, np.int64)))
+
+
+class TestTokenGradient:
+    @pytest.mark.parametrize("score", [token_f1, ordered_f1])
+    def test_is_right(self, score):
+        s, a, s_lengths, a_lengths = batch(3, 4, 3, np.float64)
+        s, a = torch.tensor(s, requires_grad=True), torch.tensor(a, requires_grad=True)
+        lengths = torch.tensor(s_lengths), torch.tensor(a_lengths)
+        assert torch.autograd.gradcheck(lambda s, a: score(s, a, *lengths), (s, a))
+
+    @pytest.mark.parametrize("score", [token_f1, ordered_f1])
+    def test_is_finite_and_does_not_reach_padding(self, score):
+        s = torch.tensor([[[0.0, 0.0]], [[1.0, 0.0]], [[1.0, 0.0]], [[1.0, 0.0]]])
+        a = torch.full((4, 3, 2), math.nan)
+        a[:, 0] = torch.tensor([[1.0, 2.0], [0.0, 0.0], [1.0, 0.0], [-2.0, 1.0]])
+        s.requires_grad_()
+        a.requires_grad_()
+        score(s, a, torch.tensor([1, 1, 0, 1]), torch.tensor([1, 1, 1, 0])).sum().backward()
+        assert s.grad.isfinite().all()
+        assert (a.grad[:, 1:] == 0).all()
+        assert a.grad[:, 0].isfinite().all()
 
 
 def splitmix64(state: int) -> int:

@@ -7,11 +7,20 @@ tensors out, differentiable and on their own device.
 from __future__ import annotations
 
 import numpy as np
-from array_api_compat import array_namespace, device
+from array_api_compat import array_namespace, device, is_torch_array
 
 from llmar_env.arrays import Array, row_scale, unit
 
-__all__ = ["alignment_score", "cosine", "cosine_to_unit", "mean_vector", "unit"]
+__all__ = [
+    "alignment_score",
+    "cosine",
+    "cosine_to_unit",
+    "lcs_f1",
+    "mean_vector",
+    "ordered_f1",
+    "token_f1",
+    "unit",
+]
 
 # A float32 square loses bits below the first bound and overflows above the second.
 _SAFE_SQUARE = (1e-30, 1e30)
@@ -69,10 +78,8 @@ def mean_vector(x: Array, lengths: Array | None = None) -> Array:
     xp = array_namespace(x)
     if lengths is None:
         return xp.mean(x, axis=-2)
-    lengths = xp.asarray(lengths, device=device(x))
-    counted = xp.arange(x.shape[-2], device=device(x)) < lengths[..., None]
-    total = xp.sum(xp.where(counted[..., None], x, xp.zeros_like(x)), axis=-2)
-    return total / xp.astype(xp.clip(lengths, 1, None), x.dtype)[..., None]
+    total = xp.sum(_zero_padding(x, lengths), axis=-2)
+    return total / _at_least_1(lengths, x)[..., None]
 
 
 def alignment_score(
@@ -102,3 +109,130 @@ def alignment_score(
             f"found shapes {tuple(s.shape)} and {tuple(a.shape)}"
         )
     return cosine(right, left)
+
+
+def token_f1(
+    s: Array, a: Array, s_lengths: Array | None = None, a_lengths: Array | None = None
+) -> Array:
+    """F1 of greedy matching: each token finds the one most like it in the other text.
+
+    BERTScore (Zhang et al. 2020) over the vectors given, without its weights and rescaling:
+    R = mean_i max_j cos(s_i, a_j), P = mean_j max_i cos(s_i, a_j), F1 = 2 P R / (P + R). A negative
+    cosine counts 0, as no match, so that P + R cannot vanish between the two.
+
+    Args:
+        s: the target, (L, D) for one text or (B, L, D) for a batch, L at least 1.
+        a: the answer, (T, D) or (B, T, D), T at least 1.
+        s_lengths: how many leading vectors of `s` count, as in `mean_vector`.
+        a_lengths: the same for `a`.
+
+    Returns:
+        A scalar array for one pair, (B,) for a batch, in [0, 1]; 0 where a text is empty.
+
+    Raises:
+        ValueError: the vectors differ in dimension, the batches in size, or the shapes are not
+            those above.
+    """
+    xp = array_namespace(s, a)
+    matches = _matches(s, a, s_lengths, a_lengths)
+    precision = _sum_in_order(xp.max(matches, axis=-1)) / _at_least_1(a_lengths, matches)
+    recall = _sum_in_order(xp.max(matches, axis=-2)) / _at_least_1(s_lengths, matches.mT)
+    total = precision + recall
+    return 2 * precision * recall / xp.where(total == 0, xp.ones_like(total), total)
+
+
+def ordered_f1(
+    s: Array, a: Array, s_lengths: Array | None = None, a_lengths: Array | None = None
+) -> Array:
+    """F1 of the best matching that keeps the order of both texts, each token used once.
+
+    With m and n vectors that count, 2 S(m, n) / (m + n), where S(i, j) =
+    max(S(i - 1, j), S(i, j - 1), S(i - 1, j - 1) + max(cos(s_i, a_j), 0)): `lcs_f1` with a cosine
+    in the place of equality. Takes, returns and raises what `token_f1` does.
+    """
+    return _chain_f1(_matches(s, a, s_lengths, a_lengths), s_lengths, a_lengths)
+
+
+def lcs_f1(
+    s: Array, a: Array, s_lengths: Array | None = None, a_lengths: Array | None = None
+) -> Array:
+    """ROUGE-L (Lin 2004): F1 of the longest common subsequence, by whole tokens.
+
+    Args:
+        s: the target, (L,) integers for one text or (B, L) for a batch, L at least 1.
+        a: the answer, (T,) or (B, T), T at least 1.
+        s_lengths: how many leading tokens of `s` count: an int or (B,); all of them if None.
+        a_lengths: the same for `a`.
+
+    Returns:
+        A scalar array for one pair, (B,) for a batch, float32 in [0, 1]; 0 where a text is empty.
+
+    Raises:
+        ValueError: the batches differ in size, or the shapes are not those above.
+    """
+    xp = array_namespace(s, a)
+    if a.ndim not in (1, 2) or a.shape[:-1] != s.shape[:-1]:
+        raise ValueError(
+            "the tokens of a text are (L,) and those of a batch (B, L), as many on both sides, "
+            f"found shapes {tuple(s.shape)} and {tuple(a.shape)}"
+        )
+    equal = xp.astype(s[..., :, None] == a[..., None, :], xp.float32)
+    matches = _zero_padding(_zero_padding(equal, s_lengths).mT, a_lengths)
+    return _chain_f1(matches, s_lengths, a_lengths)
+
+
+def _matches(s: Array, a: Array, s_lengths: Array | None, a_lengths: Array | None) -> Array:
+    """(..., T, L) max(cos(a_t, s_l), 0); 0 where either lies behind its text's end."""
+    xp = array_namespace(s, a)
+    if a.ndim not in (2, 3) or (*a.shape[:-2], a.shape[-1]) != (*s.shape[:-2], s.shape[-1]):
+        raise ValueError(
+            "a text is (L, D) and a batch of texts is (B, L, D), and the two sides must agree in "
+            f"batch size and vector dimension, found shapes {tuple(s.shape)} and {tuple(a.shape)}"
+        )
+    s, a = unit(_zero_padding(s, s_lengths)), unit(_zero_padding(a, a_lengths))
+    # In NumPy every pair by itself: a matrix product rounds by its shape, and the score of a text
+    # would depend on its batch. Torch would copy all pairs of vectors for that.
+    cosines = a @ s.mT if is_torch_array(s) else xp.vecdot(a[..., :, None, :], s[..., None, :, :])
+    return cosines.clip(0.0, 1.0)
+
+
+def _chain_f1(matches: Array, s_lengths: Array | None, a_lengths: Array | None) -> Array:
+    """F1 of the heaviest chain through (..., T, L) matches that rises in both texts."""
+    xp = array_namespace(matches)
+    none = xp.zeros_like(matches[..., 0, :1])
+    # A row of the table S: that of the answer's first tokens, its column S(i, 0) = 0 included.
+    best = xp.zeros_like(xp.concat([none, matches[..., 0, :]], axis=-1))
+    for step in range(matches.shape[-2]):
+        longer = xp.maximum(best[..., 1:], best[..., :-1] + matches[..., step, :])
+        best = _cumulative_max(xp.concat([none, longer], axis=-1))
+    total = _at_least_1(s_lengths, matches.mT) + _at_least_1(a_lengths, matches)
+    return 2 * best[..., -1] / total
+
+
+def _cumulative_max(x: Array) -> Array:
+    """Running maximum over the last axis, for which the array API has no function."""
+    if is_torch_array(x):
+        return array_namespace(x).cummax(x, dim=-1).values
+    return np.maximum.accumulate(x, axis=-1)
+
+
+def _sum_in_order(x: Array) -> Array:
+    """Sum over the last axis, rounded alike however many zeros of padding follow."""
+    return array_namespace(x).cumulative_sum(x, axis=-1)[..., -1]
+
+
+def _zero_padding(x: Array, lengths: Array | None) -> Array:
+    """Rows of `x`, (..., L, D), of which the first `lengths` are kept and the others zero."""
+    if lengths is None:
+        return x
+    xp = array_namespace(x)
+    lengths = xp.asarray(lengths, device=device(x))
+    counted = xp.arange(x.shape[-2], device=device(x)) < lengths[..., None]
+    return xp.where(counted[..., None], x, xp.zeros_like(x))
+
+
+def _at_least_1(lengths: Array | None, x: Array) -> Array:
+    """Lengths to divide by, of the rows of `x`, (..., L, D), and in its kind; L if None."""
+    xp = array_namespace(x)
+    lengths = xp.asarray(x.shape[-2] if lengths is None else lengths, device=device(x))
+    return xp.astype(xp.clip(lengths, 1, None), x.dtype)

@@ -7,11 +7,12 @@ arrays and N environments need no N generators.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, fields
 from typing import Any, Generic, Protocol, TypeVar
 
 import numpy as np
+from array_api_compat import array_namespace
 from gymnasium import spaces
 from numpy.typing import NDArray
 
@@ -20,15 +21,22 @@ from llmar_env.arrays import Array
 __all__ = [
     "MDP",
     "Array",
+    "Observed",
     "StateT",
     "Transition",
     "check_action",
+    "check_choice",
     "check_count",
+    "observation_of",
     "require_keys",
+    "select_states",
     "stream_key",
 ]
 
 StateT = TypeVar("StateT")
+
+Observed = NDArray[Any] | dict[str, NDArray[Any]]
+"""Observations as arrays, or in a `Dict` space as a dict of them."""
 
 
 @dataclass(frozen=True)
@@ -56,11 +64,11 @@ class MDP(Protocol[StateT]):
     def begin(self, key: Array) -> StateT:
         """States before the first episode of the streams `key`, (N,) int64."""
 
-    def reset(self, state: StateT) -> StateT:
-        """States at the start of the next episode of each stream."""
+    def reset(self, state: StateT, mask: Array) -> StateT:
+        """States at the start of the next episode where `mask`, (N,) bool; the others as given."""
 
-    def observe(self, state: StateT) -> Array:
-        """(N, ...) observations, in fresh memory."""
+    def observe(self, state: StateT) -> Any:
+        """(N, ...) observations, one array or a dict of arrays, in fresh memory."""
 
     def describe(self, state: StateT) -> dict[str, Array]:
         """What `info` says of states, as arrays (N,), beside what happened in a step."""
@@ -71,9 +79,6 @@ class MDP(Protocol[StateT]):
         Raises:
             ValueError: an action is NaN or infinite; nothing has changed then.
         """
-
-    def select(self, mask: Array, chosen: StateT, other: StateT) -> StateT:
-        """States of `chosen` where `mask`, (N,) bool, is true, and of `other` elsewhere."""
 
     def render(self, state: StateT, position: int, last: Mapping[str, Array] | None) -> str:
         """One sub-environment as text; `last` is the info of the step before, if there was one."""
@@ -90,6 +95,31 @@ def stream_key(generator: np.random.Generator) -> int:
     return int(generator.integers(2**63))
 
 
+def select_states(mask: Array, chosen: StateT, other: StateT) -> StateT:
+    """States of `chosen` where `mask`, (N,) bool, is true, and of `other` elsewhere.
+
+    Args:
+        mask: (N,) bool.
+        chosen: a dataclass of arrays (N, ...).
+        other: likewise.
+    """
+    if mask.all():
+        return chosen
+    xp = array_namespace(mask)
+    merged = {}
+    for field in fields(chosen):  # type: ignore[arg-type]  # any state is a dataclass
+        one, two = getattr(chosen, field.name), getattr(other, field.name)
+        merged[field.name] = xp.where(xp.reshape(mask, (-1, *[1] * (one.ndim - 1))), one, two)
+    return type(chosen)(**merged)
+
+
+def observation_of(batch: Any, position: int) -> Any:
+    """What one sub-environment sees of a batch of observations."""
+    if isinstance(batch, dict):
+        return {name: values[position] for name, values in batch.items()}
+    return batch[position]
+
+
 def require_keys(data: Mapping[str, Any], names: Iterable[str]) -> None:
     """Refuse a state that lacks what it should hold."""
     missing = sorted(set(names) - set(data))
@@ -101,6 +131,12 @@ def check_count(name: str, value: object) -> None:
     """Refuse an option that is not an integer of at least 1."""
     if isinstance(value, bool) or not isinstance(value, (int, np.integer)) or value < 1:
         raise ValueError(f"{name} must be an integer of at least 1, found {value!r}")
+
+
+def check_choice(name: str, value: object, accepted: Sequence[str]) -> None:
+    """Refuse an option that is not among the names that it takes."""
+    if value not in accepted:
+        raise ValueError(f"{name} must be one of {', '.join(accepted)}, found {value!r}")
 
 
 def check_action(action: Any, shape: tuple[int, ...] | None) -> NDArray[np.float32]:

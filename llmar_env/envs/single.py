@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any, Generic
 
 import gymnasium
@@ -9,28 +10,53 @@ import numpy as np
 from gymnasium.error import ClosedEnvironmentError, ResetNeeded
 from numpy.typing import NDArray
 
-from llmar_env.envs.core import MDP, StateT, check_action, require_keys, stream_key
+from llmar_env.envs.core import (
+    MDP,
+    Observed,
+    StateT,
+    check_action,
+    observation_of,
+    require_keys,
+    stream_key,
+)
 from llmar_env.envs.frame import draw_frame
 
 __all__ = ["SingleEnv"]
 
 
-class SingleEnv(gymnasium.Env[NDArray[Any], NDArray[np.float32]], Generic[StateT]):
+class SingleEnv(gymnasium.Env[Observed, NDArray[np.float32]], Generic[StateT]):
     """`gymnasium.Env` over an MDP.
 
     Args:
-        mdp: what happens; held by reference.
+        make_mdp: gives the MDP, what happens.
         render_mode: "ansi", "rgb_array" or None.
+        group_size: 1; groups are for the vector environment.
+        **options: of `make_mdp`.
+
+    Raises:
+        ValueError: an option has a value that is not among those above.
     """
 
     metadata = {"render_modes": ["ansi", "rgb_array"], "render_fps": 4}  # noqa: RUF012 - Gymnasium's
 
-    def __init__(self, mdp: MDP[StateT], render_mode: str | None = None) -> None:
+    def __init__(
+        self,
+        make_mdp: Callable[..., MDP[StateT]],
+        *,
+        render_mode: str | None = None,
+        group_size: int = 1,
+        **options: Any,
+    ) -> None:
         check_render_mode(render_mode, self.metadata["render_modes"])
-        self.mdp = mdp
+        if group_size != 1:
+            raise ValueError(
+                f"group_size={group_size} needs several environments: use gym.make_vec, "
+                "whose native vector environment groups them"
+            )
+        self.mdp = make_mdp(**options)
         self.render_mode = render_mode
-        self.observation_space = mdp.observation_space
-        self.action_space = mdp.action_space  # type: ignore[assignment]  # Box is no Space[float32]
+        self.observation_space = self.mdp.observation_space
+        self.action_space = self.mdp.action_space  # type: ignore[assignment]  # Box is no Space[float32]
         self._state: StateT | None = None
         self._running = False
         self._closed = False
@@ -38,7 +64,7 @@ class SingleEnv(gymnasium.Env[NDArray[Any], NDArray[np.float32]], Generic[StateT
 
     def reset(
         self, *, seed: int | None = None, options: dict[str, Any] | None = None
-    ) -> tuple[NDArray[Any], dict[str, Any]]:
+    ) -> tuple[Observed, dict[str, Any]]:
         """Begin the next episode; with a seed, the first one of the seed's stream of texts.
 
         Raises:
@@ -48,15 +74,16 @@ class SingleEnv(gymnasium.Env[NDArray[Any], NDArray[np.float32]], Generic[StateT
         if options:
             raise ValueError(f"reset takes no options here, found {', '.join(options)}")
         super().reset(seed=seed)
-        if seed is not None or self._state is None:
-            self._state = self.mdp.begin(np.array([stream_key(self.np_random)]))
-        self._state = self.mdp.reset(self._state)
+        state = self._state
+        if seed is not None or state is None:
+            state = self.mdp.begin(np.array([stream_key(self.np_random)]))
+        self._state = self.mdp.reset(state, np.ones(1, np.bool_))
         self._running, self._last = True, None
-        return self.mdp.observe(self._state)[0], _first(self.mdp.describe(self._state))
+        return self._observe(self._state), _first(self.mdp.describe(self._state))
 
     def step(
         self, action: NDArray[np.float32]
-    ) -> tuple[NDArray[Any], float, bool, bool, dict[str, Any]]:
+    ) -> tuple[Observed, float, bool, bool, dict[str, Any]]:
         """Answer.
 
         Args:
@@ -75,9 +102,9 @@ class SingleEnv(gymnasium.Env[NDArray[Any], NDArray[np.float32]], Generic[StateT
         terminated, truncated = bool(moved.terminated[0]), bool(moved.truncated[0])
         self._state, self._last = moved.state, moved.info
         self._running = not (terminated or truncated)
-        observation = self.mdp.observe(moved.state)[0]
         info = _first(self.mdp.describe(moved.state) | moved.info)
-        return observation, float(moved.reward[0]), terminated, truncated, info
+        reward = float(moved.reward[0])
+        return self._observe(moved.state), reward, terminated, truncated, info
 
     def render(self) -> Any:
         """The text shown and how the last answer scored, as a string or an RGB image (H, W, 3)."""
@@ -111,6 +138,10 @@ class SingleEnv(gymnasium.Env[NDArray[Any], NDArray[np.float32]], Generic[StateT
         restored = None if state["mdp"] is None else self.mdp.restore(state["mdp"], 1)
         self.np_random.bit_generator.state = state["np_random"]
         self._state, self._running, self._last = restored, bool(state["running"]), None
+
+    def _observe(self, state: StateT) -> Observed:
+        observation: Observed = observation_of(self.mdp.observe(state), 0)
+        return observation
 
     def _require_open(self) -> None:
         if self._closed:

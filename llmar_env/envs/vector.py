@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import operator
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Any, Generic
 
 import numpy as np
@@ -13,35 +13,44 @@ from gymnasium.vector import AutoresetMode, VectorEnv
 from gymnasium.vector.utils import batch_space
 from numpy.typing import NDArray
 
-from llmar_env.envs.core import MDP, StateT, check_action, check_count, require_keys, stream_key
+from llmar_env.envs.core import (
+    MDP,
+    Observed,
+    StateT,
+    check_action,
+    check_count,
+    require_keys,
+    select_states,
+    stream_key,
+)
 from llmar_env.envs.frame import draw_frame
 from llmar_env.envs.single import SingleEnv, check_render_mode
 
 __all__ = ["BatchedEnv"]
 
-_Step = tuple[
-    NDArray[Any], NDArray[np.float64], NDArray[np.bool_], NDArray[np.bool_], dict[str, Any]
-]
+_Step = tuple[Observed, NDArray[np.float64], NDArray[np.bool_], NDArray[np.bool_], dict[str, Any]]
 
 
-class BatchedEnv(VectorEnv[NDArray[Any], NDArray[np.float32], NDArray[Any]], Generic[StateT]):
+class BatchedEnv(VectorEnv[Observed, NDArray[np.float32], NDArray[Any]], Generic[StateT]):
     """`gymnasium.vector.VectorEnv` over an MDP, without a loop over sub-environments.
 
     Sub-environment i equals, to the last bit, a single environment seeded with
     seed + i // group_size. Where an episode ends under SAME_STEP, `final_obs` and `final_info`
-    hold what it ended with: `final_obs` is one array, (N, ...), of which the rows under the mask
-    `_final_obs` count.
+    hold what it ended with: `final_obs` has the form of the observations, (N, ...), of which the
+    rows under the mask `_final_obs` count.
 
     Args:
-        mdp: what happens; held by reference.
+        make_mdp: gives the MDP, what happens.
         num_envs: N.
         group_size: K, divides N: neighbours in a group follow the same stream of texts.
         autoreset_mode: SAME_STEP, or DISABLED, where the caller resets what has ended through
             `reset(options={"reset_mask": mask})`.
         render_mode: "ansi", "rgb_array" or None.
+        **options: of `make_mdp`.
 
     Raises:
-        ValueError: N is below 1 or does not divide by K, or a mode is not among those above.
+        ValueError: N is below 1 or does not divide by K, or an option has a value that is not
+            among those above.
     """
 
     metadata = dict(SingleEnv.metadata)  # noqa: RUF012 - Gymnasium's own form
@@ -49,11 +58,13 @@ class BatchedEnv(VectorEnv[NDArray[Any], NDArray[np.float32], NDArray[Any]], Gen
 
     def __init__(
         self,
-        mdp: MDP[StateT],
-        num_envs: int,
+        make_mdp: Callable[..., MDP[StateT]],
+        num_envs: int = 1,
+        *,
         group_size: int = 1,
         autoreset_mode: AutoresetMode | str = AutoresetMode.SAME_STEP,
         render_mode: str | None = None,
+        **options: Any,
     ) -> None:
         check_count("num_envs", num_envs)
         check_count("group_size", group_size)
@@ -62,7 +73,7 @@ class BatchedEnv(VectorEnv[NDArray[Any], NDArray[np.float32], NDArray[Any]], Gen
         check_render_mode(render_mode, self.metadata["render_modes"])
         self.autoreset_mode = _autoreset_mode(autoreset_mode, self.autoreset_modes)
         self.metadata = {**self.metadata, "autoreset_mode": self.autoreset_mode}
-        self.mdp = mdp
+        mdp = self.mdp = make_mdp(**options)
         self.num_envs = num_envs
         self.group_size = group_size
         self.render_mode = render_mode
@@ -80,7 +91,7 @@ class BatchedEnv(VectorEnv[NDArray[Any], NDArray[np.float32], NDArray[Any]], Gen
         *,
         seed: int | Sequence[int | None] | None = None,
         options: dict[str, Any] | None = None,
-    ) -> tuple[NDArray[Any], dict[str, Any]]:
+    ) -> tuple[Observed, dict[str, Any]]:
         """Begin the next episodes; with a seed, the first ones of the seed's streams of texts.
 
         Args:
@@ -97,16 +108,16 @@ class BatchedEnv(VectorEnv[NDArray[Any], NDArray[np.float32], NDArray[Any]], Gen
         if self._state is None and not mask.all():
             raise ResetNeeded("the first reset takes all sub-environments: leave out reset_mask")
         generators = self._generators(seed)
-        # Nothing has changed so far, and nothing below can be refused.
-        if isinstance(seed, (int, np.integer)):
-            super().reset(seed=int(seed))
         state = self._state
         if state is None:
             state = self._begin([one or self.np_random for one in generators])
         elif any(generators):
             seeded = np.repeat([one is not None for one in generators], self.group_size)
-            state = self._select(seeded & mask, self._begin(generators), state)
-        self._state = self._select(mask, self.mdp.reset(state), state)
+            state = select_states(seeded & mask, self._begin(generators), state)
+        self._state = self.mdp.reset(state, mask)
+        # What may be refused lies above.
+        if isinstance(seed, (int, np.integer)):
+            super().reset(seed=int(seed))
         self._ended = self._ended & ~mask
         self._last = None
         return self.mdp.observe(self._state), self._masked(self.mdp.describe(self._state), mask)
@@ -157,7 +168,7 @@ class BatchedEnv(VectorEnv[NDArray[Any], NDArray[np.float32], NDArray[Any]], Gen
             "final_info": final,
             "_final_info": done,
         }
-        self._state = self._select(done, self.mdp.reset(state), state)
+        self._state = self.mdp.reset(state, done)
         self._ended = ~self._all
         return infos if done.all() else infos | self._masked(info, ~done)
 
@@ -199,9 +210,6 @@ class BatchedEnv(VectorEnv[NDArray[Any], NDArray[np.float32], NDArray[Any]], Gen
         """States of fresh streams, one generator a group; those of None are not to be used."""
         keys = [0 if one is None else stream_key(one) for one in generators]
         return self.mdp.begin(np.repeat(np.array(keys, np.int64), self.group_size))
-
-    def _select(self, mask: NDArray[np.bool_], chosen: StateT, other: StateT) -> StateT:
-        return chosen if mask.all() else self.mdp.select(mask, chosen, other)
 
     def _masked(self, info: dict[str, Any], mask: NDArray[np.bool_]) -> dict[str, Any]:
         """Gymnasium's form: each array of `info` beside a mask of where it holds."""

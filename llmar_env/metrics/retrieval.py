@@ -1,4 +1,4 @@
-"""How good answers are: their alignment, and whether they find the right target among all."""
+"""How good answers are as vectors: their alignment, and whether they find their own target."""
 
 from __future__ import annotations
 

@@ -1,0 +1,398 @@
+"""Rewards: how good written texts are, chosen by name or given as a function."""
+
+from __future__ import annotations
+
+import math
+import re
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from functools import cached_property, lru_cache
+
+import numpy as np
+from numpy.typing import NDArray
+from sacrebleu.metrics.bleu import BLEU
+from sacrebleu.metrics.chrf import CHRF
+
+from llmar_env.alignment import scores
+from llmar_env.text.corpus import Corpus
+from llmar_env.text.vocabulary import Vocabulary
+
+__all__ = [
+    "REWARDS",
+    "LengthPenalty",
+    "Reward",
+    "Weighted",
+    "Written",
+    "bleu",
+    "chrf",
+    "make_reward",
+    "mean",
+    "ordered",
+    "reward_name",
+    "rouge_l",
+    "score_written",
+    "token_f1",
+]
+
+# Targets whose n-grams are kept for the next batch: some 40 kB each for chrF, 10 kB for BLEU.
+_TARGETS_KEPT = 1024
+
+_CHINESE = re.compile(r"[\u3400-\u9fff]")
+
+
+@dataclass(frozen=True, eq=False)
+class Written:
+    """A batch of n written texts, and the rows of the targets that they are compared with.
+
+    What rewards have in common is computed when it is first asked for, and once.
+
+    Attributes:
+        corpus: holds the targets.
+        vocabulary: the entries that the texts are written of.
+        rows: (n,) int64 rows of the corpus.
+        entries: (n, M) int64 in [0, V), filled with `vocabulary.end` behind a text's end.
+
+    Raises:
+        ValueError: the arrays have other shapes or ranges, a text goes on behind its end, or the
+            vocabulary belongs to another corpus.
+    """
+
+    corpus: Corpus
+    vocabulary: Vocabulary
+    rows: NDArray[np.int64]  # (n,)
+    entries: NDArray[np.int64]  # (n, M)
+
+    def __post_init__(self) -> None:
+        """Check that rows, entries, corpus and vocabulary fit together."""
+        rows, entries, size = self.rows, self.entries, len(self.vocabulary)
+        if entries.ndim != 2 or not entries.shape[1] or rows.shape != entries.shape[:1]:
+            raise ValueError(
+                "written texts are entries (n, M), M at least 1, and rows (n,), found shapes "
+                f"{entries.shape} and {rows.shape}"
+            )
+        if self.corpus.target.ids is None or self.vocabulary.dim != self.corpus.target.dim:
+            raise ValueError(
+                f"the vocabulary has words of dimension {self.vocabulary.dim}, and the targets are "
+                f"not made of such words: {self.corpus.target!r}"
+            )
+        for name, array, n in (("rows", rows, len(self.corpus.target)), ("entries", entries, size)):
+            if array.size and not 0 <= array.min() <= array.max() < n:
+                raise ValueError(
+                    f"{name} must lie in 0 to {n - 1}, found {array.min()} to {array.max()}"
+                )
+        ended = entries == self.vocabulary.end
+        if (ended[:, :-1] > ended[:, 1:]).any():
+            text = int((ended[:, :-1] > ended[:, 1:]).any(1).argmax())
+            raise ValueError(f"text {text} goes on behind its end mark; fill it with the end mark")
+
+    def __len__(self) -> int:
+        """Count the texts."""
+        return len(self.rows)
+
+    @cached_property
+    def lengths(self) -> NDArray[np.int64]:
+        """(n,) entries of each text before its end, in [0, M]."""
+        return self.vocabulary.lengths(self.entries)
+
+    @cached_property
+    def vectors(self) -> NDArray[np.float32]:
+        """(n, M, D) vectors of the texts, zero rows behind their ends."""
+        return self.vocabulary.padded_table[self.entries]
+
+    @cached_property
+    def means(self) -> NDArray[np.float32]:
+        """(n, D) mean vector of each text; zero for an empty one."""
+        words = np.maximum(self.lengths, 1).astype(np.float32)
+        means: NDArray[np.float32] = self.vectors.sum(axis=1) / words[:, None]
+        return means
+
+    @cached_property
+    def tokens(self) -> NDArray[np.int64]:
+        """(n, M) the texts in the ids that `target_tokens` has, -1 behind their ends."""
+        return np.append(self.vocabulary.tokens, -1)[self.entries]
+
+    @cached_property
+    def strings(self) -> list[str]:
+        """The n texts, decoded; the empty string for an empty one."""
+        return self.vocabulary.decode(self.entries)
+
+    @cached_property
+    def target_lengths(self) -> NDArray[np.int64]:
+        """(n,) tokens of each target, at least 1."""
+        return self.corpus.target.lengths[self.rows]
+
+    @cached_property
+    def target_tokens(self) -> NDArray[np.int64]:
+        """(n, L) ids of the targets' tokens, -1 behind their ends; L is the longest one's length.
+
+        Tokens that are no entry of the vocabulary are among them: a text cannot have those.
+        """
+        texts = self.corpus.target
+        assert texts.ids is not None  # for mypy: checked above
+        step = np.arange(self.target_lengths.max(initial=1))
+        place = np.minimum(texts.offsets[self.rows][:, None] + step, len(texts.ids) - 1)
+        return np.where(step < self.target_lengths[:, None], texts.ids[place], -1)
+
+    @cached_property
+    def target_vectors(self) -> NDArray[np.float32]:
+        """(n, L, D) vectors of the targets, zero rows behind their ends."""
+        # The last row of the table, which is number -1 too, is the zero row.
+        return self.corpus.target.padded_table[self.target_tokens].astype(np.float32, copy=False)
+
+    @cached_property
+    def target_unit_means(self) -> NDArray[np.float32]:
+        """(n, D) mean vector of each target, scaled to unit length."""
+        return self.corpus.target.unit_means[self.rows]
+
+    @cached_property
+    def target_strings(self) -> list[str]:
+        """The n targets, as they stand in the corpus.
+
+        Raises:
+            ValueError: the corpus has no strings.
+        """
+        if not self.corpus.targets:
+            raise ValueError("this corpus holds no strings of its targets to compare texts with")
+        return [self.corpus.targets[row] for row in self.rows.tolist()]
+
+
+Reward = Callable[[Written], NDArray[np.float64]]
+"""Scores n written texts: (n,) finite numbers, the higher the better."""
+
+
+def mean(written: Written) -> NDArray[np.float64]:
+    """Cosine of the mean vectors of text and target, in [-1, 1]: the method's own reward."""
+    cosines = scores.cosine_to_unit(written.means, written.target_unit_means)
+    return np.asarray(cosines, np.float64)
+
+
+def token_f1(written: Written) -> NDArray[np.float64]:
+    """`scores.token_f1` of text and target, BERTScore over the environment's vectors, in [0, 1]."""
+    return _over_vectors(scores.token_f1, written)
+
+
+def ordered(written: Written) -> NDArray[np.float64]:
+    """`scores.ordered_f1` of text and target, a soft ROUGE-L that keeps word order, in [0, 1]."""
+    return _over_vectors(scores.ordered_f1, written)
+
+
+def rouge_l(written: Written) -> NDArray[np.float64]:
+    """ROUGE-L F1 of the tokens of text and target, in [0, 1]; upper and lower case differ."""
+    tokens = written.tokens[:, : _longest(written)]
+    found = scores.lcs_f1(written.target_tokens, tokens, written.target_lengths, written.lengths)
+    return np.asarray(found, np.float64)
+
+
+def bleu(written: Written) -> NDArray[np.float64]:
+    """Sentence BLEU of text and target by sacrebleu, in [0, 1].
+
+    Lower-cased, tokens by 13a (by zh, which separates Chinese characters, where the target has
+    any), and no orders longer than the text (`effective_order`). The smoothing is sacrebleu's
+    default, "exp" (method 3 of Chen and Cherry 2014, NIST's): the k-th order without a match counts
+    2^-k matches. Unsmoothed, every text without a common 4-gram would score 0, and a policy that
+    writes such texts would have nothing to learn from.
+    """
+    return _over_strings(_bleu_against, written)
+
+
+def chrf(written: Written) -> NDArray[np.float64]:
+    """Sentence chrF of text and target by sacrebleu (Popović 2015), in [0, 1]; case counts."""
+    return _over_strings(_chrf_against, written)
+
+
+REWARDS: dict[str, Reward] = {
+    "mean": mean,
+    "token_f1": token_f1,
+    "ordered": ordered,
+    "bleu": bleu,
+    "chrf": chrf,
+    "rouge_l": rouge_l,
+}
+"""The rewards that have a name."""
+
+
+@dataclass(frozen=True)
+class LengthPenalty:
+    """A reward times exp(1 - max/min of the two lengths)^alpha (Wieting et al. 2019).
+
+    Similarity alone rewards long, repetitive text. Lengths are in entries of the written text and
+    tokens of the target; an empty text scores 0. Meant for rewards that are not negative: a
+    negative one comes nearer to 0 too.
+
+    Attributes:
+        reward: what is penalised.
+        alpha: how hard; 0 penalises empty texts alone.
+
+    Raises:
+        ValueError: alpha is negative or not finite.
+    """
+
+    reward: Reward
+    alpha: float
+
+    def __post_init__(self) -> None:
+        """Refuse an alpha that rewards unlike lengths."""
+        if not 0 <= self.alpha < math.inf:
+            raise ValueError(f"alpha of a length penalty must be at least 0, found {self.alpha}")
+
+    def __call__(self, written: Written) -> NDArray[np.float64]:
+        """(n,) penalised scores."""
+        shorter = np.minimum(written.lengths, written.target_lengths)
+        longer = np.maximum(written.lengths, written.target_lengths)
+        penalty = np.exp(self.alpha * (1.0 - longer / np.maximum(shorter, 1)))
+        return np.where(shorter > 0, score_written(self.reward, written) * penalty, 0.0)
+
+    def __str__(self) -> str:
+        name = reward_name(self.reward)
+        return f"({name})@{self.alpha}" if " " in name else f"{name}@{self.alpha}"
+
+
+@dataclass(frozen=True)
+class Weighted:
+    """A weighted sum of rewards.
+
+    Attributes:
+        terms: (weight, reward) pairs, at least one.
+
+    Raises:
+        ValueError: there is no term, or a weight is not finite.
+    """
+
+    terms: tuple[tuple[float, Reward], ...]
+
+    def __post_init__(self) -> None:
+        """Refuse sums that are no reward."""
+        if not self.terms:
+            raise ValueError("a weighted sum of rewards needs at least one")
+        for weight, reward in self.terms:
+            if not math.isfinite(weight):
+                raise ValueError(f"the weight of {reward_name(reward)} is {weight}, not finite")
+
+    def __call__(self, written: Written) -> NDArray[np.float64]:
+        """(n,) weighted sums."""
+        total = np.zeros(len(written))
+        for weight, reward in self.terms:
+            total += weight * score_written(reward, written)
+        return total
+
+    def __str__(self) -> str:
+        return " + ".join(f"{weight}*{reward_name(reward)}" for weight, reward in self.terms)
+
+
+def make_reward(spec: str | Reward | Mapping[str, float]) -> Reward:
+    """Make a reward of what a user writes.
+
+    Args:
+        spec: a name of `REWARDS`, "bleu"; one with a length penalty of alpha behind an @,
+            "mean@0.25"; a weighted sum of such, "0.7*bleu + 0.3*mean@0.25", or as a mapping,
+            {"bleu": 0.7, "mean@0.25": 0.3}; or a function, which is returned as it is.
+
+    Raises:
+        ValueError: a name is unknown (the message lists those known), or a number cannot be read
+            or used.
+    """
+    if isinstance(spec, str):
+        terms = [_read_term(term) for term in spec.split("+")]
+    elif isinstance(spec, Mapping):
+        terms = [(_read_number(weight, name), _read_named(name)) for name, weight in spec.items()]
+    elif callable(spec):
+        return spec
+    else:
+        raise ValueError(f"a reward is a name, a mapping of names or a function, found {spec!r}")
+    if len(terms) == 1 and terms[0][0] == 1:
+        return terms[0][1]
+    return Weighted(tuple(terms))
+
+
+def reward_name(reward: Reward) -> str:
+    """What a reward is called: what `make_reward` makes it of, or a function's own name."""
+    return getattr(reward, "__name__", None) or str(reward)
+
+
+def score_written(reward: Reward, written: Written) -> NDArray[np.float64]:
+    """Call a reward, and check what it returns.
+
+    Returns:
+        (n,) float64, all finite.
+
+    Raises:
+        ValueError: the reward returned something else; the message names it.
+    """
+    returned = reward(written)
+    name = reward_name(reward)
+    try:
+        found = np.asarray(returned, np.float64)
+    except (TypeError, ValueError) as error:
+        raise ValueError(
+            f"reward {name} must return numbers, found {type(returned).__name__}: {error}"
+        ) from None
+    if found.shape != (len(written),):
+        raise ValueError(
+            f"reward {name} must return one number a text, shape ({len(written)},), found shape "
+            f"{found.shape}"
+        )
+    if not np.isfinite(found).all():
+        text = int(np.isfinite(found).argmin())
+        raise ValueError(
+            f"reward {name} must be finite, found {found[text]} for text {text}, "
+            f"{written.strings[text]!r}, whose target is row {written.rows[text]}"
+        )
+    return found
+
+
+def _read_term(text: str) -> tuple[float, Reward]:
+    """A weight and a reward of "0.3*mean@0.25"."""
+    weight, star, named = text.rpartition("*")
+    return (_read_number(weight, text) if star else 1.0), _read_named(named)
+
+
+def _read_named(text: str) -> Reward:
+    """A reward of "mean@0.25"."""
+    name, at, alpha = (part.strip() for part in text.partition("@"))
+    if name not in REWARDS:
+        raise ValueError(f"no reward {name!r}; there are {', '.join(REWARDS)}")
+    return LengthPenalty(REWARDS[name], _read_number(alpha, text)) if at else REWARDS[name]
+
+
+def _read_number(value: str | float, text: str) -> float:
+    try:
+        return float(value)
+    except (TypeError, ValueError):
+        raise ValueError(f"{value!r} is no number, in the reward {text.strip()!r}") from None
+
+
+def _longest(written: Written) -> int:
+    """Positions to compare: those that some text fills, at least 1."""
+    return int(written.lengths.max(initial=1))
+
+
+def _over_vectors(
+    score: Callable[..., NDArray[np.float32]], written: Written
+) -> NDArray[np.float64]:
+    vectors = written.vectors[:, : _longest(written)]
+    found = score(written.target_vectors, vectors, written.target_lengths, written.lengths)
+    return np.asarray(found, np.float64)
+
+
+def _over_strings(against: Callable[[str], BLEU | CHRF], written: Written) -> NDArray[np.float64]:
+    """Sentence scores in [0, 1]; a text that was written twice for a target is scored once."""
+    pairs = list(zip(written.strings, written.target_strings, strict=True))
+    found = {
+        (text, target): against(target).corpus_score([text], None).score
+        for text, target in dict.fromkeys(pairs)
+    }
+    percent = np.array([found[pair] for pair in pairs], np.float64)
+    return np.minimum(percent / 100, 1.0)  # sacrebleu rounds some to just above 100
+
+
+# A metric of one sentence by sacrebleu is that of a corpus of one. Made for its target, it keeps
+# the target's n-grams, which samples of one text share.
+@lru_cache(maxsize=_TARGETS_KEPT)
+def _bleu_against(target: str) -> BLEU:
+    tokenize = "zh" if _CHINESE.search(target) else "13a"
+    return BLEU(lowercase=True, effective_order=True, tokenize=tokenize, references=[[target]])
+
+
+@lru_cache(maxsize=_TARGETS_KEPT)
+def _chrf_against(target: str) -> CHRF:
+    return CHRF(references=[[target]])

@@ -1,0 +1,146 @@
+"""LLMAR/Generate: a text written word by word, rewarded by its score against the target."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from gymnasium import spaces
+from numpy.typing import NDArray
+
+from llmar_env.alignment.rewards import REWARDS
+from llmar_env.alignment.scores import cosine_to_unit
+from llmar_env.envs.core import Transition, select_states
+from llmar_env.envs.single import SingleEnv
+from llmar_env.envs.texts import DEFAULT_DATA, make_over_texts
+from llmar_env.envs.vector import BatchedEnv
+from llmar_env.envs.writing import WritingMDP, WritingState, check_finite
+from llmar_env.text.corpus import Corpus, CorpusLike
+from llmar_env.text.decoding import nearest_entries
+
+__all__ = ["GenerateEnv", "GenerateMDP", "GenerateState", "GenerateVectorEnv", "generate_mdp"]
+
+
+@dataclass(frozen=True)
+class GenerateState(WritingState):
+    """Where each of N streams of texts stands, and what is written."""
+
+    total: NDArray[np.float32]  # (N, D) sum of the written words' vectors; follows from entries
+
+
+class GenerateMDP(WritingMDP[GenerateState]):
+    """Each action is a vector, read as the nearest entry of the vocabulary, which is appended.
+
+    The end mark ends a text (`terminated`); after M words it ends by itself (`truncated`). A text
+    that has ended stays as it is, so a batch can be stepped until its last text has ended.
+
+    With the reward "mean" the score is `alignment_score` of the written words with the target:
+    r = cos(mean of the words' vectors, mean of the target's), in O(D) a step. Other rewards score
+    the text anew at each step, or with `credit="final"` at its end alone.
+
+    Args:
+        corpus: the texts, embedded.
+        split: the part of the corpus that texts are drawn from.
+        **options: of `WritingMDP`.
+
+    Raises:
+        ValueError: as in `WritingMDP`.
+    """
+
+    def __init__(self, corpus: Corpus, split: str = "train", **options: Any) -> None:
+        super().__init__(corpus, split, **options)
+        self.action_space = spaces.Box(-1.0, 1.0, (self.vocabulary.dim,), np.float32)
+
+    def begin(self, key: NDArray[np.int64]) -> GenerateState:
+        """States before the first episode of the streams `key`, (N,) int64."""
+        return self._blank(key, key * 0 - 1)
+
+    def reset(self, state: GenerateState, mask: NDArray[np.bool_]) -> GenerateState:
+        """States at the next text of their streams where `mask`, (N,) bool; the others as given."""
+        return select_states(mask, self._blank(state.key, state.text + 1), state)
+
+    def _blank(self, key: NDArray[np.int64], text: NDArray[np.int64]) -> GenerateState:
+        n = len(key)
+        total = np.zeros((n, self.vocabulary.dim), np.float32)
+        row = self.texts.draw(key, text)
+        return GenerateState(key, text, key * 0, row, self.empty(n), np.zeros(n), total)
+
+    def step(self, state: GenerateState, action: NDArray[np.float32]) -> Transition[GenerateState]:
+        """Append the entries that the actions (N, D) are nearest to.
+
+        Raises:
+            ValueError: an action is NaN or infinite, or the reward gives no numbers.
+        """
+        check_finite(action)
+        vocabulary = self.vocabulary
+        length = vocabulary.lengths(state.entries)
+        running = (state.elapsed == length) & (length < self.max_new_tokens)
+        entry = np.where(running, nearest_entries(action, vocabulary), vocabulary.end)
+        grows = entry != vocabulary.end
+        entries = state.entries.copy()
+        entries[np.flatnonzero(grows), length[grows]] = entry[grows]
+        elapsed, length = state.elapsed + running, length + grows
+        total = state.total + vocabulary.padded_table[entry]
+        terminated = elapsed > length  # the end mark took a step and wrote nothing
+        truncated = length == self.max_new_tokens
+        scored = grows if self.credit == "gain" else running & (terminated | truncated)
+        score = np.where(scored, self._score(state.row, entries, total, scored), state.score)
+        after = GenerateState(state.key, state.text, elapsed, state.row, entries, score, total)
+        # Where only the end counts the score is 0 until then, so the gain is the score.
+        info = {"entry": entry, "score": score + 0}
+        return Transition(after, score - state.score, terminated, truncated, info)
+
+    def _score(
+        self,
+        row: NDArray[np.int64],
+        entries: NDArray[np.int64],
+        total: NDArray[np.float32],
+        where: NDArray[np.bool_],
+    ) -> NDArray[np.float64]:
+        if self.reward is not REWARDS["mean"]:
+            return self.score(row, entries, where)
+        means: NDArray[np.float32] = self.corpus.target.unit_means[row]
+        # The cosine needs no division by the length.
+        score: NDArray[np.float64] = cosine_to_unit(total, means).astype(np.float64)
+        return score
+
+    def restore(self, data: Mapping[str, Any], size: int) -> GenerateState:
+        """What `dump` wrote for N = `size`.
+
+        Raises:
+            ValueError: a field is missing or of another shape, or the texts or the vocabulary are
+                others.
+        """
+        written = self.restore_written(data, size)
+        # Added one after the other, as the steps did, to get the same bits.
+        sums = self.vocabulary.padded_table[written.entries].cumsum(axis=1)
+        return GenerateState(**vars(written), total=sums[:, -1])
+
+
+class GenerateEnv(SingleEnv[GenerateState]):
+    """LLMAR/Generate-v0, one environment; options of `SingleEnv` and `generate_mdp`."""
+
+    def __init__(self, **options: Any) -> None:
+        super().__init__(generate_mdp, **options)
+
+
+class GenerateVectorEnv(BatchedEnv[GenerateState]):
+    """LLMAR/Generate-v0, N environments in one batch; options of `BatchedEnv` and `generate_mdp`.
+
+    The members of a group get the same texts in the same order, each in its own time.
+    """
+
+    def __init__(self, num_envs: int = 1, **options: Any) -> None:
+        super().__init__(generate_mdp, num_envs, **options)
+
+
+def generate_mdp(data: CorpusLike = DEFAULT_DATA, **options: Any) -> GenerateMDP:
+    """Make the MDP of LLMAR/Generate-v0.
+
+    Args:
+        data: what `Corpus.load` takes; by default the built-in corpus, German to English.
+        **options: of `make_over_texts`, and of `WritingMDP`.
+    """
+    return make_over_texts(GenerateMDP, data, **options)

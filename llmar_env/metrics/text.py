@@ -1,0 +1,138 @@
+"""How good written texts are: BLEU, chrF and ROUGE-L beside the alignment of their vectors."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+from sacrebleu.metrics.bleu import BLEU
+from sacrebleu.metrics.chrf import CHRF
+
+from llmar_env.alignment.scores import cosine, lcs_f1
+from llmar_env.metrics.retrieval import ranks
+from llmar_env.text.embedders import Embedder
+
+__all__ = ["TextScores", "score_texts", "split_words"]
+
+# Texts whose tokens are compared at a time: bounds the memory that the comparison takes.
+_BLOCK = 128
+
+_HAN = "\u2e80-\u2fdf\u3005\u3007\u3400-\u9fff\uf900-\ufaff\U00020000-\U0003ffff"
+_LETTER = rf"[^\W{_HAN}]"
+_WORD = re.compile(
+    rf"""
+    [{_HAN}]                          # a Chinese character
+    | {_LETTER}+? (?=n['’]t\b)        # do of don't
+    | n['’]t\b                        # n't of don't
+    | (?:(?<=\w)|(?<!\S))             # 's of it's, also where it stands apart
+      ['’](?:s|m|d|re|ve|ll)\b
+    | \d+ (?:[.,:]\d+)+               # 3,000.5 and 10:30
+    | {_LETTER}+                      # a word
+    | \.{{2,}}                        # ...
+    | [^\w\s]                         # any other mark by itself
+    """,
+    re.VERBOSE,
+)
+
+
+@dataclass(frozen=True)
+class TextScores:
+    """Scores of the written texts of a split. BLEU and chrF are in [0, 100], as sacrebleu's are."""
+
+    bleu_13a: float
+    """Corpus BLEU by sacrebleu: raw text, 13a tokens; 13a does not part Chinese characters."""
+    bleu_tok: float
+    """Corpus BLEU of lower-cased text in the tokens of `split_words`."""
+    chrf: float
+    """Corpus chrF by sacrebleu: raw text."""
+    rouge_l: float
+    """Mean ROUGE-L F1 over the texts, in the tokens of `bleu_tok`, in [0, 1]."""
+    alignment: float
+    """Mean cosine of a text's mean vector with its target's, in [-1, 1]; an empty one counts 0."""
+    p_at_1: float
+    """Share of texts whose nearest target is their own; an empty one finds none."""
+    signatures: Mapping[str, str]
+    """sacrebleu's signatures of `bleu_13a`, `bleu_tok` and `chrf`, with which others compare."""
+
+
+def split_words(text: str) -> list[str]:
+    """Lower-case a text and split it into words, clitics and punctuation marks.
+
+    As spaCy's English rules split: "Isn't it John's T-shirt?" gives is n't it john 's t - shirt ?
+    On the captions of Multi30k, 2 in 1,000 are split otherwise, most for an abbreviation such as
+    "mr.". Chinese characters are parted one by one.
+    """
+    return _WORD.findall(text.lower())
+
+
+def score_texts(written: Sequence[str], targets: Sequence[str], embedder: Embedder) -> TextScores:
+    """Score n written texts, which may be empty, against their n targets.
+
+    Args:
+        written: what was written.
+        targets: what should have been, text by text.
+        embedder: fitted; gives the vectors that alignment and P@1 compare.
+
+    Raises:
+        ValueError: the two differ in number, there are none, or a target yields no vector.
+    """
+    if len(written) != len(targets):
+        raise ValueError(f"{len(written)} written texts, but {len(targets)} targets")
+    if not written:
+        raise ValueError("there is no text to score")
+    words, target_words = ([split_words(text) for text in texts] for texts in (written, targets))
+    joined, target_joined = ([" ".join(text) for text in texts] for texts in (words, target_words))
+    metrics = {
+        "bleu_13a": BLEU(),
+        "bleu_tok": BLEU(lowercase=True, tokenize="none", force=True),  # forced to take tokens
+        "chrf": CHRF(),
+    }
+    scores = {
+        "bleu_13a": metrics["bleu_13a"].corpus_score(written, [targets]),
+        "bleu_tok": metrics["bleu_tok"].corpus_score(joined, [target_joined]),
+        "chrf": metrics["chrf"].corpus_score(written, [targets]),
+    }
+    means, target_means = _means(written, embedder), embedder.embed(targets).means
+    first = (ranks(means, target_means) == 1) & means.any(axis=1)
+    return TextScores(
+        **{name: score.score for name, score in scores.items()},
+        rouge_l=_rouge_l(words, target_words),
+        alignment=float(cosine(means, target_means).mean()),
+        p_at_1=float(first.mean()),
+        signatures={name: str(metric.get_signature()) for name, metric in metrics.items()},
+    )
+
+
+def _means(texts: Sequence[str], embedder: Embedder) -> NDArray[np.float32]:
+    """(n, D) mean vectors; zero for texts of blanks alone, which no embedder takes."""
+    means = np.zeros((len(texts), embedder.dim), np.float32)
+    some = [i for i, text in enumerate(texts) if text.strip()]
+    if some:
+        means[some] = embedder.embed([texts[i] for i in some]).means
+    return means
+
+
+def _rouge_l(words: Sequence[list[str]], target_words: Sequence[list[str]]) -> float:
+    """Mean F1 of the longest common subsequences."""
+    numbers: dict[str, int] = {}
+    total = 0.0
+    for first in range(0, len(words), _BLOCK):
+        block = slice(first, first + _BLOCK)
+        ids, lengths = _numbered(words[block], numbers)
+        target_ids, target_lengths = _numbered(target_words[block], numbers)
+        total += float(lcs_f1(target_ids, ids, target_lengths, lengths).sum())
+    return total / len(words)
+
+
+def _numbered(
+    texts: Sequence[list[str]], numbers: dict[str, int]
+) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
+    """(n, L) words as numbers, new ones added to `numbers`, and (n,) the lengths of the texts."""
+    lengths = np.array([len(text) for text in texts], np.int64)
+    ids = np.zeros((len(texts), max(1, int(lengths.max()))), np.int64)
+    flat = [numbers.setdefault(word, len(numbers)) for text in texts for word in text]
+    ids[np.arange(ids.shape[1]) < lengths[:, None]] = flat
+    return ids, lengths

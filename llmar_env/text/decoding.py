@@ -1,0 +1,170 @@
+"""From vectors back to words: the vocabulary's nearest entry, by cosine or by CSLS."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+
+from llmar_env.arrays import unit
+from llmar_env.text.vocabulary import Vocabulary
+
+__all__ = ["csls_entries", "hubness", "nearest_entries"]
+
+# Cosines that one product gives: bounds the memory that it takes.
+_BLOCK = 2**21
+
+
+def nearest_entries(actions: ArrayLike, vocabulary: Vocabulary) -> NDArray[np.int64]:
+    """Read each action as the entry whose direction is nearest to it by cosine.
+
+    Of entries that are equally near the lowest is taken. A zero action has no direction: it says
+    nothing, and is read as the end mark. An entry does not depend on the batch that the action
+    stands in.
+
+    An action that lies near an entry, compared with how near that entry has neighbours, is found
+    without a comparison with all of them.
+
+    Args:
+        actions: (n, D) floating, finite in float32, of any length.
+        vocabulary: of V entries.
+
+    Returns:
+        (n,) int64 in [0, V).
+
+    Raises:
+        ValueError: the actions have another shape, or hold NaN or infinity; names the first.
+    """
+    vectors, directions = _directions(actions, vocabulary)
+    entries, sure = _guess(directions, vocabulary)
+    zero = ~directions.any(1)
+    entries[zero] = vocabulary.end
+    rest = np.flatnonzero(~(sure | zero))
+    for rows in _blocks(rest, len(vocabulary)):
+        entries[rows] = _nearest_of_all(vectors[rows], directions[rows], vocabulary)
+    return entries
+
+
+def csls_entries(
+    actions: ArrayLike, vocabulary: Vocabulary, hubness: NDArray[np.floating]
+) -> NDArray[np.int64]:
+    """Read each action as an entry by cross-domain similarity local scaling.
+
+    CSLS (Conneau et al. 2018) makes entries that lie near everything, the hubs, less near:
+    2 cos(a, e) - hubness(e) - r(a), where r(a) is the same for all entries and is left out. Ties
+    and zero actions are read as in `nearest_entries`.
+
+    Args:
+        actions: (n, D) floating, finite in float32, of any length.
+        vocabulary: of V entries.
+        hubness: (V,) of the entries, as `hubness` gives it.
+
+    Returns:
+        (n,) int64 in [0, V).
+
+    Raises:
+        ValueError: the actions or `hubness` have another shape, or an action holds NaN or
+            infinity; names the first.
+    """
+    if hubness.shape != (len(vocabulary),):
+        raise ValueError(
+            f"hubness holds one number an entry, ({len(vocabulary)},), found shape {hubness.shape}"
+        )
+    _, directions = _directions(actions, vocabulary)
+    entries = np.empty(len(directions), np.int64)
+    for rows in _blocks(np.arange(len(directions)), len(vocabulary)):
+        entries[rows] = (2 * (directions[rows] @ vocabulary.directions.T) - hubness).argmax(1)
+    entries[~directions.any(1)] = vocabulary.end
+    return entries
+
+
+def hubness(bank: ArrayLike, vocabulary: Vocabulary, k: int = 10) -> NDArray[np.float32]:
+    """How near each entry lies to what is usually said: the mean cosine of its k nearest.
+
+    Args:
+        bank: (m, D) floating, vectors that usually occur, such as a policy's on training texts.
+        vocabulary: of V entries.
+        k: how many of them count, at most m.
+
+    Returns:
+        (V,) in [-1, 1].
+
+    Raises:
+        ValueError: `k` is not in 1 to m, or the bank has another shape, or holds NaN or infinity.
+    """
+    _, directions = _directions(bank, vocabulary)
+    if not 1 <= k <= len(directions):
+        raise ValueError(f"k must lie in 1 to {len(directions)}, the size of the bank, found {k}")
+    found = np.empty(len(vocabulary), np.float32)
+    for entries in _blocks(np.arange(len(vocabulary)), len(directions)):
+        cosines = vocabulary.directions[entries] @ directions.T
+        found[entries] = np.partition(cosines, len(directions) - k, axis=1)[:, -k:].mean(1)
+    return found
+
+
+def _directions(
+    actions: ArrayLike, vocabulary: Vocabulary
+) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
+    """The actions as float32, and at unit length, (n, D) each; zero stays zero."""
+    with np.errstate(over="ignore"):
+        vectors = np.asarray(actions, np.float32)
+    if vectors.ndim != 2 or vectors.shape[1] != vocabulary.dim:
+        raise ValueError(f"actions have shape (n, {vocabulary.dim}), found {vectors.shape}")
+    finite = np.isfinite(vectors).all(1)
+    if not finite.all():
+        raise ValueError(
+            f"action {finite.argmin()} holds NaN or infinity; an action is finite real numbers"
+        )
+    return vectors, unit(vectors)
+
+
+def _blocks(rows: NDArray[np.int64], width: int) -> Iterator[NDArray[np.int64]]:
+    """Parts of `rows` whose comparison with `width` vectors fits in the memory allowed."""
+    size = max(1, _BLOCK // width)
+    return (rows[first : first + size] for first in range(0, len(rows), size))
+
+
+def _rounding(vocabulary: Vocabulary) -> float:
+    """More than the float32 cosine of two unit vectors may be wrong by, however it is summed."""
+    return 2.0 * (vocabulary.dim + 8) * float(np.finfo(np.float32).eps)
+
+
+def _guess(
+    directions: NDArray[np.float32], vocabulary: Vocabulary
+) -> tuple[NDArray[np.int64], NDArray[np.bool_]]:
+    """An entry for each direction, (n,), and whether it is certainly the nearest.
+
+    Vectors that are equal have equal projections on a line, so the candidate is the entry whose
+    projection is nearest. It is the nearest entry if the action is nearer to it than half the
+    angle to its own nearest neighbour: all others then lie beyond the other half.
+    """
+    line, projections, order = vocabulary.projections
+    projected = np.vecdot(directions, line)
+    after = np.searchsorted(projections, projected).clip(1, len(order) - 1)
+    before_is_nearer = projected - projections[after - 1] < projections[after] - projected
+    entries = order[after - before_is_nearer]
+    half_angle = np.sqrt((1 + vocabulary.nearest_cosines[entries]).clip(0) / 2)
+    cosines = np.vecdot(directions, vocabulary.directions[entries])
+    return entries, cosines > half_angle + _rounding(vocabulary)
+
+
+def _nearest_of_all(
+    vectors: NDArray[np.float32], directions: NDArray[np.float32], vocabulary: Vocabulary
+) -> NDArray[np.int64]:
+    """(n,) the nearest of all entries to vectors of any length, and the same at unit length."""
+    cosines = directions @ vocabulary.directions.T  # (n, V)
+    near = cosines >= cosines.max(1, keepdims=True) - 2 * _rounding(vocabulary)
+    rows, entries = np.nonzero(near)
+    first = np.flatnonzero(np.diff(rows, prepend=-1))
+    if len(first) < len(rows):
+        # The product's rounding depends on its shape, so what it cannot tell apart is compared
+        # anew, each row by itself, in double precision.
+        exact = np.vecdot(
+            vectors[rows].astype(np.float64), vocabulary.directions[entries].astype(np.float64)
+        )
+        best = np.maximum.reduceat(exact, first)
+        kept = exact == best[rows]
+        rows, entries = rows[kept], entries[kept]
+        first = np.flatnonzero(np.diff(rows, prepend=-1))
+    return entries[first]

@@ -1,0 +1,204 @@
+"""The entries that texts are written of: vectors in, words out."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Sequence
+from dataclasses import dataclass
+from functools import cached_property
+from typing import Any
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+
+from llmar_env.arrays import unit
+from llmar_env.text.corpus import Corpus
+from llmar_env.text.embedded import EmbeddedTexts
+from llmar_env.text.embedders import WordVectors
+
+__all__ = ["Vocabulary"]
+
+# Entries compared with all others at a time: bounds the memory that the comparison takes.
+_BLOCK = 512
+
+
+@dataclass(frozen=True, eq=False)
+class Vocabulary:
+    """V entries, each a vector: words or pieces of words, and the end mark behind them.
+
+    An action is read as the entry nearest to it by cosine. Immutable; passed by reference.
+
+    Attributes:
+        table: (V - 1, D) float32, the vectors of the words, as texts are embedded with.
+        tokens: (V - 1,) int64, their ids in the embedder's tokenizer.
+        embedder: turns ids into text and back.
+
+    Raises:
+        ValueError: there is no word, a word has no direction, or two entries have one direction,
+            so that no action could tell them apart.
+    """
+
+    table: NDArray[np.float32]  # (V - 1, D)
+    tokens: NDArray[np.int64]  # (V - 1,)
+    embedder: WordVectors
+
+    def __post_init__(self) -> None:
+        """Check that there are entries, and that each can be told from the others."""
+        if len(self.table) == 0:
+            raise ValueError("a vocabulary needs at least one word besides the end mark")
+        if self.table.shape[:1] != self.tokens.shape:
+            raise ValueError(f"{len(self.table)} vectors, but {len(self.tokens)} tokens")
+        bad = ~(np.isfinite(self.table).all(1) & self.table.any(1))
+        if bad.any():
+            raise ValueError(f"entry {bad.argmax()} has a vector that is zero or not finite")
+        _, first, counts = np.unique(self.directions, axis=0, return_index=True, return_counts=True)
+        if (counts > 1).any():
+            entry = int(first[counts > 1][0])
+            raise ValueError(
+                f"entry {entry} and {counts.max() - 1} more have one direction; an action could "
+                "not tell them apart"
+            )
+
+    @classmethod
+    def of(cls, corpus: Corpus, split: str = "train") -> Vocabulary:
+        """The tokens that the targets of a split use.
+
+        Raises:
+            ValueError: the targets are not embedded by `WordVectors`, whose vectors are one to a
+                token, or there is no such split.
+        """
+        texts, embedder = corpus.target, corpus.target_embedder
+        if not isinstance(embedder, WordVectors) or texts.ids is None:
+            raise ValueError(
+                "writing needs targets whose vectors belong to words: embed them with WordVectors, "
+                f"found {type(embedder).__name__}"
+            )
+        rows = corpus.rows(split)
+        tokens = np.unique(texts.ids[texts.offsets[rows.start] : texts.offsets[rows.stop]])
+        return cls(embedder.table[tokens], tokens.astype(np.int64), embedder)
+
+    def __len__(self) -> int:
+        """V, the end mark included."""
+        return len(self.table) + 1
+
+    def __deepcopy__(self, memo: dict[int, Any]) -> Vocabulary:
+        """Return the vocabulary itself: it is immutable."""
+        return self
+
+    def __repr__(self) -> str:
+        return f"Vocabulary(n={len(self)}, dim={self.dim}, fingerprint={self.fingerprint})"
+
+    @property
+    def end(self) -> int:
+        """The entry of the end mark, V - 1: it ends a text, and fills what lies behind the end."""
+        return len(self.table)
+
+    @property
+    def dim(self) -> int:
+        """D, the dimension of the vectors."""
+        return int(self.table.shape[1])
+
+    @cached_property
+    def padded_table(self) -> NDArray[np.float32]:
+        """(V, D) vectors of the entries in a text; zero for the end mark, which is not text."""
+        return np.concatenate([self.table, np.zeros((1, self.dim), np.float32)])
+
+    @cached_property
+    def directions(self) -> NDArray[np.float32]:
+        """(V, D) unit vectors that actions are compared with.
+
+        The end mark has no meaning that a vector could carry: its direction is one drawn once for
+        each dimension.
+        """
+        mark = np.random.default_rng(self.dim).standard_normal((1, self.dim))
+        directions: NDArray[np.float32] = unit(
+            np.concatenate([self.table, mark.astype(np.float32)])
+        )
+        return directions
+
+    @cached_property
+    def nearest_cosines(self) -> NDArray[np.float32]:
+        """(V,) the cosine of each entry's direction with the nearest of the others."""
+        nearest = np.empty(len(self), np.float32)
+        for first in range(0, len(self), _BLOCK):
+            cosines = self.directions[first : first + _BLOCK] @ self.directions.T
+            own = np.arange(len(cosines))
+            cosines[own, first + own] = -1.0
+            nearest[first : first + _BLOCK] = cosines.max(1)
+        return nearest
+
+    @cached_property
+    def projections(
+        self,
+    ) -> tuple[NDArray[np.float32], NDArray[np.float32], NDArray[np.int64]]:
+        """A line (D,), the directions' projections on it, (V,) rising, and their entries, (V,)."""
+        line = unit(np.random.default_rng(self.dim + 1).standard_normal(self.dim))
+        line = line.astype(np.float32)
+        projections = np.vecdot(self.directions, line)
+        order = np.argsort(projections, kind="stable")
+        return line, projections[order], order
+
+    @cached_property
+    def fingerprint(self) -> str:
+        """16 hex digits that tell this vocabulary from any other."""
+        digest = hashlib.sha256(f"{self.table.shape}".encode())
+        for array in (self.table, self.tokens):
+            digest.update(np.ascontiguousarray(array).data)
+        return digest.hexdigest()[:16]
+
+    @cached_property
+    def _entry_of_token(self) -> NDArray[np.int64]:
+        """(tokens of the embedder,) the entry of each, or -1 where there is none."""
+        entries = np.full(self.embedder.tokenizer.get_vocab_size(), -1, np.int64)
+        entries[self.tokens] = np.arange(len(self.tokens))
+        return entries
+
+    def encode(self, texts: Sequence[str]) -> list[list[int]]:
+        """Entries of texts, without an end mark; tokens that are no entry are left out.
+
+        Raises:
+            ValueError: a text yields no token.
+        """
+        return self.from_tokens(self.embedder.tokenize(texts))
+
+    def from_tokens(self, texts: Sequence[ArrayLike]) -> list[list[int]]:
+        """Entries of texts given as ids of the embedder; ids that are no entry are left out."""
+        found = (self._entry_of_token[np.asarray(text, np.int64)] for text in texts)
+        return [entries[entries >= 0].tolist() for entries in found]
+
+    def entries_of(self, texts: EmbeddedTexts) -> NDArray[np.int64]:
+        """(n, M) entries of a store of the embedder's, filled with the end mark behind each text.
+
+        M is one more than the longest text, so that each has its end mark. Tokens that are no entry
+        are left out.
+
+        Raises:
+            ValueError: the store holds no tokens.
+        """
+        if texts.ids is None:
+            raise ValueError("this store holds vectors and no tokens")
+        entries = self._entry_of_token[texts.ids]
+        kept = entries >= 0
+        text = np.repeat(np.arange(len(texts)), texts.lengths)[kept]
+        lengths = np.bincount(text, minlength=len(texts))
+        filled = np.full((len(texts), int(lengths.max()) + 1), self.end)
+        filled[np.arange(filled.shape[1]) < lengths[:, None]] = entries[kept]
+        return filled
+
+    def decode(self, texts: ArrayLike) -> list[str]:
+        """Strings of (n, M) entries, each up to its first end mark, spaced and cased as written.
+
+        An empty text is the empty string.
+        """
+        entries = np.asarray(texts, np.int64)
+        lengths = self.lengths(entries)
+        tokens = np.append(self.tokens, -1)[entries]
+        ids = [row[:length].tolist() for row, length in zip(tokens, lengths, strict=True)]
+        strings: list[str] = self.embedder.tokenizer.decode_batch(ids)
+        return [string.strip() for string in strings]
+
+    def lengths(self, entries: NDArray[np.int64]) -> NDArray[np.int64]:
+        """(n,) words before the first end mark of (n, M) entries; M where there is none."""
+        ended = entries == self.end
+        lengths: NDArray[np.int64] = np.where(ended.any(1), ended.argmax(1), entries.shape[1])
+        return lengths

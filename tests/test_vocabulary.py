@@ -1,0 +1,151 @@
+from copy import deepcopy
+from dataclasses import replace
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from llmar_env.text.corpus import Corpus, phrasebook_embedder
+from llmar_env.text.pairs import TextPairs
+from llmar_env.text.phrasebook import LANGUAGES, Phrasebook
+from llmar_env.text.vocabulary import Vocabulary
+
+
+@pytest.fixture(scope="module")
+def vocabulary(words):
+    return Vocabulary.of(words)
+
+
+def padded(vocabulary, texts, width) -> np.ndarray:
+    """(n, width) entries of texts, filled with the end mark."""
+    rows = vocabulary.encode(texts)
+    return np.array([row + [vocabulary.end] * (width - len(row)) for row in rows])
+
+
+class TestOf:
+    @pytest.mark.parametrize("split", ["train", "test"])
+    def test_holds_the_tokens_of_the_targets_of_a_split(self, words, split):
+        found = Vocabulary.of(words, split)
+        texts = words.target_embedder.tokenize([words.targets[row] for row in words.rows(split)])
+        expected = sorted({token for text in texts for token in text})
+        assert found.tokens.tolist() == expected
+        assert (found.table == words.target_embedder.table[expected]).all()
+        assert (len(found), found.end, found.dim) == (len(expected) + 1, len(expected), 16)
+
+    def test_no_such_split(self, words):
+        with pytest.raises(ValueError, match="no split 'dev'; this corpus has train"):
+            Vocabulary.of(words, "dev")
+
+    def test_vectors_that_belong_to_no_words(self, words, corpus):
+        for texts in (corpus, replace(words, target_embedder=None)):
+            with pytest.raises(ValueError, match="embed them with WordVectors, found NoneType"):
+                Vocabulary.of(texts)
+
+
+class TestText:
+    @pytest.mark.parametrize("language", LANGUAGES)
+    def test_is_spaced_and_cased_as_it_was(self, language):
+        texts = Phrasebook("en", language).sentences("train", 50)[1]
+        embedder = phrasebook_embedder(language)
+        pairs = {"train": TextPairs(texts, texts)}
+        corpus = Corpus.embed(pairs, source_embedder=embedder, target_embedder=embedder)
+        vocabulary = Vocabulary.of(corpus)
+        assert vocabulary.decode(padded(vocabulary, texts, 40)) == list(texts)
+
+    def test_ends_at_the_first_end_mark(self, words, vocabulary):
+        (text,) = padded(vocabulary, ["A small dog laughs"], 12)
+        text[2], text[9] = vocabulary.end, 0
+        assert vocabulary.decode([text]) == vocabulary.decode(text[None, :2])
+        assert vocabulary.lengths(text[None]).tolist() == [2]
+
+    def test_empty_and_full_texts(self, words, vocabulary):
+        texts = padded(vocabulary, ["A red bird laughs", "A red bird never jumps."], 12)
+        texts = texts[:, : vocabulary.lengths(texts).max()]
+        texts[0] = vocabulary.end
+        assert vocabulary.decode(texts) == ["", "A red bird never jumps."]
+        assert vocabulary.lengths(texts).tolist() == [0, texts.shape[1]]
+
+    def test_unknown_tokens_are_left_out(self, words, vocabulary):
+        known, mixed = vocabulary.encode(["A dog laughs", "A dog~ laughs"])
+        assert mixed == known
+        unknown = words.target_embedder.tokenizer.token_to_id("~")
+        assert unknown not in vocabulary.tokens
+        tokens = vocabulary.tokens[[3, 0]].tolist()
+        assert vocabulary.from_tokens([[tokens[0], unknown, tokens[1]], [unknown]]) == [[3, 0], []]
+
+    @given(st.lists(st.lists(st.integers(0, 4), min_size=6, max_size=6), min_size=1))
+    def test_lengths(self, texts):
+        vocabulary = Vocabulary(np.eye(4, dtype=np.float32), np.arange(4), None)
+        expected = [[*text, 4].index(4) for text in texts]
+        assert vocabulary.lengths(np.array(texts)).tolist() == expected
+
+
+class TestVectors:
+    def test_the_end_mark_is_no_text(self, vocabulary):
+        assert (vocabulary.padded_table[:-1] == vocabulary.table).all()
+        assert not vocabulary.padded_table[vocabulary.end].any()
+        assert len(vocabulary.padded_table) == len(vocabulary)
+
+    def test_directions(self, vocabulary):
+        norms = np.linalg.norm(vocabulary.table, axis=1, keepdims=True)
+        np.testing.assert_allclose(vocabulary.directions[:-1], vocabulary.table / norms, atol=1e-6)
+        assert np.linalg.norm(vocabulary.directions[-1]) == pytest.approx(1, abs=1e-6)
+
+    def test_the_end_mark_is_the_same_for_all_vocabularies_of_a_dimension(self, words, vocabulary):
+        other = Vocabulary.of(words, "test")
+        assert len(other) < len(vocabulary)
+        assert (other.directions[-1] == vocabulary.directions[-1]).all()
+
+    @pytest.mark.parametrize("n", [1, 5, 700])
+    def test_nearest_cosines(self, n):
+        table = np.random.default_rng(n).standard_normal((n, 3)).astype(np.float32)
+        vocabulary = Vocabulary(table, np.arange(n), None)
+        cosines = np.float64(vocabulary.directions) @ np.float64(vocabulary.directions).T
+        np.fill_diagonal(cosines, -2)
+        np.testing.assert_allclose(vocabulary.nearest_cosines, cosines.max(axis=1), atol=1e-6)
+
+    def test_projections(self, vocabulary):
+        line, projections, order = vocabulary.projections
+        assert np.linalg.norm(line) == pytest.approx(1, abs=1e-6)
+        assert sorted(order.tolist()) == list(range(len(vocabulary)))
+        assert (np.diff(projections) >= 0).all()
+        np.testing.assert_allclose(projections, vocabulary.directions[order] @ line, atol=1e-6)
+
+
+class TestIdentity:
+    def test_fingerprint(self, words, vocabulary):
+        assert Vocabulary.of(words).fingerprint == vocabulary.fingerprint
+        table, tokens = vocabulary.table.copy(), vocabulary.tokens.copy()
+        table[0, 0] += 1
+        tokens[-1] += 1
+        others = [
+            Vocabulary(table, vocabulary.tokens, vocabulary.embedder),
+            Vocabulary(vocabulary.table, tokens, vocabulary.embedder),
+            Vocabulary.of(words, "test"),
+        ]
+        prints = {vocabulary.fingerprint, *(other.fingerprint for other in others)}
+        assert len(prints) == 4
+
+    def test_is_shared(self, vocabulary):
+        assert deepcopy(vocabulary) is vocabulary
+
+
+EYE = np.eye(3, dtype=np.float32)
+
+
+@pytest.mark.parametrize(
+    ("table", "tokens", "message"),
+    [
+        (np.empty((0, 3), np.float32), [], "at least one word besides the end mark"),
+        (EYE, [0, 1], "3 vectors, but 2 tokens"),
+        (EYE * [1, 0, 1], [0, 1, 2], "entry 1 has a vector that is zero or not finite"),
+        (EYE + np.diag([0, 0, np.nan]), [0, 1, 2], "entry 2 has a vector that is zero or not"),
+        (EYE + np.diag([0, np.inf, 0]), [0, 1, 2], "entry 1 has a vector that is zero or not"),
+        (np.append(EYE, 2 * EYE[1:2], axis=0), [0, 1, 2, 3], "entry 1 and 1 more have one direc"),
+    ],
+    ids=["empty", "sizes", "zero", "NaN", "infinite", "twice"],
+)
+def test_bad_tables(table, tokens, message):
+    with pytest.raises(ValueError, match=message):
+        Vocabulary(np.float32(table), np.array(tokens, np.int64), None)
