@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+from functools import cache
+
 import torch
 
-__all__ = ["resolve_device"]
+__all__ = ["has_fast_bfloat16", "resolve_device"]
 
 
 def resolve_device(name: torch.device | str) -> torch.device:
@@ -28,3 +30,11 @@ def resolve_device(name: torch.device | str) -> torch.device:
     if device is None or wanted not in present:
         raise ValueError(f"no device {str(name)!r} on this machine; there are {', '.join(present)}")
     return device
+
+
+@cache
+def has_fast_bfloat16(device: torch.device) -> bool:
+    """Whether products in bfloat16 are much faster than in float32: CUDA, and CPUs with AMX."""
+    if device.type == "cuda":
+        return bool(torch.cuda.is_bf16_supported())
+    return device.type == "cpu" and bool(torch.cpu._is_amx_tile_supported())

@@ -85,10 +85,10 @@ class TextLookup(nn.Module):
                 "call policy.attach(texts) with the store of its environment, "
                 "env.unwrapped.mdp.corpus.source"
             )
-        vectors, lengths = gather_padded(
-            self.padded_table, self.ids, self.offsets, index, self.max_length
-        )
-        return vectors, lengths
+        longest = self.max_length
+        if not index.is_cuda:  # where to ask costs nothing
+            longest = int((self.offsets[index + 1] - self.offsets[index]).max())
+        return gather_padded(self.padded_table, self.ids, self.offsets, index, longest)
 
 
 class GRUFeatures(BaseFeaturesExtractor):

@@ -99,3 +99,90 @@ class _PackedGRU(torch.autograd.Function):
             first -= size
         dx = d_input @ w_ih if ctx.needs_input_grad[0] else None
         return dx, None, d_input.t() @ x, d_hidden.t() @ before, d_input.sum(0), d_hidden.sum(0)
+
+
+def gru_states(inputs: Tensor, start: Tensor, w_hh: Tensor, b_hh: Tensor) -> Tensor:
+    """States of G independent GRUs over whole sequences, each weight's gradient one product.
+
+    The equations are those of `torch.nn.GRU`. Padding is read like text: what stands after a
+    sequence's end follows from what stands before it and never the other way round, so a caller
+    that looks no further has nothing to mask.
+
+    Args:
+        inputs: (T, G, B, 3H) W_ih x + b_ih, gates in the order r, z, n. Their type, float32 or
+            (under autocast) bfloat16, is that of all products and of what is kept for the
+            gradient; the state that is carried from step to step is float32.
+        start: (G, B, H) the states before the first step.
+        w_hh: (G, 3H, H).
+        b_hh: (G, 3H).
+
+    Returns:
+        (T, G, B, H) the state after each step, of the type of `inputs`.
+    """
+    states: Tensor = _GRUStates.apply(inputs, start, w_hh, b_hh)  # type: ignore[no-untyped-call]
+    return states
+
+
+class _GRUStates(torch.autograd.Function):
+    """With gates r and z, candidate n and a = W_hn h + b_hn: n = tanh(x_n + r a)."""
+
+    @staticmethod
+    def forward(ctx: Any, inputs: Tensor, start: Tensor, w_hh: Tensor, b_hh: Tensor) -> Tensor:
+        steps, groups, batch, triple = inputs.shape
+        width = triple // 3
+        kind = inputs.dtype
+        weight = w_hh.transpose(1, 2).to(kind)  # (G, H, 3H)
+        bias = b_hh.unsqueeze(1).to(kind)
+        gates = torch.empty_like(inputs)
+        states = inputs.new_empty(steps + 1, groups, batch, width)
+        hidden_n = inputs.new_empty(steps, groups, batch, width)  # W_hn h + b_hn
+        h = start.float()
+        states[0] = h
+        for t in range(steps):
+            hidden = _affine(bias, states[t], weight)
+            gate = gates[t]
+            rz, n = gate[..., : 2 * width], gate[..., 2 * width :]
+            torch.add(inputs[t, ..., : 2 * width], hidden[..., : 2 * width], out=rz).sigmoid_()
+            hidden_n[t] = hidden[..., 2 * width :]
+            torch.addcmul(inputs[t, ..., 2 * width :], rz[..., :width], hidden_n[t], out=n).tanh_()
+            h = torch.lerp(n.float(), h, rz[..., width:].float())
+            states[t + 1] = h
+        ctx.save_for_backward(gates, hidden_n, states, w_hh)
+        return states[1:]
+
+    @staticmethod
+    def backward(ctx: Any, *grads: Tensor) -> tuple[Tensor | None, ...]:
+        gates, hidden_n, states, w_hh = ctx.saved_tensors
+        steps, groups, batch, triple = gates.shape
+        width = triple // 3
+        weight = w_hh.to(gates.dtype)  # (G, 3H, H)
+        d_input = torch.empty_like(gates)  # gradient of W_ih x + b_ih
+        d_hidden = torch.empty_like(gates)  # gradient of W_hh h + b_hh
+        dh = torch.zeros(states[0].shape, device=gates.device)
+        for t in reversed(range(steps)):
+            r, z, n = gates[t].float().chunk(3, dim=-1)
+            dr, dz, dn = d_input[t].chunk(3, dim=-1)
+            dh = dh + grads[0][t]
+            d_candidate = dh * (1 - z) * (1 - n * n)
+            dz.copy_((states[t] - n).mul_(dh).mul_(z).mul_(1 - z))
+            dn.copy_(d_candidate)
+            dr.copy_((d_candidate * hidden_n[t]).mul_(r).mul_(1 - r))
+            d_hidden[t, ..., : 2 * width] = d_input[t, ..., : 2 * width]
+            d_hidden[t, ..., 2 * width :] = d_candidate.mul_(r)
+            dh = dh.mul_(z).add_(_product(d_hidden[t], weight))
+        flat = d_hidden.transpose(0, 1).reshape(groups, steps * batch, triple)
+        before = states[:-1].transpose(0, 1).reshape(groups, steps * batch, width)
+        dw = _product(flat.transpose(1, 2), before)
+        return d_input, dh, dw.float(), flat.sum(1, dtype=torch.float32)
+
+
+def _affine(bias: Tensor, x: Tensor, weight: Tensor) -> Tensor:
+    """(G, 1, m) + (G, n, k) times (G, k, m)."""
+    if len(x) == 1:
+        return torch.addmm(bias[0], x[0], weight[0]).unsqueeze(0)
+    return torch.baddbmm(bias, x, weight)
+
+
+def _product(x: Tensor, y: Tensor) -> Tensor:
+    """(G, n, k) times (G, k, m)."""
+    return (x[0] @ y[0]).unsqueeze(0) if len(x) == 1 else torch.bmm(x, y)

@@ -1,10 +1,10 @@
-"""The GRU policy: an SB3 actor-critic that answers a text with directions."""
+"""SB3 actor-critics that answer with directions: what they share, and the GRU policy."""
 
 from __future__ import annotations
 
 import math
 from collections.abc import Sequence
-from typing import Any
+from typing import Any, ClassVar
 
 import numpy as np
 import torch
@@ -20,28 +20,24 @@ from agents.encoders import GRUFeatures
 from llmar_env.spaces import TextIndex
 from llmar_env.text.embedded import EmbeddedTexts
 
-__all__ = ["GRUPolicy"]
+__all__ = ["DirectionPolicy", "GRUPolicy"]
 
 # Texts that are answered at a time outside of training.
 _BLOCK = 512
 
 
-class GRUPolicy(ActorCriticPolicy):
-    """A GRU reads the text, a linear layer gives the answer's directions, noise explores.
-
-    For PPO, A2C, REINFORCE and whatever else takes SB3's `ActorCriticPolicy`, with either
-    observation of a text. The value function reads the same GRU state.
+class DirectionPolicy(ActorCriticPolicy):
+    """Features of what is observed, a linear layer to a direction, a distribution around it.
 
     Args:
-        observation_space: embeddings, Box (L, D), or `TextIndex`.
+        observation_space: what the features extractor reads.
         action_space: Box (D,) or (T, D).
         lr_schedule: learning rate by remaining progress.
-        hidden_dim: H, the GRU's state.
-        distribution: "gaussian" or "power_spherical".
-        spread: initial noise of a coordinate, over the length of the mean vector.
+        distribution: name of the distribution.
+        spread: its initial spread.
         learn_spread: whether the spread is learned with the weights.
         radius: length of the mean vectors.
-        net_arch: layers between the GRU and the heads, as in SB3; none by default.
+        net_arch: layers between features and heads, as in SB3; none by default.
         ortho_init: as in SB3, but off: it would shrink the first directions to noise.
         **kwargs: of `ActorCriticPolicy`.
 
@@ -51,6 +47,7 @@ class GRUPolicy(ActorCriticPolicy):
 
     action_dist: DirectionDistribution
     log_std: nn.Parameter
+    distributions: ClassVar[tuple[str, ...]] = tuple(DISTRIBUTIONS)
 
     def __init__(
         self,
@@ -58,30 +55,29 @@ class GRUPolicy(ActorCriticPolicy):
         action_space: spaces.Space[Any],
         lr_schedule: Schedule,
         *,
-        hidden_dim: int = 128,
-        distribution: DistributionName = "gaussian",
-        spread: float = 0.2,
-        learn_spread: bool = False,
+        distribution: str,
+        spread: float,
+        learn_spread: bool,
         radius: float = 0.5,
         net_arch: list[int] | dict[str, list[int]] | None = None,
         ortho_init: bool = False,
         **kwargs: Any,
     ) -> None:
-        if distribution not in DISTRIBUTIONS:
+        if distribution not in self.distributions:
             raise ValueError(
-                f"distribution must be one of {', '.join(DISTRIBUTIONS)}, found {distribution!r}"
+                f"distribution must be one of {', '.join(self.distributions)}, "
+                f"found {distribution!r}"
             )
         if not isinstance(action_space, spaces.Box) or len(action_space.shape) not in (1, 2):
             raise ValueError(f"an answer is Box (D,) or (T, D), found {action_space}")
         if kwargs.get("use_sde"):
-            raise ValueError("GRUPolicy explores around a direction and has no use_sde")
-        self.hidden_dim = hidden_dim
+            raise ValueError(
+                f"{type(self).__name__} explores around a direction and has no use_sde"
+            )
         self.distribution = distribution
         self.spread = spread
         self.learn_spread = learn_spread
         self.radius = radius
-        kwargs.setdefault("features_extractor_class", GRUFeatures)
-        kwargs.setdefault("features_extractor_kwargs", {"features_dim": hidden_dim})
         super().__init__(
             observation_space,
             action_space,
@@ -92,19 +88,20 @@ class GRUPolicy(ActorCriticPolicy):
         )
 
     def _get_constructor_parameters(self) -> dict[str, Any]:
-        own = ("hidden_dim", "distribution", "spread", "learn_spread", "radius")
+        own = ("distribution", "spread", "learn_spread", "radius")
         data = super()._get_constructor_parameters()
         for name in ("use_sde", "log_std_init", "squash_output", "full_std", "use_expln"):
             data.pop(name)
         return data | {name: getattr(self, name) for name in own}
 
+    def _make_distribution(self, num_vectors: int, dim: int) -> DirectionDistribution:
+        return DISTRIBUTIONS[self.distribution](num_vectors, dim, self.radius)
+
     def _build(self, lr_schedule: Schedule) -> None:
         """Make the heads and the optimizer, with a direction in place of SB3's Gaussian."""
         self._build_mlp_extractor()
         *vectors, dim = self.action_space.shape or ()
-        self.action_dist = DISTRIBUTIONS[self.distribution](
-            vectors[0] if vectors else 1, dim, self.radius
-        )
+        self.action_dist = self._make_distribution(vectors[0] if vectors else 1, dim)
         self.action_net, self.log_std = self.action_dist.proba_distribution_net(
             self.mlp_extractor.latent_dim_pi, math.log(self.spread)
         )
@@ -119,25 +116,6 @@ class GRUPolicy(ActorCriticPolicy):
             lr=lr_schedule(1),  # type: ignore[call-arg]  # as SB3: Optimizer names none
             **self.optimizer_kwargs,
         )
-
-    def attach(self, texts: EmbeddedTexts) -> None:
-        """Give the policy the store whose rows it observes, as after loading.
-
-        Raises:
-            ValueError: the policy observes embeddings, or another store.
-        """
-        space = self.observation_space
-        if not isinstance(space, TextIndex):
-            raise ValueError("this policy observes embeddings and looks nothing up")
-        if texts.fingerprint != space.fingerprint:
-            raise ValueError(
-                f"this policy was made for the text store {space.fingerprint}, found "
-                f"{texts.fingerprint}: rows of another store are other texts"
-            )
-        for extractor in {self.pi_features_extractor, self.vf_features_extractor}:
-            assert isinstance(extractor, GRUFeatures)
-            assert extractor.lookup is not None
-            extractor.lookup.attach(texts, self.device)
 
     def extract_features(
         self, obs: PyTorchObs, features_extractor: BaseFeaturesExtractor | None = None
@@ -176,6 +154,74 @@ class GRUPolicy(ActorCriticPolicy):
     ) -> tuple[Tensor, Tensor, Tensor | None]:
         """Values (B, 1), log-densities (B,) and entropies (B,) of actions (B, D) or (B, T, D)."""
         return super().evaluate_actions(obs, actions.flatten(1))
+
+
+class GRUPolicy(DirectionPolicy):
+    """A GRU reads the text, a linear layer gives the answer's directions, noise explores.
+
+    For PPO, A2C, REINFORCE and whatever else takes SB3's `ActorCriticPolicy`, with either
+    observation of a text. The value function reads the same GRU state.
+
+    Args:
+        observation_space: embeddings, Box (L, D), or `TextIndex`.
+        action_space: Box (D,) or (T, D).
+        lr_schedule: learning rate by remaining progress.
+        hidden_dim: H, the GRU's state.
+        distribution: "gaussian" or "power_spherical".
+        spread: initial noise of a coordinate, over the length of the mean vector.
+        learn_spread: whether the spread is learned with the weights.
+        **kwargs: of `DirectionPolicy`.
+
+    Raises:
+        ValueError: an unknown distribution, or a space that is not among those above.
+    """
+
+    def __init__(
+        self,
+        observation_space: spaces.Space[Any],
+        action_space: spaces.Space[Any],
+        lr_schedule: Schedule,
+        *,
+        hidden_dim: int = 128,
+        distribution: DistributionName = "gaussian",
+        spread: float = 0.2,
+        learn_spread: bool = False,
+        **kwargs: Any,
+    ) -> None:
+        self.hidden_dim = hidden_dim
+        kwargs.setdefault("features_extractor_class", GRUFeatures)
+        kwargs.setdefault("features_extractor_kwargs", {"features_dim": hidden_dim})
+        super().__init__(
+            observation_space,
+            action_space,
+            lr_schedule,
+            distribution=distribution,
+            spread=spread,
+            learn_spread=learn_spread,
+            **kwargs,
+        )
+
+    def _get_constructor_parameters(self) -> dict[str, Any]:
+        return super()._get_constructor_parameters() | {"hidden_dim": self.hidden_dim}
+
+    def attach(self, texts: EmbeddedTexts) -> None:
+        """Give the policy the store whose rows it observes, as after loading.
+
+        Raises:
+            ValueError: the policy observes embeddings, or another store.
+        """
+        space = self.observation_space
+        if not isinstance(space, TextIndex):
+            raise ValueError("this policy observes embeddings and looks nothing up")
+        if texts.fingerprint != space.fingerprint:
+            raise ValueError(
+                f"this policy was made for the text store {space.fingerprint}, found "
+                f"{texts.fingerprint}: rows of another store are other texts"
+            )
+        for extractor in {self.pi_features_extractor, self.vf_features_extractor}:
+            assert isinstance(extractor, GRUFeatures)
+            assert extractor.lookup is not None
+            extractor.lookup.attach(texts, self.device)
 
     @torch.no_grad()
     def answer(self, texts: EmbeddedTexts, rows: Sequence[int] | None = None) -> NDArray[Any]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable, Sequence
 from typing import Any, ClassVar, Literal, Self, get_args
 
 import numpy as np
@@ -19,9 +20,17 @@ from torch import Tensor
 from agents.device import resolve_device
 from agents.policies import GRUPolicy
 from agents.vec_env import GymVecEnv
+from agents.writer_policy import Draft, WriterPolicy
 from llmar_env.spaces import TextIndex
 
-__all__ = ["REINFORCE", "Baseline", "NonFiniteLossError", "advantages"]
+__all__ = [
+    "REINFORCE",
+    "Baseline",
+    "EpisodeBatch",
+    "NonFiniteLossError",
+    "Regulariser",
+    "advantages",
+]
 
 Baseline = Literal["none", "leave_one_out", "mean", "group"]
 
@@ -86,6 +95,7 @@ class EpisodeBatch:
         """Forget everything."""
         self.log_probs: list[Tensor] = []  # (N,) each, with gradient
         self.entropies: list[Tensor] = []  # () each, with gradient
+        self.drafts: list[Draft] = []  # one a round, where a policy carries its state
         self.rewards: list[Tensor] = []  # (N,) each
         self.counted: list[Tensor] = []  # (N,) bool each: the episode had not ended before
         self.returns: list[Tensor] = []  # (N,) each, of closed rounds
@@ -96,6 +106,12 @@ class EpisodeBatch:
     def __len__(self) -> int:
         """Count the steps."""
         return len(self.rewards)
+
+    def log_prob(self) -> Tensor:
+        """(S, N) log-densities of all steps, with gradient."""
+        if self.drafts:
+            return torch.cat([draft.log_prob() for draft in self.drafts])
+        return torch.stack(self.log_probs)
 
     def close_round(self) -> None:
         """Turn the rewards since the last call into discounted rewards-to-go."""
@@ -109,6 +125,10 @@ class EpisodeBatch:
             to_go = reward * counted + self.gamma * to_go
             backwards.append(to_go)
         self.returns += backwards[::-1]
+
+
+Regulariser = Callable[[ActorCriticPolicy, EpisodeBatch], Tensor]
+"""What is added to the loss: a policy and the episodes it has just lived, to a scalar."""
 
 
 class REINFORCE(OnPolicyAlgorithm):
@@ -135,6 +155,8 @@ class REINFORCE(OnPolicyAlgorithm):
         baseline: see `advantages`.
         ent_coef: weight of the entropy bonus.
         max_grad_norm: the gradient is scaled down to this norm.
+        regularisers: further losses, such as `CrossEntropy` and `KLToReference`, each called with
+            the policy and the episodes of every update.
         stats_window_size, tensorboard_log, policy_kwargs, verbose, seed, device: as in SB3.
 
     Raises:
@@ -144,6 +166,7 @@ class REINFORCE(OnPolicyAlgorithm):
     policy_aliases: ClassVar[dict[str, type[BasePolicy]]] = {
         "MlpPolicy": ActorCriticPolicy,
         "GRUPolicy": GRUPolicy,
+        "WriterPolicy": WriterPolicy,
     }
     rollout_buffer: EpisodeBatch  # type: ignore[assignment]  # in the place of SB3's buffer
     policy: ActorCriticPolicy
@@ -158,6 +181,7 @@ class REINFORCE(OnPolicyAlgorithm):
         baseline: Baseline = "leave_one_out",
         ent_coef: float = 0.0,
         max_grad_norm: float = 1.0,
+        regularisers: Sequence[Regulariser] = (),
         stats_window_size: int = 100,
         tensorboard_log: str | None = None,
         policy_kwargs: dict[str, Any] | None = None,
@@ -171,6 +195,7 @@ class REINFORCE(OnPolicyAlgorithm):
                 f"baseline must be one of {', '.join(get_args(Baseline))}, found {baseline!r}"
             )
         self.baseline: Baseline = baseline
+        self.regularisers = tuple(regularisers)
         super().__init__(
             policy,
             env,
@@ -202,6 +227,7 @@ class REINFORCE(OnPolicyAlgorithm):
     def _setup_model(self) -> None:
         super()._setup_model()
         self._n_updates = 0
+        self._seeds = np.random.default_rng(self.seed)
         self._adapt_to_env()
 
     def set_env(self, env: GymEnv, force_reset: bool = True) -> None:
@@ -215,7 +241,7 @@ class REINFORCE(OnPolicyAlgorithm):
             return
         own = self.env.get_attr("group_size")[0] if self.env.has_attr("group_size") else 1
         self.group_size = int(own) if own > 1 else self.env.num_envs
-        self.shares_texts = own > 1 and isinstance(self.policy, GRUPolicy)
+        self.shares_texts = own > 1 and isinstance(self.policy, GRUPolicy | WriterPolicy)
         space = self.env.observation_space
         if isinstance(self.policy, GRUPolicy) and isinstance(space, TextIndex) and space.texts:
             self.policy.attach(space.texts)  # a loaded policy comes without
@@ -251,12 +277,9 @@ class REINFORCE(OnPolicyAlgorithm):
         """Step all sub-environments until each has ended an episode."""
         running = np.ones(env.num_envs, np.bool_)
         dones = ~running
+        draft = self._open_draft(batch)
         for _ in range(_MAX_EPISODE_STEPS):
-            distribution = self._distribution()
-            actions = distribution.sample()
-            batch.log_probs.append(distribution.log_prob(actions))
-            if self.ent_coef:
-                batch.entropies.append(self._entropy(distribution, batch.log_probs[-1]))
+            actions = self._act(batch) if draft is None else self._write(draft, running)
             new_obs, rewards, dones, infos = self._step(env, actions, running, batch)
             self.num_timesteps += env.num_envs
             batch.rewards.append(torch.as_tensor(rewards, dtype=torch.float32, device=self.device))
@@ -276,31 +299,65 @@ class REINFORCE(OnPolicyAlgorithm):
                 "from whole episodes, so give the environment a time limit"
             )
         batch.close_round()
-        if not dones.all() or _resets_late(env):
+        if not dones.all() or _resets_late(env) or (draft and self.shares_texts):
+            if self.shares_texts:
+                # Members whose episodes were short have gone on to further texts: one seed brings
+                # the groups together again, on texts of their own.
+                env.seed(int(self._seeds.integers(2**31)))
             # SB3 types it as an array or a dict, and VecEnv.reset also as a tuple.
             self._last_obs = env.reset()  # type: ignore[assignment]
         return True
 
-    def _distribution(self) -> Any:
-        """The distribution of actions in the last observations, of whole groups where it can be."""
+    def _act(self, batch: EpisodeBatch) -> Tensor:
+        """(N, ...) actions in the last observations; their log-densities are kept."""
         # The backward pass goes through this forward pass, and cuDNN's GRU wants train mode then;
         # `predict` in a callback leaves the policy in the other one.
         self.policy.set_training_mode(True)
-        obs = self._last_obs
-        if not self.shares_texts:
+        if self.shares_texts:
+            assert isinstance(self.policy, GRUPolicy)
+            distribution: Any = self.policy.get_distribution(
+                self._heads(self._last_obs), self.group_size
+            )
+        else:
             # SB3 types it as possibly None, which it is only before `learn`.
-            return self.policy.get_distribution(obs_as_tensor(obs, self.device))  # type: ignore[arg-type]
+            obs = obs_as_tensor(self._last_obs, self.device)  # type: ignore[arg-type]
+            distribution = self.policy.get_distribution(obs)
+        actions: Tensor = distribution.sample()
+        batch.log_probs.append(distribution.log_prob(actions))
+        if self.ent_coef:
+            batch.entropies.append(self._entropy(distribution, batch.log_probs[-1]))
+        return actions
+
+    def _open_draft(self, batch: EpisodeBatch) -> Draft | None:
+        """Begin a round of a policy that carries its state from step to step."""
+        if not isinstance(self.policy, WriterPolicy):
+            return None
+        self.policy.set_training_mode(False)
+        assert isinstance(self._last_obs, dict)
+        text = self._heads(self._last_obs["text"])
+        batch.drafts.append(
+            self.policy.open({"text": text}, self.group_size if self.shares_texts else 1)
+        )
+        return batch.drafts[-1]
+
+    def _write(self, draft: Draft, running: NDArray[np.bool_]) -> Tensor:
+        """(N, D) actions in the last observations, by a policy that carries its state."""
+        obs = self._last_obs
+        assert isinstance(obs, dict)
+        written = torch.as_tensor(obs["written"], device=self.device)
+        return draft.act(written, torch.as_tensor(running, device=self.device))
+
+    def _heads(self, obs: Any) -> Tensor:
+        """Observations (N, ...) of the first member of each group, (B, ...)."""
         assert isinstance(obs, np.ndarray)
-        assert isinstance(self.policy, GRUPolicy)
-        groups = obs.reshape(-1, self.group_size, *obs.shape[1:])
+        groups = obs.reshape(-1, self.group_size if self.shares_texts else 1, *obs.shape[1:])
         # The row number; of embeddings the first vector, which shows most faults at little cost.
         if (groups[:, :, 0] != groups[:, :1, 0]).any():
             raise RuntimeError(
                 f"the members of a group of {self.group_size} observe different texts; reset all "
                 "sub-environments together, with one seed"
             )
-        heads = torch.as_tensor(groups[:, 0], device=self.device)
-        return self.policy.get_distribution(heads, self.group_size)
+        return torch.as_tensor(groups[:, 0], device=self.device)
 
     def _step(
         self, env: VecEnv, actions: Tensor, running: NDArray[np.bool_], batch: EpisodeBatch
@@ -360,16 +417,19 @@ class REINFORCE(OnPolicyAlgorithm):
             NonFiniteLossError: the loss or its gradient is NaN or infinite.
         """
         self._update_learning_rate(self.policy.optimizer)
+        self.policy.set_training_mode(True)
         batch = self.rollout_buffer
         counted = torch.stack(batch.counted)  # (S, N)
         returns = torch.stack(batch.returns)
         groups = (len(returns), -1, self.group_size)
         advantage = advantages(returns.view(groups), self.baseline, counted.view(groups))
-        log_prob = torch.stack(batch.log_probs).view(groups)
+        log_prob = batch.log_prob().view(groups)
         policy_loss = -(advantage * log_prob).sum() / (batch.rounds * counted.shape[1])
         loss = policy_loss
         if batch.entropies:
             loss = loss - self.ent_coef * torch.stack(batch.entropies).mean()
+        for regulariser in self.regularisers:
+            loss = loss + regulariser(self.policy, batch)
         self._require_finite("loss", loss)
         self.policy.optimizer.zero_grad()
         loss.backward()  # type: ignore[no-untyped-call]  # torch's has no annotations

@@ -4,18 +4,19 @@ from __future__ import annotations
 
 import math
 import time
+from collections.abc import Callable
 from dataclasses import dataclass, field
+from typing import Any
 
 import numpy as np
 import torch
 from stable_baselines3.common.callbacks import BaseCallback, ProgressBarCallback
+from stable_baselines3.common.policies import ActorCriticPolicy
 from torch import Tensor
 
-from agents.evaluation import evaluate
 from agents.policies import GRUPolicy
 from agents.reinforce import REINFORCE, NonFiniteLossError
-from llmar_env.metrics import Scores
-from llmar_env.text.corpus import Corpus
+from llmar_env.metrics import Scores, TextScores
 
 __all__ = [
     "VALIDATIONS",
@@ -82,42 +83,53 @@ class Record:
     seconds: float
     steps: int
     texts: int
-    scores: Scores
+    scores: Scores | TextScores
 
 
 @dataclass
 class Validation:
-    """Scores a policy now and then on a split, and keeps the best weights.
+    """Scores a policy now and then, and keeps the best weights.
 
     Attributes:
-        corpus: the texts.
-        split: which of them.
+        score: of a policy on validation texts.
+        metric: the score that chooses the best weights.
+        times: validations in a run, the points of its curve.
         records: one for each validation.
     """
 
-    corpus: Corpus
-    split: str
+    score: Callable[[Any], Any]
+    metric: str = "alignment"
+    times: int = VALIDATIONS
     records: list[Record] = field(default_factory=list)
     _best: dict[str, Tensor] = field(default_factory=dict, repr=False)
 
     def is_due(self, progress: float) -> bool:
         """Whether the next validation should come now, for the share of the training done."""
-        return progress >= len(self.records) / VALIDATIONS
+        return progress >= len(self.records) / self.times
 
-    def run(self, policy: GRUPolicy, seconds: float, steps: int, texts: int) -> Record:
+    def run(self, policy: ActorCriticPolicy, seconds: float, steps: int, texts: int) -> Record:
         """Score the policy; keep its weights if they are the best so far."""
-        record = Record(seconds, steps, texts, evaluate(policy, self.corpus, self.split))
-        if not self.records or record.scores.alignment >= self.best.scores.alignment:
+        record = Record(seconds, steps, texts, self.score(policy))
+        if not self.records or self.value(record) >= self.value(self.best):
             self._best = {name: w.detach().clone() for name, w in policy.state_dict().items()}
         self.records.append(record)
         return record
 
     @property
     def best(self) -> Record:
-        """The record of the highest alignment, the latest of equals."""
-        return max(self.records, key=lambda record: (record.scores.alignment, record.seconds))
+        """The record of the highest value, the latest of equals."""
+        return max(self.records, key=lambda record: (self.value(record), record.seconds))
 
-    def restore_best(self, policy: GRUPolicy) -> None:
+    @property
+    def stale(self) -> int:
+        """Validations since the best one."""
+        return len(self.records) - 1 - self.records.index(self.best)
+
+    def value(self, record: Record) -> float:
+        """The score of a record that chooses the best weights."""
+        return float(getattr(record.scores, self.metric))
+
+    def restore_best(self, policy: ActorCriticPolicy) -> None:
         """Give the policy the best weights back, if it was ever scored."""
         if self.records:
             policy.load_state_dict(self._best)
@@ -187,12 +199,14 @@ class Training(BaseCallback):
 
     def validate(self) -> None:
         """Score the policy as it is."""
-        policy = self.model.policy
-        assert isinstance(policy, GRUPolicy)
         steps = self.model.num_timesteps
-        record = self.validation.run(policy, self.clock.elapsed, steps, steps // self.group_size)
-        self.model.logger.record("valid/alignment", record.scores.alignment)
-        self.model.logger.record("valid/p_at_1", record.scores.p_at_1)
+        texts = steps // self.group_size
+        policy = self.model.policy
+        assert isinstance(policy, ActorCriticPolicy)
+        record = self.validation.run(policy, self.clock.elapsed, steps, texts)
+        for name, value in vars(record.scores).items():
+            if isinstance(value, float):
+                self.model.logger.record(f"valid/{name}", value)
 
 
 class Progress(ProgressBarCallback):

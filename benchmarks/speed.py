@@ -19,6 +19,7 @@ import time
 import warnings
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from statistics import mean, median
 from typing import Any, Literal, get_args
@@ -321,7 +322,7 @@ def _supervised(
         lambda _: rate,
         hidden_dim=_HIDDEN,
     ).to(resolve_device(config.device))
-    validation = Validation(corpus, "valid")
+    validation = Validation(partial(evaluate, corpus=corpus, split="valid"))
     texts = train_supervised(
         policy,
         corpus,
@@ -331,7 +332,9 @@ def _supervised(
         num_texts=SUPERVISED.num_texts,
         seed=seed,
     )
-    scores = {"valid": validation.best.scores, "test": evaluate(policy, corpus, "test")}
+    valid = validation.best.scores
+    assert isinstance(valid, Scores)
+    scores = {"valid": valid, "test": evaluate(policy, corpus, "test")}
     return scores, texts / validation.records[-1].seconds
 
 

@@ -6,7 +6,7 @@ from torch import nn
 from torch.nn.utils.rnn import pack_padded_sequence
 
 from agents.encoders import GRUEncoder
-from agents.gru import last_hidden_state
+from agents.gru import gru_states, last_hidden_state
 
 
 def packed_reference(gru, vectors, lengths):
@@ -84,3 +84,41 @@ def test_the_encoder_agrees_on_cuda_and_cpu():
     expected = encoder(x, lengths)
     found = encoder.cuda()(x.cuda(), lengths.cuda())
     torch.testing.assert_close(found.cpu(), expected, atol=1e-4, rtol=1e-3)
+
+
+@pytest.mark.parametrize("groups", [1, 2])
+def test_states_are_those_of_torchs_own_gru_with_its_gradients(groups):
+    torch.manual_seed(0)
+    steps, batch, dim, width = 5, 3, 4, 6
+    peers = [torch.nn.GRU(dim, width) for _ in range(groups)]
+    x = torch.randn(steps, groups, batch, dim, requires_grad=True)
+    start = torch.randn(groups, batch, width, requires_grad=True)
+    expected = torch.stack(
+        [peer(x[:, g], start[g : g + 1])[0] for g, peer in enumerate(peers)], dim=1
+    )
+    w_ih, w_hh, b_ih, b_hh = (
+        torch.stack([getattr(peer, f"{name}_l0").detach() for peer in peers]).requires_grad_()
+        for name in ("weight_ih", "weight_hh", "bias_ih", "bias_hh")
+    )
+    inputs = torch.einsum("tgbd,ghd->tgbh", x, w_ih) + b_ih[:, None]
+    found = gru_states(inputs, start, w_hh, b_hh)
+    torch.testing.assert_close(found, expected)
+    weights = torch.randn_like(expected)
+    leaves = [p for peer in peers for p in peer.parameters()]
+    *outer, d_x, d_start = torch.autograd.grad((expected * weights).sum(), [*leaves, x, start])
+    names = [w_ih, w_hh, b_ih, b_hh]
+    *own, d_x2, d_start2 = torch.autograd.grad((found * weights).sum(), [*names, x, start])
+    torch.testing.assert_close(d_x2, d_x)
+    torch.testing.assert_close(d_start2, d_start)
+    for i, grad in enumerate(own):
+        torch.testing.assert_close(grad, torch.stack(outer[i::4]))
+
+
+def test_states_in_bfloat16_are_near_those_in_float32():
+    torch.manual_seed(0)
+    inputs, start = torch.randn(6, 1, 4, 24), torch.zeros(1, 4, 8)
+    weights = torch.randn(1, 24, 8) * 0.3, torch.randn(1, 24) * 0.1
+    exact = gru_states(inputs, start, *weights)
+    rounded = gru_states(inputs.bfloat16(), start, *weights)
+    assert rounded.dtype == torch.bfloat16
+    torch.testing.assert_close(rounded.float(), exact, atol=0.03, rtol=0)

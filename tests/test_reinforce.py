@@ -17,8 +17,10 @@ from agents import (
     make_vec_env,
 )
 from agents.distributions import DirectionalGaussian
+from agents.writer import WriterConfig
 from llmar_env.text.corpus import Corpus
 from llmar_env.text.embedded import EmbeddedTexts
+from llmar_env.text.vocabulary import Vocabulary
 
 REWARDS = np.array([1.0, 0.2, -0.5])
 BASELINES = ("none", "leave_one_out", "mean", "group")
@@ -520,3 +522,95 @@ def test_it_learns_on_cuda(corpus):
     model = align_model(corpus, device="cuda").learn(1600)
     assert next(model.policy.parameters()).is_cuda
     assert all(torch.isfinite(weight).all() for weight in weights(model).values())
+
+
+# ---------------------------------------------------------------------------- writers
+
+
+def writing_model(words, seed=0, reward="mean", num_envs=8, **kwargs):
+    options = {"data": words, "observation": "index", "max_new_tokens": 5, "credit": "final"}
+    env = make_vec_env(
+        "LLMAR/Generate-v0",
+        num_envs,
+        env_kwargs=options | {"group_size": 4, "reward": reward},
+    )
+    writer = WriterConfig(encoder_dim=8, decoder_dim=12, dropout=0.0)
+    policy_kwargs = {"writer": writer, "low_precision": False} | kwargs.pop("policy_kwargs", {})
+    return REINFORCE("WriterPolicy", env, seed=seed, policy_kwargs=policy_kwargs, **kwargs)
+
+
+def last_batch(model, steps=1):
+    batches = []
+    model.regularisers = (lambda _, batch: batches.append(batch) or torch.zeros(()),)
+    model.learn(steps)
+    return batches
+
+
+def test_a_writers_gradient_follows_the_formula(words):
+    model = writing_model(words, learning_rate=0.0)
+    (batch,) = last_batch(model)
+    found = [w.grad for w in model.policy.parameters() if w.grad is not None]
+    counted, returns = torch.stack(batch.counted), torch.stack(batch.returns)
+    assert (returns[0] == torch.stack(batch.rewards).mul(counted).sum(0)).all()
+    groups = (len(returns), -1, 4)
+    advantage = advantages(returns.view(groups), "leave_one_out", counted.view(groups))
+    loss = -(advantage * batch.log_prob().view(groups)).sum() / 8
+    model.policy.zero_grad()
+    loss.backward()
+    norm = torch.nn.utils.clip_grad_norm_(model.policy.parameters(), 1.0)
+    assert norm > 0
+    expected = [w.grad for w in model.policy.parameters() if w.grad is not None]
+    for one, other in zip(found, expected, strict=True):
+        torch.testing.assert_close(one, other)
+
+
+def test_groups_that_ended_at_different_steps_come_together_on_new_texts(words):
+    batches = last_batch(writing_model(words), steps=8 * 5 * 6)
+    shown = [batch.drafts[0].text[:, 0].tolist() for batch in batches]
+    assert len(batches) > 2
+    assert len({tuple(rows) for rows in shown}) == len(shown)
+    lengths = [torch.stack(batch.counted).sum(0) for batch in batches]
+    assert any(one.unique().numel() > 1 for one in lengths)  # they did end at different steps
+
+
+def test_a_constant_reward_teaches_a_writer_nothing(words):
+    model = writing_model(words, reward=lambda written: np.ones(len(written)))
+    with torch.no_grad():  # an empty text scores 0: keep the end mark from coming first
+        model.policy.action_net.bias[:-1] = -torch.as_tensor(
+            model.policy.vocabulary.directions[-1] * 5
+        )
+    before = {name: w.clone() for name, w in model.policy.state_dict().items()}
+    batches = last_batch(model, steps=8 * 5 * 2)
+    assert all((torch.stack(batch.counted).sum(0) > 1).all() for batch in batches)
+    for name, weight in model.policy.state_dict().items():
+        torch.testing.assert_close(weight, before[name], atol=0, rtol=0)
+
+
+@pytest.mark.parametrize("distribution", ["entries", "gaussian"])
+def test_a_writer_learns_to_say_what_is_rewarded(words, distribution):
+    vocabulary = Vocabulary.of(words)
+    wanted = int(vocabulary.encode(["dog"])[0][0])
+
+    def says_dog(written):
+        return (written.entries == wanted).mean(axis=1)
+
+    model = writing_model(
+        words,
+        reward=says_dog,
+        num_envs=64,
+        learning_rate=2e-2,
+        policy_kwargs={"distribution": distribution},
+    )
+    model.learn(64 * 5 * 60)
+    returns = [info["r"] for info in model.ep_info_buffer]
+    assert np.mean(returns) > 0.5  # a random word would be it once in a hundred
+
+
+def test_the_same_seed_gives_the_same_writer_and_another_one_another(words):
+    weights = []
+    for seed in (0, 0, 1):
+        model = writing_model(words, seed=seed)
+        model.learn(8 * 5 * 3)
+        weights.append(model.policy.action_net.weight.detach().clone())
+    torch.testing.assert_close(weights[0], weights[1], atol=0, rtol=0)
+    assert (weights[0] != weights[2]).any()

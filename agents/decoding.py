@@ -1,0 +1,337 @@
+"""From a policy to texts: greedy, by CSLS, the best of several samples, or by beam search."""
+
+from __future__ import annotations
+
+import math
+import warnings
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
+from typing import Literal, get_args
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor
+from torch.nn import functional as F
+
+from agents.distributions import DirectionDistribution, EntrySoftmax
+from agents.writer import Memory
+from agents.writer_policy import WriterPolicy
+from llmar_env.envs.core import check_choice, check_count
+from llmar_env.text.decoding import hubness
+from llmar_env.text.embedded import EmbeddedTexts
+
+__all__ = ["Method", "decode", "entry_directions", "estimated_alignment", "read_blocks"]
+
+Method = Literal["greedy", "csls", "best_of", "beam"]
+
+# Texts that are written at a time.
+_BLOCK = 512
+# Texts whose directions are the bank of CSLS, and how many of these count for each entry.
+_BANK = 1000
+_NEIGHBOURS = 10
+
+_Choose = Callable[[DirectionDistribution], Tensor]  # (B,) entries
+
+
+@torch.no_grad()
+def decode(
+    policy: WriterPolicy,
+    texts: EmbeddedTexts,
+    rows: Sequence[int] | NDArray[np.int64] | None = None,
+    *,
+    method: Method = "greedy",
+    num_samples: int = 8,
+    beam_size: int = 4,
+    length_power: float = 0.7,
+    max_new_tokens: int = 40,
+    seed: int = 0,
+) -> NDArray[np.int64]:
+    """Write a text about each of many, without an environment.
+
+    "greedy" takes the entry nearest to each direction, which is what LLMAR/Generate-v0 makes of
+    the policy's noiseless actions. "csls" takes it by cross-domain similarity local scaling, which
+    holds entries back that lie near everything (`llmar_env.text.decoding`); its bank is what the
+    policy says of up to 1,000 of the same texts, so it needs many. "best_of" writes the greedy text
+    and `num_samples` sampled ones, and keeps the one whose estimated alignment is highest. "beam"
+    looks for the most probable text: of each text's hypotheses it keeps the `beam_size` best at
+    every step, until as many have ended or none of the rest could still be better.
+
+    But for "csls" and "best_of", a text's result does not depend on the texts beside it.
+
+    Args:
+        policy: left in evaluation mode.
+        texts: a store of texts in the language that the policy reads.
+        rows: which of them, in which order; all of them if None.
+        method: one of those above.
+        num_samples: of "best_of".
+        beam_size: hypotheses of "beam" for each text.
+        length_power: "beam" compares log-probabilities over length ** `length_power`, the end mark
+            counted; without it, short texts would win (Wu et al. 2016).
+        max_new_tokens: M, where a text is cut that has no end mark by then; a warning counts them.
+        seed: of the samples.
+
+    Returns:
+        (n, M) entries, filled with the end mark behind each text's end.
+
+    Raises:
+        ValueError: an option is none of those above; the texts' vectors have another dimension
+            than those that the policy reads; or "beam" is asked of a policy whose words have no
+            probabilities.
+        IndexError: a row is not in the store.
+    """
+    counts = {"num_samples": num_samples, "beam_size": beam_size, "max_new_tokens": max_new_tokens}
+    _check(policy, method, length_power, counts)
+    index = np.arange(len(texts)) if rows is None else np.asarray(rows, np.int64)
+    nearest = _Nearest(entry_directions(policy))
+    if method == "csls" and len(index):
+        nearest = _Nearest(nearest.directions, _hubness(policy, texts, index, max_new_tokens))
+    sample = _Sample(nearest.directions, torch.Generator(policy.device).manual_seed(seed))
+    width = {"best_of": num_samples, "beam": beam_size}.get(method, 1)
+    entries = np.empty((len(index), max_new_tokens), np.int64)
+    for places, memory in read_blocks(policy, texts, index, max(1, _BLOCK // width)):
+        if method == "beam":
+            written = _beam_search(policy, memory, beam_size, length_power, max_new_tokens)
+        else:
+            written = _write(policy, memory, nearest, max_new_tokens)
+        if method == "best_of":
+            samples = _write(policy, memory.repeat(num_samples), sample, max_new_tokens)
+            written = _most_aligned(policy, memory, written, samples)
+        entries[places] = written.cpu().numpy()
+    cut = int((entries[:, -1] != _end(policy)).sum())
+    if cut:
+        warnings.warn(
+            f"{cut} of {len(entries)} texts reached max_new_tokens={max_new_tokens} without an "
+            "end mark",
+            stacklevel=3,  # past torch's decorator
+        )
+    return entries
+
+
+def read_blocks(
+    policy: WriterPolicy, texts: EmbeddedTexts, rows: NDArray[np.int64], size: int
+) -> Iterator[tuple[NDArray[np.int64], Memory]]:
+    """Read texts, those of like length together, with the policy in evaluation mode.
+
+    Args:
+        policy: reads.
+        texts: the store.
+        rows: (n,) which of its texts.
+        size: of a block.
+
+    Yields:
+        Places (B,) in `rows`, and what was read there; each place once.
+
+    Raises:
+        ValueError: the texts' vectors have another dimension than those that the policy reads.
+        IndexError: a row is not in the store.
+    """
+    network = policy.reader.network
+    dim = network.encoder.w_ih.shape[2]
+    if texts.dim != dim:
+        raise ValueError(
+            f"this policy reads vectors of dimension {dim}, and these texts have {texts.dim}"
+        )
+    policy.set_training_mode(False)
+    order = np.argsort(texts.lengths[rows], kind="stable")
+    for first in range(0, len(order), size):
+        places = order[first : first + size]
+        vectors, lengths = texts.gather(rows[places])
+        with policy.precision():
+            memory = network.read(
+                torch.as_tensor(vectors[:, : lengths.max()], device=policy.device),
+                torch.as_tensor(lengths, device=policy.device),
+            )
+        yield places, memory
+
+
+def estimated_alignment(sums: Tensor, foretold: Tensor) -> Tensor:
+    """Alignment of written texts with targets that nobody knows, as the policy foretells them.
+
+    Args:
+        sums: (B, ..., D) of the word vectors of each text; a cosine needs no division by lengths.
+        foretold: (B, D) the directions of the targets' mean vectors, by `Writer.alignment`.
+
+    Returns:
+        (B, ...) cosines, in [-1, 1]; 0 for a text without a word.
+    """
+    shape = (len(foretold), *[1] * (sums.ndim - 2), foretold.shape[1])
+    return F.cosine_similarity(sums, foretold.view(shape), dim=-1).clamp(-1, 1)
+
+
+def _check(policy: WriterPolicy, method: str, length_power: float, counts: dict[str, int]) -> None:
+    check_choice("method", method, get_args(Method))
+    for name, value in counts.items():
+        check_count(name, value)
+    if not 0 <= length_power < math.inf:
+        raise ValueError(f"length_power must be at least 0 and finite, found {length_power}")
+    if method == "beam" and policy.distribution != "entries":
+        raise ValueError(
+            'beam search adds up the words\' probabilities, which distribution="entries" has and '
+            f"distribution={policy.distribution!r} has not; use greedy, csls or best_of"
+        )
+
+
+def _end(policy: WriterPolicy) -> int:
+    return len(policy.reader.padded_table) - 1
+
+
+def entry_directions(policy: WriterPolicy) -> Tensor:
+    """(V, D) unit vectors of the entries."""
+    assert policy.vocabulary is not None
+    return torch.as_tensor(policy.vocabulary.directions, device=policy.device)
+
+
+@dataclass(frozen=True)
+class _Nearest:
+    """Chooses the entry nearest to the direction: by cosine, or by CSLS."""
+
+    directions: Tensor  # (V, D)
+    hubness: Tensor | float = 0.0  # (V,)
+
+    def __call__(self, distribution: DirectionDistribution) -> Tensor:
+        """(B,) entries."""
+        cosines = distribution.centre[:, 0] @ self.directions.t()
+        return (2 * cosines - self.hubness).argmax(-1)
+
+
+@dataclass(frozen=True)
+class _Sample:
+    """Chooses by the policy's chance."""
+
+    directions: Tensor  # (V, D)
+    generator: torch.Generator
+
+    def __call__(self, distribution: DirectionDistribution) -> Tensor:
+        """(B,) entries."""
+        if isinstance(distribution, EntrySoftmax):
+            return distribution.sample_entries(self.generator)
+        centre = distribution.centre[:, 0]
+        noise = torch.empty_like(centre).normal_(generator=self.generator)
+        return ((centre + distribution.spread * noise) @ self.directions.t()).argmax(-1)
+
+
+def _next_word(
+    policy: WriterPolicy, memory: Memory, previous: Tensor, states: Tensor
+) -> tuple[DirectionDistribution, Tensor]:
+    """The distribution of the words behind (B, D) others, and the decoder's states after those."""
+    with policy.precision():
+        features, states = policy.reader.network.write(memory, previous[:, None], states)
+    return policy.distribution_of(features[:, 0].float()), states
+
+
+def _write(policy: WriterPolicy, memory: Memory, choose: _Choose, max_new_tokens: int) -> Tensor:
+    """(B, M) entries, written word by word; texts that have ended are worked on no more."""
+    reader, end = policy.reader, _end(policy)
+    live = torch.arange(len(memory.mean), device=policy.device)
+    entries = torch.full((len(live), max_new_tokens), end, device=policy.device)
+    states = reader.network.begin_states(memory)
+    previous = reader.network.begin.expand(len(live), -1)
+    for place in range(max_new_tokens):
+        distribution, states = _next_word(policy, memory, previous, states)
+        chosen = choose(distribution)
+        entries[live, place] = chosen
+        going = (chosen != end).nonzero().squeeze(1)
+        if not len(going):
+            break
+        if len(going) < len(live):
+            live, chosen, memory = live[going], chosen[going], memory.take(going)
+            states = states.index_select(1, going)
+        previous = reader.padded_table[chosen]
+    return entries
+
+
+def _hubness(
+    policy: WriterPolicy, texts: EmbeddedTexts, rows: NDArray[np.int64], max_new_tokens: int
+) -> Tensor:
+    """(V,) hubness of the entries among the directions that greedy texts are written by."""
+    assert policy.vocabulary is not None
+    reader, nearest = policy.reader, _Nearest(entry_directions(policy))
+    some = rows[np.linspace(0, len(rows) - 1, min(len(rows), _BANK)).astype(np.int64)]
+    bank = []
+    for _, memory in read_blocks(policy, texts, some, _BLOCK):
+        entries = _write(policy, memory, nearest, max_new_tokens)
+        # Up to the end mark, which is written by a direction too.
+        asked = torch.ones_like(entries, dtype=torch.bool)
+        asked[:, 1:] = entries[:, :-1] != _end(policy)
+        with policy.precision():
+            said = policy.distributions_at(memory, reader.padded_table[entries[:, :-1]], asked)
+        bank.append(said.centre[:, 0].cpu().numpy())
+    directions = np.concatenate(bank)
+    found = hubness(directions, policy.vocabulary, min(_NEIGHBOURS, len(directions)))
+    return torch.as_tensor(found, device=policy.device)
+
+
+def _most_aligned(policy: WriterPolicy, memory: Memory, first: Tensor, others: Tensor) -> Tensor:
+    """(B, M) of texts (B, M) and K others about each, (B * K, M), those that align best."""
+    drafts = torch.cat([first[:, None], others.view(len(first), -1, first.shape[1])], dim=1)
+    sums = policy.reader.padded_table[drafts].sum(2)  # (B, K + 1, D)
+    scores = estimated_alignment(sums, policy.reader.network.alignment(memory))
+    return drafts[torch.arange(len(drafts), device=drafts.device), scores.argmax(1)]
+
+
+def _beam_search(
+    policy: WriterPolicy,
+    memory: Memory,
+    beam_size: int,
+    length_power: float,
+    max_new_tokens: int,
+) -> Tensor:
+    """(B, M) entries of the best hypotheses; the best that was cut where none has ended."""
+    reader, end = policy.reader, _end(policy)
+    live = torch.arange(len(memory.mean), device=policy.device)
+    entries = torch.full((len(live), beam_size, max_new_tokens), end, device=policy.device)
+    found = _Ended(
+        entries[:, 0].clone(),
+        torch.full_like(memory.mean[:, 0], -torch.inf),
+        torch.zeros_like(live),
+    )
+    totals = torch.full(entries.shape[:2], -torch.inf, device=policy.device)  # (b, K)
+    totals[:, 0] = 0.0  # all hypotheses begin as one
+    shown = memory.repeat(beam_size)
+    states = reader.network.begin_states(shown)
+    previous = reader.network.begin.expand(len(shown.mean), -1)
+    for place in range(max_new_tokens):
+        distribution, states = _next_word(policy, shown, previous, states)
+        assert isinstance(distribution, EntrySoftmax)
+        words = distribution.log_probs().view(*totals.shape, -1)  # (b, K, V)
+        totals, best = (totals[..., None] + words).flatten(1).topk(beam_size)
+        origin, chosen = best // (end + 1), best % (end + 1)
+        entries = entries.gather(1, origin[..., None].expand_as(entries))
+        entries[..., place] = chosen
+        ended = chosen == end
+        scores = totals.masked_fill(~ended, -torch.inf) / (place + 1) ** length_power
+        found.add(live, entries, scores)
+        totals = totals.masked_fill(ended, -torch.inf)
+        # A total can only fall, and what divides it grows no further than to the last word.
+        hope = totals.amax(1) / max_new_tokens**length_power
+        going = ((found.count[live] < beam_size) & (hope > found.score[live])).nonzero().squeeze(1)
+        if len(going) < len(live):
+            memory = memory.take(going)
+            shown = memory.repeat(beam_size)
+        live, entries, totals = live[going], entries[going], totals[going]
+        if not len(live):
+            break
+        grouped = states.view(len(states), -1, beam_size, states.shape[2])
+        states = grouped[:, going[:, None], origin[going]].flatten(1, 2)
+        previous = reader.padded_table[chosen[going].flatten()]
+    none = found.count[live] == 0
+    found.entries[live[none]] = entries[none, 0]  # the first has the highest total
+    return found.entries
+
+
+@dataclass(frozen=True)
+class _Ended:
+    """The best hypothesis that has ended about each of n texts, and how many have."""
+
+    entries: Tensor  # (n, M)
+    score: Tensor  # (n,) -inf where none has
+    count: Tensor  # (n,)
+
+    def add(self, texts: Tensor, entries: Tensor, scores: Tensor) -> None:
+        """Take account of hypotheses (b, K, M) about texts (b,); -inf scores have not ended."""
+        self.count[texts] += scores.isfinite().sum(1)
+        best, which = scores.max(1)
+        better = (best > self.score[texts]).nonzero().squeeze(1)
+        self.score[texts[better]] = best[better]
+        self.entries[texts[better]] = entries[better, which[better]]

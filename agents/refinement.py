@@ -1,0 +1,231 @@
+"""Adjust until it aligns: a policy corrects drafts, word by word, by its own estimate."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+import torch
+from numpy.typing import ArrayLike, NDArray
+from torch import Tensor
+from torch.nn import functional as F
+
+from agents.decoding import decode, entry_directions, estimated_alignment, read_blocks
+from agents.distributions import DirectionDistribution, EntrySoftmax
+from agents.writer import Memory
+from agents.writer_policy import WriterPolicy
+from llmar_env.envs.core import check_count
+from llmar_env.text.embedded import EmbeddedTexts
+
+__all__ = ["Refined", "refine"]
+
+# Texts that are corrected at a time: each of their places is compared with the whole vocabulary.
+_BLOCK = 64
+
+# As in LLMAR/Refine-v0: a cosine of equal vectors may be rounded to less than 1.
+_ROUNDING = 1e-6
+
+
+@dataclass(frozen=True, eq=False)
+class Refined:
+    """Texts after rounds of correction.
+
+    Attributes:
+        entries: (n, M) int64, filled with the end mark behind each text's end.
+        scores: (rounds + 1, n) estimated alignment, in [-1, 1], of the drafts and after each round.
+        threshold: what was to be reached.
+    """
+
+    entries: NDArray[np.int64]  # (n, M)
+    scores: NDArray[np.float64]  # (rounds + 1, n)
+    threshold: float
+
+    @property
+    def reached(self) -> NDArray[np.bool_]:
+        """(rounds + 1, n) whether a text had reached the threshold, to six decimals."""
+        return self.scores >= self.threshold - _ROUNDING
+
+
+@torch.no_grad()
+def refine(
+    policy: WriterPolicy,
+    texts: EmbeddedTexts,
+    rows: Sequence[int] | NDArray[np.int64] | None = None,
+    *,
+    threshold: float,
+    max_rounds: int,
+    draft: ArrayLike | None = None,
+    candidates: int = 8,
+    margin: float = 3.0,
+    max_new_tokens: int = 40,
+) -> Refined:
+    """Correct the drafts of many texts until the policy holds them for aligned.
+
+    No target is known; what the score estimates it by is what the policy foretells of the target
+    (`estimated_alignment`). In each round, each text below the threshold gets the one correction
+    of a single word that raises its score most. A correction is an action of LLMAR/Refine-v0: it
+    replaces a word at its first place, deletes it, or appends one. A text that no correction
+    raises stays as it is, so a round never lowers a score.
+
+    Corrections are tried where the policy finds them likely, lest the text gains in meaning what
+    it loses in grammar. A word must be among the `candidates` likeliest at its place, given the
+    words before it, and at least e^-margin times as likely as the likeliest; when a word is
+    deleted, so must be what moves up into its place. All places of a draft are compared in one
+    pass, and all corrections by one change of the sum of its vectors; nothing is decoded.
+
+    Args:
+        policy: left in evaluation mode.
+        texts: a store of texts in the language that the policy reads.
+        rows: which of them, in which order; all of them if None.
+        threshold: the estimated alignment that is good enough, in (0, 1].
+        max_rounds: after so many it ends at the latest.
+        draft: (n, M) entries to begin with; by default greedy decoding.
+        candidates: words that are tried at each place.
+        margin: in nats, at least 0. The default admits words a twentieth as likely as the best.
+        max_new_tokens: M, of the policy's own draft.
+
+    Returns:
+        The texts, with the scores of each round. It ends early when nothing is left to correct.
+
+    Raises:
+        ValueError: an option or the draft is none of those above, or the texts' vectors have
+            another dimension than those that the policy reads.
+        IndexError: a row is not in the store.
+    """
+    _check(threshold, max_rounds, candidates, margin)
+    index = np.arange(len(texts)) if rows is None else np.asarray(rows, np.int64)
+    if draft is None:
+        entries = decode(policy, texts, index, max_new_tokens=max_new_tokens)
+    else:
+        entries = _checked_draft(policy, draft, len(index))
+    scores = np.empty((max_rounds + 1, len(index)))
+    rounds = 0
+    directions = entry_directions(policy)
+    corrector = _Corrector(policy, directions, threshold, candidates, margin)
+    for places, memory in read_blocks(policy, texts, index, _BLOCK):
+        drafts = torch.as_tensor(entries[places], device=policy.device)
+        corrected, found = corrector.run(memory, drafts, max_rounds)
+        entries[places] = corrected.cpu().numpy()
+        by_round = found.cpu().numpy()
+        scores[: len(by_round), places] = by_round
+        scores[len(by_round) :, places] = by_round[-1]
+        rounds = max(rounds, len(found) - 1)
+    return Refined(entries, scores[: rounds + 1], threshold)
+
+
+def _check(threshold: float, max_rounds: int, candidates: int, margin: float) -> None:
+    if not 0 < threshold <= 1:
+        raise ValueError(f"threshold must lie in (0, 1], found {threshold!r}")
+    if not isinstance(max_rounds, int) or max_rounds < 0:
+        raise ValueError(f"max_rounds must be an integer of at least 0, found {max_rounds!r}")
+    check_count("candidates", candidates)
+    if not margin >= 0:
+        raise ValueError(f"margin must be at least 0, found {margin!r}")
+
+
+def _checked_draft(policy: WriterPolicy, draft: ArrayLike, size: int) -> NDArray[np.int64]:
+    """A copy of the draft, filled with the end mark behind the first one."""
+    assert policy.vocabulary is not None
+    vocabulary, found = policy.vocabulary, np.asarray(draft)
+    if found.dtype.kind not in "iu" or found.ndim != 2 or len(found) != size or not found.shape[1]:
+        raise ValueError(
+            f"a draft of {size} texts is integers ({size}, M), M at least 1, found {found.dtype} "
+            f"{found.shape}"
+        )
+    if found.size and not 0 <= found.min() <= found.max() <= vocabulary.end:
+        raise ValueError(
+            f"a draft's entries lie in 0 to {vocabulary.end}, the end mark, found {found.min()} to "
+            f"{found.max()}"
+        )
+    behind = np.arange(found.shape[1]) >= vocabulary.lengths(found)[:, None]
+    return np.where(behind, vocabulary.end, found).astype(np.int64)
+
+
+@dataclass(frozen=True)
+class _Corrector:
+    """Corrects texts that were read; the attributes are the options of `refine`."""
+
+    policy: WriterPolicy
+    directions: Tensor  # (V, D) unit vectors of the entries
+    threshold: float
+    candidates: int
+    margin: float
+
+    def run(self, memory: Memory, entries: Tensor, max_rounds: int) -> tuple[Tensor, Tensor]:
+        """Correct drafts (B, M) for up to `max_rounds` rounds.
+
+        Returns:
+            The texts (B, M), and their scores (rounds + 1, B).
+        """
+        foretold = self.policy.reader.network.alignment(memory)
+        score = estimated_alignment(self._vectors(entries).sum(1), foretold)
+        scores, entries = [score], entries.clone()
+        live = torch.arange(len(entries), device=entries.device)
+        for _ in range(max_rounds):
+            live = live[score[live] < self.threshold - _ROUNDING]
+            if not len(live):
+                break
+            after = self._correct(memory.take(live), entries[live], foretold[live])
+            found = estimated_alignment(self._vectors(after).sum(1), foretold[live])
+            better = found > score[live]
+            # Another round would find no more for the rest.
+            live = live[better]
+            entries[live] = after[better]
+            score = score.index_copy(0, live, found[better])
+            scores.append(score)
+        return entries, torch.stack(scores)
+
+    def _correct(self, memory: Memory, entries: Tensor, foretold: Tensor) -> Tensor:
+        """(B, M) drafts, each with its best correction; as they are where none is likely."""
+        words, likely = self._corrections(memory, entries)
+        shown = entries[:, : words.shape[1]]
+        without = self._vectors(entries).sum(1)[:, None] - self._vectors(shown)  # (B, T, D)
+        scores = estimated_alignment(without[:, :, None] + self._vectors(words), foretold)
+        best, which = scores.masked_fill(~likely, -torch.inf).flatten(1).max(1)
+        place, word = which // words.shape[2], words.flatten(1).gather(1, which[:, None])
+        end = len(self.directions) - 1
+        places = torch.arange(entries.shape[1], device=entries.device)
+        there, behind = places == place[:, None], places >= place[:, None]
+        replaced = torch.where(there, word, entries)
+        deleted = torch.where(behind, F.pad(entries[:, 1:], (0, 1), value=end), entries)
+        corrected = torch.where(word == end, deleted, replaced)
+        return torch.where(best.isfinite()[:, None], corrected, entries)
+
+    def _corrections(self, memory: Memory, entries: Tensor) -> tuple[Tensor, Tensor]:
+        """What could stand at the places of drafts (B, M), as far as the longest reaches.
+
+        Returns:
+            (B, T, C + 1) entries: the likeliest words, and the end mark, which deletes. And
+            (B, T, C + 1) bool, whether each is likely enough, and the place the first of its word,
+            or the one behind the last.
+        """
+        end = len(self.directions) - 1
+        longest = int((entries != end).sum(1).max())
+        shown = entries[:, : longest + 1]  # (B, T)
+        with self.policy.precision():
+            distribution = self.policy.distributions_at(
+                memory, self._vectors(shown[:, :-1]), torch.ones_like(shown, dtype=torch.bool)
+            )
+        cosines = distribution.centre[:, 0] @ self.directions.t()  # (B * T, V)
+        nearest, words = cosines[:, :end].topk(min(self.candidates, end))
+        moves_up = F.pad(entries, (0, 1), value=end)[:, 1 : shown.shape[1] + 1]
+        moved = cosines.gather(1, moves_up.reshape(-1, 1))
+        gap = cosines.amax(1, keepdim=True) - torch.cat([nearest, moved], dim=1)
+        likely = gap * _scale(distribution) <= self.margin  # (B * T, C + 1)
+        words = F.pad(words, (0, 1), value=end)
+        again = (shown[:, :, None] == shown[:, None]).tril(-1).any(2)  # (B, T)
+        shape = (*shown.shape, -1)
+        return words.view(shape), likely.view(shape) & ~again[..., None]
+
+    def _vectors(self, entries: Tensor) -> Tensor:
+        """(..., D) of entries (...); zero for the end mark."""
+        return self.policy.reader.padded_table[entries]
+
+
+def _scale(distribution: DirectionDistribution) -> Tensor:
+    """What a difference of cosines is multiplied by to be one of log-probabilities, (n or 1, 1)."""
+    if isinstance(distribution, EntrySoftmax):
+        return distribution.scale[:, None]
+    # Of the Gaussian log-densities of the entries' own actions.
+    return distribution.spread.pow(-2).view(1, 1)

@@ -1,0 +1,225 @@
+"""Cross-entropy: the measure of written text's quality, and the warm start of a writer."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from functools import cached_property
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from stable_baselines3.common.policies import ActorCriticPolicy
+from stable_baselines3.common.utils import update_learning_rate
+from torch import Tensor
+from tqdm import tqdm
+
+from agents.distributions import EntrySoftmax
+from agents.reinforce import EpisodeBatch, NonFiniteLossError
+from agents.training import Clock, Validation
+from agents.writer_policy import WriterPolicy
+from llmar_env.text.corpus import Corpus
+from llmar_env.text.vocabulary import Vocabulary
+
+__all__ = ["CrossEntropy", "KLToReference", "TargetTexts", "train_cross_entropy"]
+
+# Texts sorted at a time into batches of like length; the larger, the less padding and the less
+# chance in which texts meet.
+_POOL = 100
+_RISE = 0.02
+_BAR = "{desc}: {percentage:3.0f}% {bar} {elapsed}{postfix}"
+
+
+@dataclass(frozen=True, eq=False)
+class TargetTexts:
+    """Texts of a corpus beside their targets as entries, in batches of like length.
+
+    Attributes:
+        corpus: the texts.
+        vocabulary: the entries of the targets.
+        split: the part that is drawn from.
+    """
+
+    corpus: Corpus
+    vocabulary: Vocabulary
+    split: str = "train"
+
+    @cached_property
+    def entries(self) -> NDArray[np.int64]:
+        """(n, M) the targets, each with an end mark, over all rows of the corpus."""
+        return self.vocabulary.entries_of(self.corpus.target)
+
+    def batches(self, size: int, generator: np.random.Generator) -> Iterator[NDArray[np.int64]]:
+        """Rows of the split, (B,) at a time, each once, in random order."""
+        rows = self.corpus.rows(self.split)
+        order = rows.start + generator.permutation(len(rows))
+        lengths = self.corpus.source.lengths + self.vocabulary.lengths(self.entries)
+        for first in range(0, len(order), size * _POOL):
+            pool = order[first : first + size * _POOL]
+            pool = pool[np.argsort(lengths[pool], kind="stable")]
+            parts = np.array_split(pool, -(-len(pool) // size))
+            yield from (parts[i] for i in generator.permutation(len(parts)))
+
+    def endless(self, size: int, generator: np.random.Generator) -> Iterator[NDArray[np.int64]]:
+        """Batches without end, one pass after the other."""
+        while True:
+            yield from self.batches(size, generator)
+
+    def loss(
+        self, policy: WriterPolicy, rows: NDArray[np.int64], smoothing: float
+    ) -> tuple[Tensor, Tensor]:
+        """Cross-entropy of the targets of (B,) rows, teacher-forced, and their misalignment.
+
+        Returns:
+            (words,) negative log-probabilities of all words and end marks, and (B,) one less the
+            cosine of the foretold mean vector with the target's.
+        """
+        device = policy.device
+        entries = torch.as_tensor(self.entries[rows], device=device)
+        entries = entries[:, : int((entries != self.vocabulary.end).sum(1).max()) + 1]
+        # Up to the end mark, the first of which counts.
+        places = torch.cat(
+            [entries.new_ones(len(rows), 1).bool(), entries[:, :-1] != self.vocabulary.end], dim=1
+        )
+        reader, network = policy.reader, policy.reader.network
+        text = torch.as_tensor(rows[:, None], device=device)
+        with policy.precision():
+            memory = reader.read(text)
+            words = reader.padded_table[entries[:, :-1]]
+            distribution = policy.distributions_at(memory, words, places)
+            assert isinstance(distribution, EntrySoftmax)
+            losses = -distribution.log_prob_of_entries(entries[places], smoothing)
+            foretold = network.alignment(memory)
+        means = torch.as_tensor(self.corpus.target.unit_means[rows], device=device)
+        return losses, 1 - (foretold * means).sum(-1)
+
+
+def train_cross_entropy(
+    policy: WriterPolicy,
+    texts: TargetTexts,
+    validation: Validation,
+    *,
+    clock: Clock,
+    epochs: float,
+    learning_rate: float,
+    batch_size: int,
+    smoothing: float,
+    max_grad_norm: float = 1.0,
+    patience: int | None = None,
+    seed: int = 0,
+    progress: bool = False,
+) -> int:
+    """Descend the cross-entropy of the targets.
+
+    Adam; the learning rate rises for the first 2% of the training and then falls linearly to 0.
+    The training ends with the clock or the epochs, whichever is first, or early.
+
+    Args:
+        policy: trained in place, and left with its best weights.
+        texts: what is learned.
+        validation: scores the policy and chooses the best weights.
+        clock: with its limit; started here.
+        epochs: passes over the texts.
+        learning_rate: the highest.
+        batch_size: B, texts in a batch.
+        smoothing: of the labels (Szegedy et al. 2016).
+        max_grad_norm: the gradient is scaled down to this norm.
+        patience: validations in a row without a better one, after which it ends; by default none.
+        seed: of the order of the texts.
+        progress: whether to show a progress bar.
+
+    Returns:
+        The number of words that were learned.
+
+    Raises:
+        NonFiniteLossError: the gradient became NaN or infinite; the weights are the best so far.
+    """
+    batches = texts.endless(batch_size, np.random.default_rng(seed))
+    total = epochs * len(texts.corpus.rows(texts.split))
+    words = seen = 0
+    clock.start()
+    bar = tqdm(total=100, desc="cross-entropy", bar_format=_BAR, disable=not progress)
+    try:
+        while (done := max(1 - clock.remaining, seen / total)) < 1:
+            bar.update(100 * done - bar.n)
+            if validation.is_due(done):
+                record = validation.run(policy, clock.elapsed, words, seen)
+                bar.set_postfix_str(f"{validation.metric} {validation.value(record):.2f}")
+                if patience is not None and validation.stale >= patience:
+                    break
+            update_learning_rate(
+                policy.optimizer, learning_rate * min(1.0, (done + 1e-3) / _RISE) * (1 - done)
+            )
+            rows = next(batches)
+            policy.set_training_mode(True)
+            losses, misaligned = texts.loss(policy, rows, smoothing)
+            policy.optimizer.zero_grad()
+            loss = losses.mean() + misaligned.mean()
+            loss.backward()  # type: ignore[no-untyped-call]  # torch's has no annotations
+            norm = torch.nn.utils.clip_grad_norm_(policy.parameters(), max_grad_norm)
+            if not bool(norm.isfinite()):
+                raise NonFiniteLossError(f"the gradient is {norm.item()} after {seen} texts")
+            policy.optimizer.step()
+            words, seen = words + len(losses), seen + len(rows)
+        validation.run(policy, clock.elapsed, words, seen)
+    finally:
+        clock.stop()
+        bar.close()
+        validation.restore_best(policy)
+    return words
+
+
+class CrossEntropy:
+    """Regulariser of REINFORCE: the cross-entropy of other texts' targets, teacher-forced.
+
+    Args:
+        texts: what to learn.
+        weight: of the mean over words.
+        batch_size: texts for each update.
+        smoothing: of the labels.
+        seed: of the order of the texts.
+    """
+
+    def __init__(
+        self,
+        texts: TargetTexts,
+        weight: float,
+        batch_size: int,
+        smoothing: float = 0.1,
+        seed: int = 0,
+    ) -> None:
+        self.texts = texts
+        self.weight = weight
+        self.smoothing = smoothing
+        self._batches = texts.endless(batch_size, np.random.default_rng(seed))
+
+    def __call__(self, policy: ActorCriticPolicy, batch: EpisodeBatch) -> Tensor:  # noqa: ARG002 - a regulariser's form
+        """The weighted loss."""
+        assert isinstance(policy, WriterPolicy)
+        losses, misaligned = self.texts.loss(policy, next(self._batches), self.smoothing)
+        return self.weight * (losses.mean() + misaligned.mean())
+
+
+class KLToReference:
+    """Regulariser of REINFORCE: keeps a writer near the one that it began as.
+
+    Half the mean square of log p - log p_ref over the words written: its gradient is, in
+    expectation, that of KL(p | p_ref) at each word (Schulman 2020, "k2").
+
+    Args:
+        reference: a policy whose weights stay as they are.
+        weight: of the divergence.
+    """
+
+    def __init__(self, reference: WriterPolicy, weight: float) -> None:
+        self.reference = reference
+        self.weight = weight
+        reference.set_training_mode(False)
+
+    def __call__(self, policy: ActorCriticPolicy, batch: EpisodeBatch) -> Tensor:  # noqa: ARG002 - the drafts know it
+        """The weighted divergence, in nats a word."""
+        with torch.no_grad():
+            reference = torch.cat([draft.log_prob(self.reference) for draft in batch.drafts])
+        counted = torch.stack(batch.counted)
+        ratio = (batch.log_prob() - reference)[counted]
+        return self.weight * 0.5 * ratio.square().mean()

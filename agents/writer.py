@@ -1,0 +1,205 @@
+"""The network that writes: a bidirectional GRU reads, attention looks back, GRUs say what next."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass, fields
+
+import torch
+from torch import Tensor, nn
+from torch.nn import functional as F
+
+from agents.gru import gru_states
+
+__all__ = ["AlignmentModel", "Memory", "Writer", "WriterConfig"]
+
+
+@dataclass(frozen=True)
+class WriterConfig:
+    """Size of a `Writer`, and its noise while it trains."""
+
+    encoder_dim: int = 256
+    """Width of each direction of the encoder."""
+    decoder_dim: int = 384
+    """Width of the decoder's GRUs."""
+    dropout: float = 0.2
+    """Share of features dropped, the same ones at every place of a text."""
+
+    def __post_init__(self) -> None:
+        """Refuse sizes that no network could have."""
+        if self.encoder_dim < 1 or self.decoder_dim < 1:
+            raise ValueError(
+                f"widths must be at least 1, found {self.encoder_dim} and {self.decoder_dim}"
+            )
+        if not 0 <= self.dropout < 1:
+            raise ValueError(f"dropout must lie in [0, 1), found {self.dropout}")
+
+
+@dataclass(frozen=True)
+class Memory:
+    """Texts that were read, for the decoder to look back at.
+
+    Attributes:
+        values: (B, L, H) what attention finds at each place.
+        keys: (B, L, H) what it compares.
+        mask: (B, L) bool, True where there is text.
+        mean: (B, C) of the encoder's states and the text's vectors.
+    """
+
+    values: Tensor  # (B, L, H)
+    keys: Tensor  # (B, L, H)
+    mask: Tensor  # (B, L)
+    mean: Tensor  # (B, C)
+
+    def take(self, index: Tensor) -> Memory:
+        """The memory of the texts (n,) of an index."""
+        return Memory(*(getattr(self, one.name).index_select(0, index) for one in fields(self)))
+
+    def repeat(self, times: int) -> Memory:
+        """The memory of each text several times, one after the other."""
+        if times == 1:
+            return self
+        parts = (getattr(self, one.name) for one in fields(self))
+        shown = (part.unsqueeze(1).expand(-1, times, *part.shape[1:]) for part in parts)
+        return Memory(*(part.flatten(0, 1) for part in shown))
+
+
+class GRULayer(nn.Module):
+    """G independent GRUs of one layer, evaluated together.
+
+    Args:
+        dim: D, of the inputs.
+        width: H, of the states.
+        groups: G.
+    """
+
+    def __init__(self, dim: int, width: int, groups: int = 1) -> None:
+        super().__init__()
+        # As in torch.nn.GRU, but for the biases, which begin at 0.
+        bound = 1 / math.sqrt(width)
+        self.w_ih = nn.Parameter(torch.empty(groups, 3 * width, dim).uniform_(-bound, bound))
+        self.w_hh = nn.Parameter(torch.empty(groups, 3 * width, width).uniform_(-bound, bound))
+        self.b_ih = nn.Parameter(torch.zeros(groups, 3 * width))
+        self.b_hh = nn.Parameter(torch.zeros(groups, 3 * width))
+
+    def forward(self, x: Tensor, start: Tensor) -> Tensor:
+        """States (T, G, B, H) for inputs (T, G, B, D), from the states (G, B, H)."""
+        gates = [
+            F.linear(x[:, g], w, b)
+            for g, (w, b) in enumerate(zip(self.w_ih, self.b_ih, strict=True))
+        ]
+        return gru_states(torch.stack(gates, 1), start, self.w_hh, self.b_hh)
+
+
+class AlignmentModel(nn.Module):
+    """What a text's target means, foretold from the text alone: encoder, ReLU, decoder.
+
+    Its cosine with a written text's mean vector estimates their alignment where no target is known.
+
+    Args:
+        context_dim: C, of a `Memory`, the encoder's side.
+        width: H, between the two layers.
+        dim: D, of the target's vectors.
+    """
+
+    def __init__(self, context_dim: int, width: int, dim: int) -> None:
+        super().__init__()
+        self.layers = nn.Sequential(nn.Linear(context_dim, width), nn.ReLU(), nn.Linear(width, dim))
+
+    def forward(self, memory: Memory) -> Tensor:
+        """(B, D) unit vectors, the foretold directions of the targets' means."""
+        return F.normalize(self.layers(memory.mean).float(), dim=-1)
+
+
+class Writer(nn.Module):
+    """Reads a text's vectors, and turns the words written so far into features of the next one.
+
+    The encoder is a bidirectional GRU; the text's own vectors stay in view beside its states. The
+    decoder is a GRU over the words written, dot-product attention (Luong et al. 2015) by its
+    states, a second GRU over what was found, and attention again by its states, which know what was
+    found before. Nothing depends on the attention of the step before, so a text that is known is
+    evaluated whole. A policy turns the features, linearly, into a direction; what attention found
+    is among them, so that a word's own vector reaches its translation by a linear map.
+
+    Args:
+        source_dim: Ds, of the vectors read.
+        target_dim: D, of the vectors written.
+        config: widths and dropout.
+
+    Attributes:
+        features_dim: 2H, of the features.
+        context_dim: C = 2E + Ds, of the memory.
+        alignment: foretells the target's mean vector.
+    """
+
+    def __init__(self, source_dim: int, target_dim: int, config: WriterConfig) -> None:
+        super().__init__()
+        width, self.dropout = config.decoder_dim, config.dropout
+        self.features_dim = 2 * width
+        self.context_dim = context = 2 * config.encoder_dim + source_dim
+        self.encoder = GRULayer(source_dim, config.encoder_dim, groups=2)
+        self.key = nn.Linear(context, width, bias=False)
+        self.value = nn.Linear(context, width, bias=False)
+        self.bridge = nn.Linear(context, 2 * width)
+        self.begin = nn.Parameter(torch.randn(target_dim) / math.sqrt(target_dim))
+        self.first = GRULayer(target_dim, width)
+        self.second = GRULayer(2 * width, width)
+        self.combine = nn.Linear(2 * width + target_dim, width)
+        self.alignment = AlignmentModel(context, width, target_dim)
+
+    def read(self, vectors: Tensor, lengths: Tensor) -> Memory:
+        """Read padded texts, (B, L, Ds), of lengths (B,) in [1, L]."""
+        places = torch.arange(vectors.shape[1], device=vectors.device)
+        mask = places < lengths[:, None]
+        # The other direction reads each text from its own end; padding stays behind.
+        back = torch.where(mask, lengths[:, None] - 1 - places, places)[..., None]
+        x = self._drop(vectors, dim=1)
+        both = torch.stack([x, x.gather(1, back.expand_as(x))])  # (2, B, L, Ds)
+        start = x.new_zeros(2, len(x), self.encoder.w_hh.shape[2])
+        states = self.encoder(both.permute(2, 0, 1, 3), start).permute(1, 2, 0, 3)
+        backward = states[1].gather(1, back.expand_as(states[1]))
+        memory = torch.cat([states[0], backward, x.to(states.dtype)], dim=-1)
+        memory = self._drop(memory, dim=1) * mask[..., None]
+        mean = memory.sum(1, dtype=torch.float32) / lengths[:, None]
+        return Memory(self.value(memory), self.key(memory), mask, mean)
+
+    def begin_states(self, memory: Memory) -> Tensor:
+        """(2, B, H) the decoder's states before the first word."""
+        states = torch.tanh(self.bridge(memory.mean)).float()
+        return states.view(len(states), 2, -1).transpose(0, 1)
+
+    def write(self, memory: Memory, previous: Tensor, states: Tensor) -> tuple[Tensor, Tensor]:
+        """Features of the words that follow.
+
+        Args:
+            memory: of B texts.
+            previous: (B, T, D) the words before each place; `begin` before the first.
+            states: (2, B, H) of the decoder, before the first of them.
+
+        Returns:
+            Features (B, T, 2H), and the states (2, B, H) after the last of them.
+        """
+        x = self._drop(previous, dim=1).transpose(0, 1)  # (T, B, D)
+        first = self.first(x[:, None], states[:1])[:, 0]  # (T, B, H)
+        joined = torch.cat([self._drop(first, dim=0), self._attend(memory, first)], dim=-1)
+        second = self.second(joined[:, None], states[1:])[:, 0]
+        found = self._drop(self._attend(memory, second), dim=0)
+        seen = torch.cat([self._drop(second, dim=0), found, x.to(found.dtype)], dim=-1)
+        told = self._drop(torch.tanh(self.combine(seen)), dim=0)
+        features = torch.cat([told, found], dim=-1).transpose(0, 1)
+        return features, torch.stack([first[-1], second[-1]]).float()
+
+    def _attend(self, memory: Memory, queries: Tensor) -> Tensor:
+        """(T, B, H) what each of (T, B, H) queries finds in its text."""
+        scores = torch.bmm(queries.transpose(0, 1), memory.keys.transpose(1, 2)).float()
+        weights = scores.masked_fill(~memory.mask[:, None], -torch.inf).softmax(-1)
+        found = torch.bmm(weights.to(memory.values.dtype), memory.values)
+        return found.transpose(0, 1)
+
+    def _drop(self, x: Tensor, dim: int) -> Tensor:
+        """Drop the same features at every place of dimension `dim` (Gal and Ghahramani 2016)."""
+        if not self.training or self.dropout == 0:
+            return x
+        shape = [1 if i == dim else size for i, size in enumerate(x.shape)]
+        kept = 1 - self.dropout
+        return x * torch.empty(shape, dtype=x.dtype, device=x.device).bernoulli_(kept).div_(kept)

@@ -1,0 +1,345 @@
+"""The policy that writes: an SB3 actor-critic over `Writer`, whose answer is the next word."""
+
+from __future__ import annotations
+
+from dataclasses import asdict
+from typing import Any, ClassVar, Literal
+
+import torch
+from gymnasium import spaces
+from stable_baselines3.common.torch_layers import BaseFeaturesExtractor
+from stable_baselines3.common.type_aliases import PyTorchObs, Schedule
+from torch import Tensor
+
+from agents.device import has_fast_bfloat16
+from agents.distributions import DirectionalGaussian, DirectionDistribution, EntrySoftmax
+from agents.encoders import TextLookup
+from agents.policies import DirectionPolicy
+from agents.writer import Memory, Writer, WriterConfig
+from llmar_env.spaces import EntryIndex, TextIndex
+from llmar_env.text.embedded import EmbeddedTexts
+from llmar_env.text.vocabulary import Vocabulary
+
+__all__ = ["Draft", "WriterFeatures", "WriterPolicy", "WritingDistribution"]
+
+WritingDistribution = Literal["entries", "gaussian"]
+
+
+class WriterFeatures(BaseFeaturesExtractor):
+    """SB3 features extractor: the text and what is written so far, read anew at every step.
+
+    Each distinct text of a batch is read once; so is, for its own sake, each written text. What a
+    `Draft` carries along instead gives the same features.
+
+    Args:
+        observation_space: of LLMAR/Generate-v0, in either form.
+        config: size of the network.
+
+    Raises:
+        ValueError: the space is another.
+    """
+
+    padded_table: Tensor  # (V, D) of the words, with a zero row for the end mark
+
+    def __init__(self, observation_space: spaces.Space[Any], config: WriterConfig) -> None:
+        super().__init__(observation_space, 2 * config.decoder_dim)
+        if not isinstance(observation_space, spaces.Dict) or set(observation_space) != {
+            "text",
+            "written",
+        }:
+            raise ValueError(
+                'a writer observes a Dict of "text" and "written", as LLMAR/Generate-v0 gives it; '
+                f"found {observation_space}"
+            )
+        text, written = observation_space["text"], observation_space["written"]
+        source_dim, target_dim = (
+            one.dim if isinstance(one, TextIndex | EntryIndex) else (one.shape or (0,))[-1]
+            for one in (text, written)
+        )
+        self.network = Writer(source_dim, target_dim, config)
+        self.lookup = TextLookup() if isinstance(text, TextIndex) else None
+        self.register_buffer("padded_table", None, persistent=False)
+
+    def read(self, text: Tensor) -> Memory:
+        """Read texts: (B, L, Ds) embeddings or (B, 1) rows."""
+        if self.lookup is not None:
+            return self.network.read(*self.lookup(text[:, 0].long()))
+        lengths = (text != 0).any(-1).sum(-1).clamp_min(1)
+        return self.network.read(text[:, : int(lengths.max())].float(), lengths)
+
+    def words(self, written: Tensor) -> Tensor:
+        """Vectors (..., D) of words that are observed as entries (...) or as vectors."""
+        return written.float() if self.lookup is None else self.padded_table[written.long()]
+
+    def lengths(self, written: Tensor) -> Tensor:
+        """(B,) words in texts observed as (B, M, D) vectors or (B, M) entries."""
+        there = (
+            (written != 0).any(-1) if written.ndim == 3 else written != len(self.padded_table) - 1
+        )
+        return there.sum(-1)
+
+    def forward(self, observations: dict[str, Tensor]) -> Tensor:
+        """(B, 2H) features of the next word."""
+        text, written = observations["text"], observations["written"]
+        rows, inverse = torch.unique(text, dim=0, return_inverse=True)
+        memory = self.read(rows).take(inverse)
+        lengths = self.lengths(written)
+        previous = self.previous(self.words(written[:, : int(lengths.max())]))
+        states = self.network.begin_states(memory)
+        features, _ = self.network.write(memory, previous, states)
+        places = torch.arange(len(lengths), device=lengths.device)
+        return features[places, lengths].float()
+
+    def previous(self, words: Tensor) -> Tensor:
+        """(B, T + 1, D) what stands before each place, for (B, T, D) words."""
+        begin = self.network.begin.expand(len(words), 1, -1)
+        return torch.cat([begin, words], dim=1)
+
+
+class WriterPolicy(DirectionPolicy):
+    """Reads a text, and writes another word by word, each a direction.
+
+    For REINFORCE, which lets it carry its state from word to word, and for stock PPO and A2C,
+    which show it the whole observation anew at every step; the weights are the same.
+
+    Args:
+        observation_space: of LLMAR/Generate-v0, in either form.
+        action_space: Box (D,).
+        lr_schedule: learning rate by remaining progress.
+        vocabulary: the entries; needed where the observation does not carry them.
+        writer: size of the network.
+        distribution: "entries", a softmax over scaled cosines, or "gaussian", noise around the
+            direction.
+        spread: the softmax's temperature, or the noise of a coordinate over the radius.
+        learn_spread: whether it is learned; by default the temperature is.
+        low_precision: whether products run in bfloat16; by default where the device is much faster at it.
+        **kwargs: of `DirectionPolicy`.
+
+    Raises:
+        ValueError: the spaces are others, or there is no vocabulary.
+    """
+
+    distributions: ClassVar[tuple[str, ...]] = ("entries", "gaussian")
+    end_direction: Tensor  # (1, D)
+
+    def __init__(
+        self,
+        observation_space: spaces.Space[Any],
+        action_space: spaces.Space[Any],
+        lr_schedule: Schedule,
+        *,
+        vocabulary: Vocabulary | None = None,
+        writer: WriterConfig | dict[str, Any] | None = None,
+        distribution: WritingDistribution = "entries",
+        spread: float | None = None,
+        learn_spread: bool | None = None,
+        low_precision: bool | None = None,
+        **kwargs: Any,
+    ) -> None:
+        self.low_precision = low_precision
+        self.writer = (
+            WriterConfig(**writer) if isinstance(writer, dict) else writer or WriterConfig()
+        )
+        entries = distribution == "entries"
+        self.vocabulary = vocabulary or _vocabulary_of(observation_space)
+        if self.vocabulary is None:
+            raise ValueError(
+                "the observation does not carry the vocabulary, as its embeddings never do: pass "
+                "policy_kwargs={'vocabulary': env.unwrapped.mdp.vocabulary}"
+            )
+        kwargs.setdefault("features_extractor_class", WriterFeatures)
+        kwargs.setdefault("features_extractor_kwargs", {"config": self.writer})
+        super().__init__(
+            observation_space,
+            action_space,
+            lr_schedule,
+            distribution=distribution,
+            spread=(0.05 if entries else 0.3) if spread is None else spread,
+            learn_spread=entries if learn_spread is None else learn_spread,
+            **kwargs,
+        )
+        self.register_buffer("end_direction", None, persistent=False)
+        self.attach(_texts_of(observation_space), self.vocabulary)
+
+    def _get_constructor_parameters(self) -> dict[str, Any]:
+        own = {
+            "writer": asdict(self.writer),
+            "vocabulary": self.vocabulary,
+            "low_precision": self.low_precision,
+        }
+        return super()._get_constructor_parameters() | own
+
+    def _make_distribution(self, num_vectors: int, dim: int) -> DirectionDistribution:
+        if self.distribution == "gaussian":
+            return DirectionalGaussian(num_vectors, dim, self.radius)
+        assert self.vocabulary is not None
+        return EntrySoftmax(dim, torch.as_tensor(self.vocabulary.directions), self.radius)
+
+    @property
+    def reader(self) -> WriterFeatures:
+        """The features extractor."""
+        features = self.pi_features_extractor
+        assert isinstance(features, WriterFeatures)
+        return features
+
+    def attach(self, texts: EmbeddedTexts | None, vocabulary: Vocabulary) -> None:
+        """Give the policy the store and the vocabulary that it observes, as after loading.
+
+        Raises:
+            ValueError: one of them is another than the policy was made for.
+        """
+        space = self.observation_space
+        assert isinstance(space, spaces.Dict)
+        for part, data in (("text", texts), ("written", vocabulary)):
+            expected = getattr(space[part], "fingerprint", None)
+            if data is not None and expected is not None and data.fingerprint != expected:
+                raise ValueError(
+                    f"this policy was made for the {type(data).__name__} {expected}, found "
+                    f"{data.fingerprint}: numbers would stand for other vectors"
+                )
+        if texts is not None and self.reader.lookup is not None:
+            self.reader.lookup.attach(texts, self.device)
+        self.vocabulary = vocabulary
+        self.reader.padded_table = torch.as_tensor(vocabulary.padded_table, device=self.device)
+        self.end_direction = torch.as_tensor(vocabulary.directions[-1:], device=self.device)
+
+    def open(self, observations: PyTorchObs, group_size: int = 1) -> Draft:
+        """Begin to write, `group_size` texts for each of the (B, ...) observed."""
+        assert isinstance(observations, dict)
+        return Draft(self, observations["text"], group_size)
+
+    def distributions_at(
+        self, memory: Memory, words: Tensor, places: Tensor
+    ) -> DirectionDistribution:
+        """The distributions of words at places of known texts, all in one pass.
+
+        Args:
+            memory: of the N texts shown.
+            words: (N, T - 1, D) vectors of the words written.
+            places: (N, T) bool, which places are asked for.
+
+        Returns:
+            The distributions of the places asked for, text by text.
+        """
+        reader, network = self.reader, self.reader.network
+        states = network.begin_states(memory)
+        features, _ = network.write(memory, reader.previous(words), states)
+        return self.distribution_of(features[places].float())
+
+    def precision(self) -> torch.autocast:
+        """Where products run in bfloat16, if they do."""
+        low = self.low_precision
+        low = has_fast_bfloat16(self.device) if low is None else low
+        return torch.autocast(self.device.type, torch.bfloat16, enabled=low)
+
+    def extract_features(
+        self, obs: PyTorchObs, features_extractor: BaseFeaturesExtractor | None = None
+    ) -> Any:
+        """Features of the policy and of the value function, as in `DirectionPolicy`."""
+        with self.precision():
+            return super().extract_features(obs, features_extractor)
+
+    def distribution_of(self, features: Tensor) -> DirectionDistribution:
+        """The distribution of words for (n, 2H) features."""
+        return self._get_action_dist_from_latent(self.mlp_extractor.forward_actor(features))
+
+
+class Draft:
+    """Texts while they are written, with the decoder's state carried from word to word.
+
+    Each text shown is read once, whatever the number of texts written about it. What happened is
+    kept, so that `log_prob` can evaluate it again, whole texts at a time, with gradient.
+
+    Args:
+        policy: whose weights are used.
+        text: (B, ...) the texts as they are observed.
+        group_size: K, texts written for each.
+
+    Attributes:
+        num_texts: N = B * K.
+    """
+
+    def __init__(self, policy: WriterPolicy, text: Tensor, group_size: int) -> None:
+        self.policy = policy
+        self.text = text
+        self.group_size = group_size
+        self.num_texts = len(text) * group_size
+        self._words: list[Tensor] = []  # (N,) or (N, D) each, as observed
+        self._chosen: list[Tensor] = []  # (N,) entries or (N, D) actions
+        self._running: list[Tensor] = []  # (N,) bool
+        with torch.no_grad(), policy.precision():
+            self._memory = policy.reader.read(text).repeat(group_size)
+            self._states = policy.reader.network.begin_states(self._memory)
+        self._live = torch.arange(self.num_texts, device=text.device)
+
+    @torch.no_grad()
+    def act(self, written: Tensor, running: Tensor) -> Tensor:
+        """Write the next word of each text that still runs.
+
+        Args:
+            written: (N, M) or (N, M, D), as observed.
+            running: (N,) bool; never True again after False.
+
+        Returns:
+            (N, D) actions; the end mark's where a text has ended.
+        """
+        policy, network = self.policy, self.policy.reader.network
+        if (kept := running[self._live]).sum() < len(self._live):
+            index = kept.nonzero().squeeze(1)
+            self._live, self._memory = self._live[index], self._memory.take(index)
+            self._states = self._states.index_select(1, index)
+        if self._running:
+            self._words.append(written[:, len(self._running) - 1])
+            previous = policy.reader.words(self._words[-1][self._live])
+        else:
+            previous = network.begin.expand(len(self._live), -1)
+        with policy.precision():
+            features, self._states = network.write(self._memory, previous[:, None], self._states)
+            distribution = policy.distribution_of(features[:, 0].float())
+            actions = (policy.radius * policy.end_direction).repeat(self.num_texts, 1)
+            if isinstance(distribution, EntrySoftmax):
+                entries = distribution.sample_entries()
+                actions[self._live] = policy.radius * distribution.entries[entries]
+                chosen = entries.new_zeros(self.num_texts)
+                chosen[self._live] = entries
+            else:
+                actions[self._live] = distribution.sample()
+                chosen = actions
+        self._chosen.append(chosen)
+        self._running.append(running)
+        return actions
+
+    def log_prob(self, policy: WriterPolicy | None = None) -> Tensor:
+        """(S, N) log-probabilities of the words at S steps, with gradient; 0 after the ends.
+
+        Args:
+            policy: whose probabilities; by default those of the one that wrote.
+        """
+        policy = policy or self.policy
+        reader = policy.reader
+        running = torch.stack(self._running, dim=1)  # (N, S)
+        chosen = torch.stack(self._chosen, dim=1)[running]
+        if self._words:
+            words = reader.words(torch.stack(self._words, dim=1))
+        else:
+            words = policy.end_direction.new_empty(self.num_texts, 0, policy.end_direction.shape[1])
+        with policy.precision():
+            memory = reader.read(self.text).repeat(self.group_size)
+            distribution = policy.distributions_at(memory, words, running)
+            if isinstance(distribution, EntrySoftmax):
+                found = distribution.log_prob_of_entries(chosen)
+            else:
+                found = distribution.log_prob(chosen)
+        return found.new_zeros(running.shape).masked_scatter(running, found).t()
+
+
+def _vocabulary_of(space: spaces.Space[Any]) -> Vocabulary | None:
+    written = (
+        space["written"] if isinstance(space, spaces.Dict) and "written" in space.spaces else None
+    )
+    return written.vocabulary if isinstance(written, EntryIndex) else None
+
+
+def _texts_of(space: spaces.Space[Any]) -> EmbeddedTexts | None:
+    text = space["text"] if isinstance(space, spaces.Dict) else None
+    return text.texts if isinstance(text, TextIndex) else None

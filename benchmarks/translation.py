@@ -1,0 +1,472 @@
+"""How well a writer translates: cross-entropy, then reinforcement, beside what the time could buy.
+
+Multi30k, German to English. The warm start is trained once a seed; from its weights each other
+part goes on for the same minutes: reinforcement with a BLEU reward (`rl`), more cross-entropy
+(`ce`), and the controls, the same reinforcement with a constant reward (`constant`) and with the
+cosine (`cosine`). Weights are chosen on val, figures are on test, and all decode greedily unless
+it is said otherwise.
+
+    python benchmarks/translation.py --data DIR --json runs/translation.json
+    python benchmarks/translation.py --part rl --seed 1 --json runs/translation.json
+
+DIR holds train.tsv, val.tsv and test.tsv. Each part adds its figures to the file, so that a long
+benchmark survives an interruption. Run it on a machine that does nothing else.
+"""
+
+from __future__ import annotations
+
+import json
+import time
+import warnings
+from collections.abc import Callable
+from dataclasses import dataclass
+from functools import partial
+from pathlib import Path
+from statistics import mean
+from typing import Any, Literal, get_args
+
+import numpy as np
+import torch
+import tyro
+from numpy.typing import NDArray
+from rich.console import Console
+from rich.table import Table
+from safetensors.torch import load_file, save_file
+from stable_baselines3 import PPO
+from stable_baselines3.common.callbacks import BaseCallback
+
+from agents.algorithms import WRITING
+from agents.decoding import Method, decode
+from agents.device import resolve_device
+from agents.refinement import refine
+from agents.reinforce import REINFORCE
+from agents.training import Clock, LinearDecay, Progress, Training, Validation
+from agents.vec_env import GymVecEnv, make_vec_env
+from agents.warm_start import CrossEntropy, TargetTexts, train_cross_entropy
+from agents.writer import WriterConfig
+from agents.writer_policy import WriterPolicy
+from llmar_env.alignment.rewards import Reward, Written
+from llmar_env.alignment.rewards import mean as mean_reward
+from llmar_env.alignment.scores import cosine
+from llmar_env.envs.generate import GenerateMDP
+from llmar_env.metrics import TextScores, score_texts
+from llmar_env.text.corpus import Corpus
+from llmar_env.text.embedders import WordVectors
+from llmar_env.text.pairs import TextPairs
+
+Part = Literal["warm", "rl", "ce", "constant", "cosine", "decoding", "refine", "throughput"]
+_SHOWN = ("bleu_tok", "bleu_13a", "chrf", "rouge_l", "alignment", "p_at_1")
+_SEEDED: tuple[Part, ...] = ("rl", "ce")
+_MAX_NEW_TOKENS = 40
+_THRESHOLD, _ROUNDS = 0.9, 8
+_THROUGHPUT_SECONDS = 20.0
+
+
+@dataclass(frozen=True)
+class Options:
+    """Measure translation."""
+
+    data: Path = Path("../shared/data/multi30k-de-en")
+    """Folder with train.tsv, val.tsv and test.tsv, columns source and target."""
+    json: Path | None = None
+    """Add the figures to this file, one flat object."""
+    part: tuple[Part, ...] = get_args(Part)
+    """What to measure."""
+    seed: tuple[int, ...] = (0, 1, 2)
+    """Of the parts rl and ce; the first of them of all others."""
+    warm_minutes: float = 20.0
+    """Of the warm start, validations included."""
+    minutes: float = 10.0
+    """Of each part that goes on from it, validations included."""
+    folder: Path = Path("runs/translation")
+    """Where weights and word vectors are kept between parts."""
+    device: str = "auto"
+    """As in train.py."""
+
+
+@dataclass(frozen=True)
+class Setting:
+    """What the parts train with, chosen on val."""
+
+    writer: WriterConfig
+    warm_texts: int = 128
+    warm_learning_rate: float = 2e-3
+    smoothing: float = 0.1
+    num_texts: int = 48
+    group_size: int = 8
+    learning_rate: float = 2e-4
+    """Of the parts that go on from the warm start, cross-entropy alone included."""
+    ce_weight: float = 0.5
+    sharpening: float = 0.7
+    """Factor of the temperature where reinforcement begins: label smoothing has left it too high,
+    and samples with words that nothing asks for."""
+
+
+SETTING = Setting(WriterConfig(encoder_dim=256, decoder_dim=384, dropout=0.25))
+
+
+# ---------------------------------------------------------------------------- the writer
+
+
+def load(options: Options) -> Corpus:
+    """Read and embed the data; the word vectors are trained once, and kept in the folder."""
+    pairs = {
+        split: TextPairs.read(options.data / f"{stem}.tsv")
+        for split, stem in {"train": "train", "valid": "val", "test": "test"}.items()
+    }
+    files = [options.folder / f"{side}.safetensors" for side in ("source", "target")]
+    with warnings.catch_warnings():
+        warnings.filterwarnings("ignore", message=".*stand in train too")
+        if all(file.exists() for file in files):
+            source, target = map(WordVectors.load, files)
+            return Corpus.load(pairs, source_embedder=source, target_embedder=target)
+        corpus = Corpus.load(pairs, word_vectors=WRITING.word_vectors)
+    for file, embedder in zip(files, (corpus.source_embedder, corpus.target_embedder), strict=True):
+        assert embedder is not None
+        embedder.save(file)
+    return corpus
+
+
+def make_env(corpus: Corpus, reward: Reward | str, num_envs: int, group_size: int) -> GymVecEnv:
+    """LLMAR/Generate-v0, rewarded at the end of each text."""
+    return make_vec_env(
+        "LLMAR/Generate-v0",
+        num_envs,
+        env_kwargs={
+            "data": corpus,
+            "reward": reward,
+            "credit": "final",
+            "observation": "index",
+            "max_new_tokens": _MAX_NEW_TOKENS,
+            "group_size": group_size,
+        },
+    )
+
+
+def make_writer(corpus: Corpus, options: Options) -> WriterPolicy:
+    """An untrained writer."""
+    mdp = GenerateMDP(corpus, observation="index", max_new_tokens=_MAX_NEW_TOKENS)
+    return WriterPolicy(
+        mdp.observation_space, mdp.action_space, lambda _: 1.0, writer=SETTING.writer
+    ).to(resolve_device(options.device))
+
+
+def warm_writer(corpus: Corpus, options: Options) -> WriterPolicy:
+    """The writer after the warm start.
+
+    Raises:
+        FileNotFoundError: the part `warm` has not run.
+    """
+    policy = make_writer(corpus, options)
+    policy.load_state_dict(load_file(options.folder / "warm.safetensors"))
+    return policy
+
+
+def score(policy: WriterPolicy, corpus: Corpus, split: str, **decoding: Any) -> TextScores:
+    """Scores of the texts written about those of a split."""
+    rows = corpus.rows(split)
+    assert policy.vocabulary is not None
+    assert corpus.target_embedder is not None
+    with warnings.catch_warnings():
+        warnings.filterwarnings("ignore", message=".*without an end mark")
+        entries = decode(policy, corpus.source, rows, max_new_tokens=_MAX_NEW_TOKENS, **decoding)
+    written = policy.vocabulary.decode(entries)
+    return score_texts(written, corpus.targets[rows.start : rows.stop], corpus.target_embedder)
+
+
+def validation_of(corpus: Corpus, times: int, metric: str = "bleu_tok") -> Validation:
+    """Chooses the best weights on val."""
+    return Validation(partial(score, corpus=corpus, split="valid"), metric, times)
+
+
+# ---------------------------------------------------------------------------- the parts
+
+
+def measure_warm(corpus: Corpus, options: Options, seed: int) -> dict[str, Any]:
+    """Cross-entropy from scratch."""
+    torch.manual_seed(seed)
+    policy = make_writer(corpus, options)
+    validation = validation_of(corpus, times=12)
+    seconds = learn_cross_entropy(policy, corpus, validation, options.warm_minutes, seed, warm=True)
+    save_file(
+        {name: weight.cpu().clone() for name, weight in policy.state_dict().items()},
+        options.folder / "warm.safetensors",
+    )
+    scores = score(policy, corpus, "test")
+    show("warm start", seed, validation, scores)
+    return {
+        "bleu_tok_warm": scores.bleu_tok,
+        "bleu_13a_warm": scores.bleu_13a,
+        "alignment_warm": scores.alignment,
+        "seconds_warm": seconds,
+        "seed_warm": seed,
+        "signatures": dict(scores.signatures),
+    }
+
+
+def learn_cross_entropy(
+    policy: WriterPolicy,
+    corpus: Corpus,
+    validation: Validation,
+    minutes: float,
+    seed: int,
+    *,
+    warm: bool,
+) -> float:
+    """Descend the cross-entropy for some minutes; the seconds that it took."""
+    assert policy.vocabulary is not None
+    clock = Clock(60 * minutes)
+    train_cross_entropy(
+        policy,
+        TargetTexts(corpus, policy.vocabulary),
+        validation,
+        clock=clock,
+        epochs=1000.0,
+        learning_rate=SETTING.warm_learning_rate if warm else SETTING.learning_rate,
+        batch_size=SETTING.warm_texts,
+        smoothing=SETTING.smoothing,
+        seed=seed,
+        progress=True,
+    )
+    return clock.seconds
+
+
+def measure_ce(corpus: Corpus, options: Options, seed: int) -> dict[str, Any]:
+    """More cross-entropy, in place of reinforcement."""
+    torch.manual_seed(seed)
+    policy = warm_writer(corpus, options)
+    validation = validation_of(corpus, times=8)
+    seconds = learn_cross_entropy(
+        policy, corpus, validation, options.minutes, 100 + seed, warm=False
+    )
+    return _after("ce", seed, policy, corpus, validation, seconds)
+
+
+def measure_reinforced(
+    corpus: Corpus, options: Options, seed: int, reward: Reward | str, name: str, metric: str
+) -> dict[str, Any]:
+    """Reinforcement from the warm start."""
+    torch.manual_seed(seed)
+    env = make_env(corpus, reward, SETTING.num_texts * SETTING.group_size, SETTING.group_size)
+    clock = Clock(60 * options.minutes)
+    model = REINFORCE(
+        WriterPolicy,
+        env,
+        learning_rate=LinearDecay(SETTING.learning_rate, clock),
+        seed=seed,
+        device=options.device,
+        policy_kwargs={"writer": SETTING.writer},
+    )
+    policy = model.policy
+    assert isinstance(policy, WriterPolicy)
+    assert policy.vocabulary is not None
+    policy.load_state_dict(warm_writer(corpus, options).state_dict())
+    with torch.no_grad():
+        policy.log_std.add_(float(np.log(SETTING.sharpening)))
+    texts = TargetTexts(corpus, policy.vocabulary)
+    model.regularisers = (
+        CrossEntropy(
+            texts, SETTING.ce_weight, SETTING.num_texts, SETTING.smoothing, seed=100 + seed
+        ),
+    )
+    validation = validation_of(corpus, 8, metric)
+    training = Training(clock, validation, SETTING.group_size)
+    try:
+        model.learn(10**12, [training, Progress(training)], log_interval=20)
+    finally:
+        clock.stop()
+    validation.restore_best(policy)
+    return _after(name, seed, policy, corpus, validation, clock.seconds)
+
+
+def _after(
+    name: str,
+    seed: int,
+    policy: WriterPolicy,
+    corpus: Corpus,
+    validation: Validation,
+    seconds: float,
+) -> dict[str, Any]:
+    """The figures of a part that went on from the warm start."""
+    scores = score(policy, corpus, "test")
+    show(name, seed, validation, scores)
+    figures = {f"{metric}_{name}": getattr(scores, metric) for metric in _SHOWN}
+    return figures | {f"seconds_{name}": seconds}
+
+
+def constant(written: Written) -> NDArray[np.float64]:
+    """A reward that tells nothing."""
+    return np.ones(len(written))
+
+
+def measure_decoding(corpus: Corpus, options: Options, seed: int) -> dict[str, Any]:
+    """The warm start's texts by every method of decoding."""
+    policy = warm_writer(corpus, options)
+    figures: dict[str, Any] = {}
+    for method in get_args(Method):
+        scores = score(policy, corpus, "test", method=method, seed=seed)
+        figures |= {f"bleu_tok_{method}": scores.bleu_tok, f"alignment_{method}": scores.alignment}
+    return figures
+
+
+def measure_refine(corpus: Corpus, options: Options, seed: int) -> dict[str, Any]:  # noqa: ARG001 - nothing is drawn
+    """Shares of val texts that reach the threshold, round by round.
+
+    By the writer's own estimate, which is all that refinement sees, and by the target itself;
+    beside the source's own words, which reach it where they are the target's.
+    """
+    policy = warm_writer(corpus, options)
+    rows = corpus.rows("valid")
+    with warnings.catch_warnings():
+        warnings.filterwarnings("ignore", message=".*without an end mark")
+        refined = [
+            refine(policy, corpus.source, rows, threshold=_THRESHOLD, max_rounds=rounds)
+            for rounds in range(_ROUNDS + 1)
+        ]
+    assert policy.vocabulary is not None
+    written = [
+        Written(corpus, policy.vocabulary, np.arange(rows.start, rows.stop), one.entries)
+        for one in refined
+    ]
+    embedder = corpus.target_embedder
+    assert embedder is not None
+    copied = embedder.embed(corpus.sources[rows.start : rows.stop]).means
+    targets = corpus.target.unit_means[rows.start : rows.stop]
+    return {
+        "refine_share_by_round": refined[-1].reached.mean(axis=1).tolist(),
+        "refine_score_by_round": refined[-1].scores.mean(axis=1).tolist(),
+        "refine_alignment_by_round": [float(mean_reward(one).mean()) for one in written],
+        "refine_true_share_by_round": [
+            float((mean_reward(one) >= _THRESHOLD).mean()) for one in written
+        ],
+        "refine_bleu_tok_by_round": [
+            score_texts(one.strings, one.target_strings, embedder).bleu_tok for one in written
+        ],
+        "refine_true_share_source": float((cosine(copied, targets) >= _THRESHOLD).mean()),
+    }
+
+
+def measure_throughput(corpus: Corpus, options: Options, seed: int) -> dict[str, Any]:
+    """Words written and learned from a second, over the same policy under stock PPO."""
+    words, seconds = [], []
+    for stock in (False, True):
+        group = 1 if stock else SETTING.group_size
+        env = make_env(corpus, "bleu", 64 if stock else SETTING.num_texts * group, group)
+        kwargs: dict[str, Any] = {
+            "policy_kwargs": {"writer": SETTING.writer},
+            "seed": seed,
+            "device": options.device,
+        }
+        # PPO reads every text and all that is written anew at each step, and once an epoch.
+        model = (
+            PPO(WriterPolicy, env, n_steps=16, batch_size=256, n_epochs=1, **kwargs)
+            if stock
+            else REINFORCE(WriterPolicy, env, **kwargs)
+        )
+        model.policy.load_state_dict(warm_writer(corpus, options).state_dict())
+        count = CountWords()
+        model.learn(64 * 16 if stock else 1, count)  # warms up
+        count.words, started = 0, time.perf_counter()
+        while time.perf_counter() - started < _THROUGHPUT_SECONDS:
+            model.learn(64 * 16 if stock else 1, count, reset_num_timesteps=False)
+        words.append(count.words)
+        seconds.append(time.perf_counter() - started)
+    ours, peer = (n / s for n, s in zip(words, seconds, strict=True))
+    return {
+        "throughput_words_per_second": ours,
+        "throughput_words_per_second_ppo": peer,
+        "throughput_ratio": ours / peer,
+    }
+
+
+class CountWords(BaseCallback):
+    """Counts the words that count: those of episodes that are learned from."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.words = 0
+
+    def _on_step(self) -> bool:
+        running = self.locals.get("running")
+        self.words += self.training_env.num_envs if running is None else int(running.sum())
+        return True
+
+
+# ---------------------------------------------------------------------------- report
+
+
+def show(name: str, seed: int, validation: Validation, scores: TextScores) -> None:
+    """Print a part's curve on val and its scores on test."""
+    console = Console()
+    curve = ", ".join(
+        f"{record.seconds:.0f} s {getattr(record.scores, validation.metric):.2f}"
+        for record in validation.records
+    )
+    console.print(f"{name}, seed {seed}, {validation.metric} on val: {curve}", soft_wrap=True)
+    table = Table(*_SHOWN, title=f"{name}, seed {seed}, on test")
+    table.add_row(*(f"{getattr(scores, metric):.4g}" for metric in _SHOWN))
+    console.print(table)
+
+
+_MEASURES: dict[Part, Callable[[Corpus, Options, int], dict[str, Any]]] = {
+    "warm": measure_warm,
+    "rl": partial(measure_reinforced, reward="bleu", name="rl", metric="bleu_tok"),
+    "ce": measure_ce,
+    "constant": partial(measure_reinforced, reward=constant, name="constant", metric="bleu_tok"),
+    "cosine": partial(measure_reinforced, reward="mean", name="cosine", metric="alignment"),
+    "decoding": measure_decoding,
+    "refine": measure_refine,
+    "throughput": measure_throughput,
+}
+
+
+def add(figures: dict[str, Any], part: Part, seed: int, found: dict[str, Any]) -> None:
+    """Put what a part found among the figures; parts of several seeds have lists."""
+    if part not in _SEEDED:
+        figures |= found
+        return
+    seeds = figures.setdefault(f"seeds_{part}", [])
+    if seed not in seeds:
+        seeds.append(seed)
+    for name, value in found.items():
+        values, place = figures.setdefault(name, []), seeds.index(seed)
+        values[place : place + 1] = [value]
+
+
+def derive(figures: dict[str, Any]) -> dict[str, Any]:
+    """What follows from several parts."""
+    derived = {}
+    if "bleu_tok_ce" in figures:
+        derived["bleu_tok_ce_longer"] = figures["bleu_tok_ce"]
+    if {"bleu_tok_rl", "bleu_tok_ce"} <= figures.keys():
+        derived["gain_over_ce"] = mean(figures["bleu_tok_rl"]) - mean(figures["bleu_tok_ce"])
+    if {"bleu_tok_constant", "bleu_tok_warm"} <= figures.keys():
+        derived["control_gain"] = figures["bleu_tok_constant"] - figures["bleu_tok_warm"]
+    if {"alignment_cosine", "alignment_warm"} <= figures.keys():
+        derived["cosine_gain"] = figures["alignment_cosine"] - figures["alignment_warm"]
+    return derived
+
+
+def main(options: Options) -> None:
+    """Measure, print, and write the figures."""
+    console = Console()
+    options.folder.mkdir(parents=True, exist_ok=True)
+    file = options.json or options.folder / "translation.json"
+    file.parent.mkdir(parents=True, exist_ok=True)
+    console.print(
+        f"{SETTING}; torch {torch.__version__}, {torch.get_num_threads()} threads, "
+        f"device {options.device}"
+    )
+    corpus = load(options)
+    for part in options.part:
+        for seed in options.seed if part in _SEEDED else options.seed[:1]:
+            found = _MEASURES[part](corpus, options, seed)
+            figures = json.loads(file.read_text("utf-8")) if file.exists() else {}
+            add(figures, part, seed, found)
+            figures |= derive(figures)
+            file.write_text(json.dumps(figures, indent=2) + "\n", "utf-8")
+            console.print({name: value for name, value in figures.items() if name in found})
+
+
+if __name__ == "__main__":
+    main(tyro.cli(Options))

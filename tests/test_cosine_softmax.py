@@ -1,0 +1,50 @@
+import pytest
+import torch
+from hypothesis import given
+from hypothesis import strategies as st
+from torch.nn import functional as F
+
+from agents import cosine_softmax
+from agents.cosine_softmax import cosine_log_softmax
+
+
+def problem(n=40, size=30, dim=8, seed=0):
+    generator = torch.Generator().manual_seed(seed)
+    u = F.normalize(torch.randn(n, dim, generator=generator), dim=-1).requires_grad_()
+    entries = F.normalize(torch.randn(size, dim, generator=generator), dim=-1)
+    scale = (1 + 20 * torch.rand(n, generator=generator)).requires_grad_()
+    chosen = torch.randint(size, (n,), generator=generator)
+    return u, scale, entries, chosen
+
+
+@pytest.mark.parametrize("smoothing", [0.0, 0.1])
+@pytest.mark.parametrize("block", [10, 10**6])
+def test_values_and_gradients_are_those_of_torchs_cross_entropy(smoothing, block, monkeypatch):
+    monkeypatch.setattr(cosine_softmax, "_BLOCK", block)
+    u, scale, entries, chosen = problem()
+    found = cosine_log_softmax(u, scale, entries, chosen, smoothing)
+    logits = scale[:, None] * (u @ entries.t())
+    expected = -F.cross_entropy(logits, chosen, label_smoothing=smoothing, reduction="none")
+    torch.testing.assert_close(found, expected)
+    weights = torch.randn(len(u))
+    grads = [torch.autograd.grad((x * weights).sum(), [u, scale]) for x in (found, expected)]
+    for one, other in zip(*grads, strict=True):
+        torch.testing.assert_close(one, other)
+
+
+def test_bfloat16_is_near():
+    u, scale, entries, chosen = problem()
+    exact = cosine_log_softmax(u, scale, entries, chosen)
+    with torch.autocast("cpu", torch.bfloat16):
+        rounded = cosine_log_softmax(u, scale, entries, chosen)
+    assert rounded.dtype == torch.float32
+    torch.testing.assert_close(rounded, exact, atol=0.1, rtol=0)
+
+
+@given(st.floats(0.01, 500.0))
+def test_any_scale_gives_probabilities_that_sum_to_one(scale):
+    u, _, entries, _ = problem(n=1)
+    rows = u.detach().expand(len(entries), -1)
+    scales = torch.full((len(entries),), scale)
+    log_p = cosine_log_softmax(rows, scales, entries, torch.arange(len(entries)))
+    torch.testing.assert_close(log_p.exp().sum(), torch.tensor(1.0), atol=1e-3, rtol=0)
