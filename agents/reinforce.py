@@ -245,6 +245,8 @@ class REINFORCE(OnPolicyAlgorithm):
         space = self.env.observation_space
         if isinstance(self.policy, GRUPolicy) and isinstance(space, TextIndex) and space.texts:
             self.policy.attach(space.texts)  # a loaded policy comes without
+        if isinstance(self.policy, WriterPolicy):
+            self.policy.attach_space(space)
         if self.group_size == 1 and self.baseline != "none":
             raise ValueError(
                 f"baseline={self.baseline!r} compares episodes that run side by side, and there "

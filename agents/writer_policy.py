@@ -112,7 +112,8 @@ class WriterPolicy(DirectionPolicy):
             direction.
         spread: the softmax's temperature, or the noise of a coordinate over the radius.
         learn_spread: whether it is learned; by default the temperature is.
-        low_precision: whether products run in bfloat16; by default where the device is much faster at it.
+        low_precision: whether products run in bfloat16; by default where the device is much faster
+            at it.
         **kwargs: of `DirectionPolicy`.
 
     Raises:
@@ -141,8 +142,10 @@ class WriterPolicy(DirectionPolicy):
             WriterConfig(**writer) if isinstance(writer, dict) else writer or WriterConfig()
         )
         entries = distribution == "entries"
-        self.vocabulary = vocabulary or _vocabulary_of(observation_space)
-        if self.vocabulary is None:
+        carried = _entries_of(observation_space)
+        self.vocabulary = vocabulary or (carried and carried.vocabulary)
+        # A space out of a pickle has left its vocabulary behind: `attach` brings it.
+        if self.vocabulary is None and carried is None:
             raise ValueError(
                 "the observation does not carry the vocabulary, as its embeddings never do: pass "
                 "policy_kwargs={'vocabulary': env.unwrapped.mdp.vocabulary}"
@@ -159,7 +162,8 @@ class WriterPolicy(DirectionPolicy):
             **kwargs,
         )
         self.register_buffer("end_direction", None, persistent=False)
-        self.attach(_texts_of(observation_space), self.vocabulary)
+        if self.vocabulary is not None:
+            self.attach(_texts_of(observation_space), self.vocabulary)
 
     def _get_constructor_parameters(self) -> dict[str, Any]:
         own = {
@@ -172,8 +176,7 @@ class WriterPolicy(DirectionPolicy):
     def _make_distribution(self, num_vectors: int, dim: int) -> DirectionDistribution:
         if self.distribution == "gaussian":
             return DirectionalGaussian(num_vectors, dim, self.radius)
-        assert self.vocabulary is not None
-        return EntrySoftmax(dim, torch.as_tensor(self.vocabulary.directions), self.radius)
+        return EntrySoftmax(dim, torch.empty(0, dim), self.radius)
 
     @property
     def reader(self) -> WriterFeatures:
@@ -201,7 +204,20 @@ class WriterPolicy(DirectionPolicy):
             self.reader.lookup.attach(texts, self.device)
         self.vocabulary = vocabulary
         self.reader.padded_table = torch.as_tensor(vocabulary.padded_table, device=self.device)
-        self.end_direction = torch.as_tensor(vocabulary.directions[-1:], device=self.device)
+        directions = torch.as_tensor(vocabulary.directions, device=self.device)
+        self.end_direction = directions[-1:]
+        if isinstance(self.action_dist, EntrySoftmax):
+            self.action_dist.entries = directions
+
+    def attach_space(self, space: spaces.Space[Any]) -> None:
+        """Give the policy what the space of its environment carries, as after loading.
+
+        Raises:
+            ValueError: as `attach`.
+        """
+        carried = _entries_of(space)
+        if carried is not None and carried.vocabulary is not None:
+            self.attach(_texts_of(space), carried.vocabulary)
 
     def open(self, observations: PyTorchObs, group_size: int = 1) -> Draft:
         """Begin to write, `group_size` texts for each of the (B, ...) observed."""
@@ -333,11 +349,11 @@ class Draft:
         return found.new_zeros(running.shape).masked_scatter(running, found).t()
 
 
-def _vocabulary_of(space: spaces.Space[Any]) -> Vocabulary | None:
+def _entries_of(space: spaces.Space[Any]) -> EntryIndex | None:
     written = (
         space["written"] if isinstance(space, spaces.Dict) and "written" in space.spaces else None
     )
-    return written.vocabulary if isinstance(written, EntryIndex) else None
+    return written if isinstance(written, EntryIndex) else None
 
 
 def _texts_of(space: spaces.Space[Any]) -> EmbeddedTexts | None:
