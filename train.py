@@ -1,15 +1,12 @@
-"""Train an agent to align text, and report: `python train.py --help`."""
+"""Train an agent to align text, or to write it, and report: `python train.py --help`."""
 
 from __future__ import annotations
 
 import itertools
-import sys
 import time
-import warnings
 from collections.abc import Sequence
 from pathlib import Path
 
-import gymnasium
 import tyro
 from rich.console import Console
 
@@ -17,6 +14,7 @@ from agents.aligner import LLMAR
 from agents.config import Config
 from agents.data import load_corpus
 from agents.report import examples, print_report, write_report
+from agents.terminal import plain_words
 
 
 def main(config: Config) -> None:
@@ -24,7 +22,8 @@ def main(config: Config) -> None:
     console = Console()
     llmar = LLMAR(config)
     folder = new_folder(config)
-    where = f"training {config.algo} on {config.data} ({llmar.device}), into {folder}"
+    what = f"training {config.algo} for {config.env} on {config.data}"
+    where = f"{what} ({llmar.device}), into {folder}"
     console.print(where, markup=False, soft_wrap=True)
     try:
         with console.status("reading and embedding the texts"):
@@ -73,14 +72,8 @@ def keep_best(llmar: LLMAR, folder: Path, console: Console) -> None:
 
 def cli(arguments: Sequence[str] | None = None) -> None:
     """Train as the command line says; what a user can mend ends in one line."""
-    with warnings.catch_warnings():
-        warnings.showwarning = lambda message, *_: print(f"note: {message}", file=sys.stderr)
-        try:
-            main(tyro.cli(Config, args=arguments))
-        except (ValueError, OSError, ImportError, ArithmeticError, gymnasium.error.Error) as error:
-            sys.exit(f"error: {error}")
-        except KeyboardInterrupt:
-            sys.exit("interrupted")
+    with plain_words():
+        main(tyro.cli(Config, args=arguments))
 
 
 if __name__ == "__main__":

@@ -1,13 +1,18 @@
 """The learners: Stable-Baselines3 policies and algorithms for LLMAR."""
 
 from agents.algorithms import ALGORITHMS, Algorithm
-from agents.aligner import LLMAR, Trained
+from agents.aligner import LLMAR, RefinedText, Trained
 from agents.config import Config
-from agents.distributions import DirectionalGaussian, PowerSpherical
+from agents.decoding import decode
+from agents.distributions import DirectionalGaussian, EntrySoftmax, PowerSpherical
 from agents.encoders import GRUEncoder, GRUFeatures
 from agents.policies import GRUPolicy
+from agents.refinement import Refined, refine
 from agents.reinforce import REINFORCE, NonFiniteLossError, advantages
 from agents.vec_env import GymVecEnv, make_vec_env
+from agents.warm_start import CrossEntropy, KLToReference, TargetTexts, train_cross_entropy
+from agents.writer import WriterConfig
+from agents.writer_policy import WriterPolicy
 
 __all__ = [
     "ALGORITHMS",
@@ -15,14 +20,25 @@ __all__ = [
     "REINFORCE",
     "Algorithm",
     "Config",
+    "CrossEntropy",
     "DirectionalGaussian",
+    "EntrySoftmax",
     "GRUEncoder",
     "GRUFeatures",
     "GRUPolicy",
     "GymVecEnv",
+    "KLToReference",
     "NonFiniteLossError",
     "PowerSpherical",
+    "Refined",
+    "RefinedText",
+    "TargetTexts",
     "Trained",
+    "WriterConfig",
+    "WriterPolicy",
     "advantages",
+    "decode",
     "make_vec_env",
+    "refine",
+    "train_cross_entropy",
 ]

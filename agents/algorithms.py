@@ -3,15 +3,26 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 from stable_baselines3 import A2C, PPO
 from stable_baselines3.common.on_policy_algorithm import OnPolicyAlgorithm
 
+from agents.config import Config
 from agents.reinforce import REINFORCE
+from llmar_env.text.embedders import WordVectorsConfig
 
-__all__ = ["ALGORITHMS", "SUPERVISED", "Algorithm", "Supervised", "find_algorithm"]
+__all__ = [
+    "ALGORITHMS",
+    "SUPERVISED",
+    "WRITING",
+    "Algorithm",
+    "Supervised",
+    "Writing",
+    "find_algorithm",
+    "tuned",
+]
 
 
 @dataclass(frozen=True)
@@ -72,6 +83,40 @@ class Supervised:
 SUPERVISED = Supervised()
 
 
+@dataclass(frozen=True)
+class Writing:
+    """What a writer trains with, unless told otherwise."""
+
+    word_vectors: WordVectorsConfig
+    """Trained for it, where texts come without vectors."""
+    hidden_dim: int
+    """Width of the decoder; each direction of the encoder has half of it."""
+    warm_texts: int
+    """Texts in a batch of the warm start."""
+    warm_learning_rate: float
+    """Of Adam in the warm start, at its highest."""
+    reinforcement: Algorithm
+    """What follows the warm start."""
+    validations: int
+    """In either part of the training; each writes all validation texts."""
+
+
+WRITING = Writing(
+    word_vectors=WordVectorsConfig(dim=256, vocab_size=8000, whitening=0.5),
+    hidden_dim=512,
+    warm_texts=96,
+    warm_learning_rate=2e-3,
+    reinforcement=Algorithm(
+        REINFORCE,
+        num_texts=48,
+        group_size=8,
+        learning_rate=2e-4,
+        settings={"baseline": "leave_one_out"},
+    ),
+    validations=15,
+)
+
+
 def find_algorithm(name: str) -> Algorithm:
     """The algorithm of a name.
 
@@ -81,3 +126,16 @@ def find_algorithm(name: str) -> Algorithm:
     if name not in ALGORITHMS:
         raise ValueError(f"no algorithm {name!r}; there are {', '.join(ALGORITHMS)}")
     return ALGORITHMS[name]
+
+
+def tuned(algorithm: Algorithm, config: Config) -> Algorithm:
+    """An algorithm, with the settings that a configuration replaces."""
+    given = {
+        name: value
+        for name in ("num_texts", "group_size", "learning_rate")
+        if (value := getattr(config, name)) is not None
+    }
+    settings = dict(algorithm.settings)
+    if "baseline" in settings:
+        settings["baseline"] = config.baseline
+    return replace(algorithm, settings=settings, **given)

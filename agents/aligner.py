@@ -5,80 +5,94 @@ from __future__ import annotations
 import json
 import os
 import warnings
-from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any, Self, TypeVar
 
 import numpy as np
-from gymnasium import spaces
+import torch
 from numpy.typing import NDArray
+from safetensors import SafetensorError
 from safetensors.torch import load_file, save_file
 from stable_baselines3.common.callbacks import BaseCallback
-from stable_baselines3.common.on_policy_algorithm import OnPolicyAlgorithm
+from torch import nn
 
-from agents.algorithms import SUPERVISED, Algorithm, find_algorithm
+from agents.algorithms import Algorithm
+from agents.aligning import AlignTask
 from agents.config import Config
 from agents.data import load_corpus
 from agents.device import resolve_device
-from agents.encoders import GRUFeatures
-from agents.evaluation import baselines, evaluate
+from agents.evaluation import Trained
 from agents.policies import GRUPolicy
-from agents.supervised import train_supervised
-from agents.training import Clock, LinearDecay, Progress, Record, Training, Validation
-from agents.vec_env import make_vec_env
+from agents.training import Clock
+from agents.writer_policy import WriterPolicy
+from agents.writing import RefinedText, WriteTask
 from llmar_env.alignment.scores import alignment_score
-from llmar_env.metrics import Scores, nearest
-from llmar_env.spaces import TextIndex
+from llmar_env.metrics import Scores, TextScores, nearest
 from llmar_env.text.corpus import Corpus
+from llmar_env.text.embedded import EmbeddedTexts
 from llmar_env.text.embedders import Embedder, WordVectors
 
-__all__ = ["LLMAR", "Trained"]
+__all__ = ["LLMAR", "RefinedText", "Trained"]
 
-_LOG_INTERVAL = 20
 _FORMAT = 1
+_MANIFEST, _WEIGHTS = "model.json", "policy.safetensors"
 _SOURCE, _TARGET = "source.safetensors", "target.safetensors"
 _Part = TypeVar("_Part")
 
-
-@dataclass(frozen=True)
-class Trained:
-    """What a training run came to."""
-
-    scores: dict[str, dict[str, Scores]]
-    """By split, then by who answered: trained, supervised, untrained, identity, constant."""
-    curves: dict[str, list[Record]]
-    """Validations, by who was trained."""
-    timings: dict[str, float]
-    """Seconds by part, and rates."""
+_TASKS: Mapping[str, type[AlignTask] | type[WriteTask]] = {
+    "LLMAR/Align-v0": AlignTask,
+    "LLMAR/Generate-v0": WriteTask,
+}
 
 
 class LLMAR:
     """Reinforcement-learned text alignment: the method from end to end.
 
+    What is trained, and how it answers, is the matter of a task: with vectors (`AlignTask`), or
+    with texts (`WriteTask`), as `config.env` says.
+
     Args:
         config: the settings.
 
     Attributes:
-        config: the settings.
-        algorithm: what `config.algo` names, with the settings that replace its own.
+        task: trains the policy, and answers.
         corpus: what was trained on, None before `train` and after `load`.
-        policy: the trained policy, None before `train`.
         source_embedder: of the texts that are answered.
         target_embedder: of the texts that answers should align with.
-        targets: the distinct targets of the training texts, which `nearest` chooses from.
+        targets: the distinct targets of the training texts, which `nearest` chooses from; none
+            where texts are written.
+
+    Raises:
+        ValueError: there is no such environment to train on, no such algorithm or device.
     """
 
     def __init__(self, config: Config | None = None) -> None:
-        self.config = Config() if config is None else config
-        self.algorithm = _tuned(self.config)
-        self.device = resolve_device(self.config.device)
+        config = Config() if config is None else config
+        if config.env not in _TASKS:
+            raise ValueError(f"no training on {config.env}; there is one on {', '.join(_TASKS)}")
+        self.device = resolve_device(config.device)
+        self.task = _TASKS[config.env](config, self.device)
         self.corpus: Corpus | None = None
-        self.policy: GRUPolicy | None = None
         self.source_embedder: Embedder | None = None
         self.target_embedder: Embedder | None = None
         self.targets: tuple[str, ...] = ()
         self._target_means: NDArray[np.float32] | None = None  # (m, D), of `targets`
+
+    @property
+    def config(self) -> Config:
+        """The settings."""
+        return self.task.config
+
+    @property
+    def algorithm(self) -> Algorithm:
+        """What reinforces, with the settings that replace its own."""
+        return self.task.algorithm
+
+    @property
+    def policy(self) -> GRUPolicy | WriterPolicy | None:
+        """The trained policy, the best so far; None before `train`."""
+        return self.task.policy
 
     def train(
         self,
@@ -104,148 +118,91 @@ class LLMAR:
         """
         clock = Clock()
         clock.start()
-        self.corpus = corpus = load_corpus(self.config, data)
-        model = self._make_model(folder)
-        policy = _gru_policy(model)
-        self._adopt(corpus, policy)
-        splits = [split for split in ("valid", "test") if split in corpus.splits]
-        scores = {split: baselines(corpus, split) for split in splits}
-        untrained = {name: weight.clone() for name, weight in policy.state_dict().items()}
-        for split in splits:
-            scores[split]["untrained"] = evaluate(policy, corpus, split)
-        setup_seconds = clock.elapsed
-        training = self._learn(model, callback)
-        policies = {"trained": policy}
-        curves = {"trained": training.validation.records}
-        if self.config.supervised:
-            rival = self._make_rival(corpus)
-            rival.load_state_dict(untrained)
-            try:
-                records = self._learn_supervised(rival, training.clock.seconds).records
-                policies["supervised"], curves["supervised"] = rival, records
-            except KeyboardInterrupt:
-                warnings.warn("the supervised rival was interrupted, and is left out", stacklevel=2)
-        for name, one in policies.items():
-            for split in splits:
-                scores[split][name] = evaluate(one, corpus, split)
-        rate = model.num_timesteps / training.clock.seconds
-        timings = {
-            "setup_seconds": setup_seconds,
-            "training_seconds": training.clock.seconds,
-            "total_seconds": clock.elapsed,
-            "steps": model.num_timesteps,
-            "steps_per_second": rate,
-            "texts_per_second": rate / self.algorithm.group_size,
-        }
-        return Trained(scores, curves, timings)
+        corpus = load_corpus(self.config, data)
+        self._adopt(corpus)
+        return self.task.train(corpus, clock=clock, folder=folder, callback=callback)
 
-    def _make_model(self, folder: Path | None) -> OnPolicyAlgorithm:
-        config, algorithm = self.config, self.algorithm
-        env = make_vec_env(
-            config.env,
-            algorithm.num_texts * algorithm.group_size,
-            env_kwargs={
-                "data": self.corpus,
-                "split": "train",
-                "observation": config.observation,
-                "num_vectors": config.num_vectors,
-                "group_size": algorithm.group_size,
-            },
-        )
-        return algorithm.cls(
-            GRUPolicy,
-            env,
-            learning_rate=LinearDecay(algorithm.learning_rate, Clock(config.time_limit)),
-            seed=config.seed,
-            device=self.device,
-            tensorboard_log=None if folder is None else str(folder),
-            policy_kwargs=self._policy_kwargs(),
-            **algorithm.settings,
-        )
-
-    def _make_rival(self, corpus: Corpus) -> GRUPolicy:
-        """The agent's network; it observes rows whatever the agent does, which is the same."""
-        return GRUPolicy(
-            TextIndex(corpus.source),
-            _action_space(corpus.target.dim, self.config.num_vectors),
-            lambda _: SUPERVISED.learning_rate,
-            **self._policy_kwargs(),
-        ).to(self.device)
-
-    def _policy_kwargs(self) -> dict[str, Any]:
-        return {
-            "hidden_dim": self.config.hidden_dim,
-            "distribution": self.config.distribution,
-            "spread": self.config.spread,
-        }
-
-    def _learn(self, model: OnPolicyAlgorithm, callback: BaseCallback | None) -> Training:
-        schedule = model.learning_rate
-        assert isinstance(schedule, LinearDecay)
-        clock = schedule.clock
-        training = Training(clock, self._validation(), self.algorithm.group_size)
-        callbacks: list[BaseCallback] = [training]
-        if self.config.progress:
-            callbacks.append(Progress(training))
-        if callback is not None:
-            callbacks.append(callback)
-        try:
-            model.learn(int(self.config.total_steps), callbacks, log_interval=_LOG_INTERVAL)
-        finally:
-            # Also after an error: what was best stays.
-            clock.stop()
-            training.validation.restore_best(_gru_policy(model))
-        return training
-
-    def _learn_supervised(self, rival: GRUPolicy, seconds: float) -> Validation:
-        validation = self._validation()
-        train_supervised(
-            rival,
-            self._required(self.corpus),
-            validation,
-            seconds=seconds,
-            learning_rate=SUPERVISED.learning_rate,
-            num_texts=self.config.num_texts or SUPERVISED.num_texts,
-            seed=self.config.seed,
-            progress=self.config.progress,
-        )
-        return validation
-
-    def _validation(self) -> Validation:
-        return Validation(self._required(self.corpus), "valid")
-
-    def _adopt(self, corpus: Corpus, policy: GRUPolicy) -> None:
+    def _adopt(self, corpus: Corpus) -> None:
         """Keep what answering needs."""
-        rows = corpus.rows("train")
-        self.policy = policy
+        self.corpus = corpus
         self.source_embedder, self.target_embedder = corpus.source_embedder, corpus.target_embedder
-        self.targets = tuple(dict.fromkeys(corpus.targets[rows.start : rows.stop]))
+        if isinstance(self.task, AlignTask):
+            rows = corpus.rows("train")
+            self.targets = tuple(dict.fromkeys(corpus.targets[rows.start : rows.stop]))
         self._target_means = None
 
-    def generate(self, text: str | Sequence[str]) -> NDArray[np.float32]:
+    def generate(self, text: str | Sequence[str], **options: Any) -> Any:
         """Answer texts, without noise.
 
         Args:
-            text: one text or n of them.
+            text: one text or n of them, each cut to `config.max_length` vectors; a warning counts
+                those that were.
+            **options: of a model that writes, those of `decode`: `method` ("greedy", "csls",
+                "best_of" or "beam") and what belongs to it.
 
         Returns:
-            (T, D) unit vectors for one text, (n, T, D) for several.
+            Of a model that answers with vectors, (T, D) unit vectors for one text, (n, T, D) for
+            several. Of one that writes, a str for one text, a list of n for several.
 
         Raises:
             RuntimeError: there is no trained policy, or no embedder of its input.
-            ValueError: a text is empty, or there is none.
+            ValueError: a text is empty, or there is none; or an option is none of those above.
         """
-        policy, embedder = self._required(self.policy), self._required(self.source_embedder)
+        answers = self.task.generate(self._embed(text), **options)
+        return answers[0] if isinstance(text, str) else answers
+
+    def refine(
+        self,
+        text: str | Sequence[str],
+        threshold: float = 0.9,
+        max_rounds: int = 8,
+        **options: Any,
+    ) -> Any:
+        """Write texts, and correct them until they align, by the policy's own estimate.
+
+        Args:
+            text: one text or n of them, as in `generate`.
+            threshold: the estimated alignment that is good enough, in (0, 1].
+            max_rounds: after so many it ends at the latest.
+            **options: of `agents.refine`; and `method`, by which drafts are decoded.
+
+        Returns:
+            A `RefinedText` for one text, a list of n for several.
+
+        Raises:
+            RuntimeError: there is no trained policy, or no embedder of its input.
+            ValueError: the model answers with vectors; a text is empty, or there is none; or an
+                option has a value that is not among those above.
+        """
+        refined = self.writer.refine(self._embed(text), threshold, max_rounds, **options)
+        return refined[0] if isinstance(text, str) else refined
+
+    def _embed(self, text: str | Sequence[str]) -> EmbeddedTexts:
+        self._required(self.policy)
+        embedder = self._required(self.source_embedder)
         texts = embedder.embed([text] if isinstance(text, str) else text)
         texts, cut = texts.truncate(self.config.max_length or texts.max_length)
         if cut:
             warnings.warn(
                 f"{cut} of {len(texts)} texts are longer than max_length="
                 f"{self.config.max_length} vectors and were cut",
-                stacklevel=2,
+                stacklevel=3,
             )
-        answers = policy.answer(texts)
-        return answers[0] if isinstance(text, str) else answers
+        return texts
+
+    @property
+    def writer(self) -> WriteTask:
+        """The task, which is to write.
+
+        Raises:
+            ValueError: this model answers with vectors.
+        """
+        if not isinstance(self.task, WriteTask):
+            raise ValueError(
+                "this model answers with vectors and writes no text; one that writes is trained "
+                "on LLMAR/Generate-v0"
+            )
+        return self.task
 
     def score(self, text: str, vectors: NDArray[np.floating]) -> float:
         """Alignment of vectors, (T, D), with a target text: the cosine of their means, [-1, 1].
@@ -257,13 +214,25 @@ class LLMAR:
         target = self._required(self.target_embedder).embed([text]).means[0]
         return float(alignment_score(target[None], np.asarray(vectors, np.float32)))
 
+    def evaluate(self, answers: Sequence[Any], targets: Sequence[str]) -> Scores | TextScores:
+        """Score n answers, as `generate` gives them, against n targets.
+
+        Raises:
+            RuntimeError: there is no embedder of the targets.
+            ValueError: the two differ in number, there are none, or a target is empty.
+        """
+        return self.task.score(answers, targets, self._required(self.target_embedder))
+
     def nearest(self, text: str, k: int = 1) -> list[str]:
         """The k training targets that align best with the answer to a text, best first.
 
         Raises:
             RuntimeError: there is no trained policy, or there are no targets as strings.
-            ValueError: the text is empty, or k is not in 1 to the number of targets.
+            ValueError: the text is empty, k is not in 1 to the number of targets, or the model
+                writes texts.
         """
+        if isinstance(self.task, WriteTask):
+            raise ValueError("this model writes texts: generate gives them, and needs no nearest")
         if self._target_means is None:
             targets = self._required(self.targets)
             self._target_means = self._required(self.target_embedder).embed(targets).means
@@ -289,24 +258,21 @@ class LLMAR:
         folder.mkdir(parents=True, exist_ok=True)
         # Copies: on CUDA the weights of a GRU are views of one buffer, which safetensors refuses.
         weights = {name: w.detach().cpu().clone() for name, w in policy.named_parameters()}
-        save_file(weights, str(folder / "policy.safetensors"))
+        save_file(weights, str(folder / _WEIGHTS))
         shared = self.source_embedder is self.target_embedder
         if self.source_embedder is not None:
             self.source_embedder.save(folder / _SOURCE)
         if self.target_embedder is not None and not shared:
             self.target_embedder.save(folder / _TARGET)
-        features = policy.pi_features_extractor
-        assert isinstance(features, GRUFeatures)
         manifest = {
             "format": _FORMAT,
             "config": self.config.as_json(),
-            "source_dim": features.encoder.gru.input_size,
-            "target_dim": policy.action_dist.dim,
             "shared_embedder": shared,
             "targets": self.targets,
+            **self.task.save(folder),
         }
         text = json.dumps(manifest, indent=1, ensure_ascii=False)
-        (folder / "model.json").write_text(text + "\n", "utf-8")
+        (folder / _MANIFEST).write_text(text + "\n", "utf-8")
 
     @classmethod
     def load(
@@ -320,63 +286,60 @@ class LLMAR:
         """Read what `save` wrote.
 
         Args:
-            folder: of the model.
+            folder: of the model, or of a run that holds it in `model/`.
             device: where to put it, as in `Config`.
             source_embedder: the class whose `load` reads the source embedder back.
             target_embedder: likewise.
 
         Raises:
             FileNotFoundError: the folder holds no model.
-            ValueError: the model has a format that this version does not read, or the device is
-                not there.
+            ValueError: the model has a format that this version does not read, its files are
+                damaged or of different models, or the device is not there.
         """
         folder = Path(folder)
-        manifest = json.loads((folder / "model.json").read_text("utf-8"))
-        if manifest.get("format") != _FORMAT:
-            raise ValueError(
-                f"{folder} holds a model of format {manifest.get('format')!r}; this version reads "
-                f"format {_FORMAT}"
-            )
-        llmar = cls(Config.from_json(manifest["config"] | {"device": device}))
-        llmar.targets = tuple(manifest["targets"])
-        if (folder / _SOURCE).exists():
-            llmar.source_embedder = source_embedder.load(folder / _SOURCE)
-        if manifest["shared_embedder"]:
-            llmar.target_embedder = llmar.source_embedder
-        elif (folder / _TARGET).exists():
-            llmar.target_embedder = target_embedder.load(folder / _TARGET)
-        llmar.policy = GRUPolicy(
-            spaces.Box(-1.0, 1.0, (1, manifest["source_dim"])),
-            _action_space(manifest["target_dim"], llmar.config.num_vectors),
-            lambda _: 0.0,
-            **llmar._policy_kwargs(),
-        )
-        weights = load_file(str(folder / "policy.safetensors"))
-        for name, parameter in llmar.policy.named_parameters():
-            parameter.data.copy_(weights[name])
-        llmar.policy.to(llmar.device)
+        if (folder / "model" / _MANIFEST).exists():
+            folder = folder / "model"
+        if not (folder / _MANIFEST).exists():
+            raise FileNotFoundError(f"{folder} holds no model: there is no {_MANIFEST} in it")
+        try:
+            manifest = json.loads((folder / _MANIFEST).read_text("utf-8"))
+            if manifest.get("format") != _FORMAT:
+                raise ValueError(
+                    f"{folder} holds a model of format {manifest.get('format')!r}; this version "
+                    f"reads format {_FORMAT}"
+                )
+            llmar = cls(Config.from_json(manifest["config"] | {"device": device}))
+            llmar.targets = tuple(manifest["targets"])
+            if (folder / _SOURCE).exists():
+                llmar.source_embedder = source_embedder.load(folder / _SOURCE)
+            if manifest["shared_embedder"]:
+                llmar.target_embedder = llmar.source_embedder
+            elif (folder / _TARGET).exists():
+                llmar.target_embedder = target_embedder.load(folder / _TARGET)
+            policy = llmar.task.restore(folder, manifest, llmar.target_embedder)
+            _load_weights(policy, load_file(str(folder / _WEIGHTS)))
+        except (json.JSONDecodeError, KeyError, SafetensorError) as error:
+            raise ValueError(f"{folder} holds a model that is damaged: {error}") from error
+        policy.to(llmar.device)
         return llmar
 
 
-def _action_space(dim: int, num_vectors: int) -> spaces.Box:
-    return spaces.Box(-1.0, 1.0, (dim,) if num_vectors == 1 else (num_vectors, dim))
+def _load_weights(policy: nn.Module, weights: Mapping[str, torch.Tensor]) -> None:
+    """Give a policy weights, of the names and shapes that it has.
 
-
-def _gru_policy(model: OnPolicyAlgorithm) -> GRUPolicy:
-    policy = model.policy
-    assert isinstance(policy, GRUPolicy)
-    return policy
-
-
-def _tuned(config: Config) -> Algorithm:
-    """The configured algorithm, with the settings that the configuration replaces."""
-    algorithm = find_algorithm(config.algo)
-    given = {
-        name: value
-        for name in ("num_texts", "group_size", "learning_rate")
-        if (value := getattr(config, name)) is not None
-    }
-    settings = dict(algorithm.settings)
-    if "baseline" in settings:
-        settings["baseline"] = config.baseline
-    return replace(algorithm, settings=settings, **given)
+    Raises:
+        ValueError: they are those of another.
+    """
+    parameters = dict(policy.named_parameters())
+    shapes, found = (
+        {name: tuple(tensor.shape) for name, tensor in tensors.items()}
+        for tensors in (parameters, weights)
+    )
+    if shapes != found:
+        name = next(name for name in [*shapes, *found] if shapes.get(name) != found.get(name))
+        raise ValueError(
+            f"the weights are of another network: {name} is {found.get(name)}, and should be "
+            f"{shapes.get(name)}"
+        )
+    for name, parameter in parameters.items():
+        parameter.data.copy_(weights[name])

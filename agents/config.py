@@ -10,10 +10,28 @@ from agents.distributions import DistributionName
 
 __all__ = ["Config"]
 
+_COUNTS = (
+    "num_texts",
+    "group_size",
+    "num_vectors",
+    "dim",
+    "hidden_dim",
+    "max_length",
+    "max_new_tokens",
+)
+_AMOUNTS = (
+    "total_steps",
+    "time_limit",
+    "learning_rate",
+    "spread",
+    "warm_epochs",
+    "warm_seconds",
+)
+
 
 @dataclass(frozen=True)
 class Config:
-    """Train an agent to answer texts with vectors that align with their targets."""
+    """Train an agent to answer texts with vectors, or with texts, that align with their targets."""
 
     data: str = "phrasebook:de-en"
     """Training texts: a TSV, CSV, JSONL or parquet file with a source and a target column, or the
@@ -29,17 +47,18 @@ class Config:
     on_bad_row: Literal["error", "skip"] = "error"
     """What to do with a row that cannot be used: stop, or skip it and say so."""
     env: str = "LLMAR/Align-v0"
-    """Gymnasium id of the environment."""
+    """What to train: LLMAR/Align-v0 answers with vectors, LLMAR/Generate-v0 writes texts."""
     algo: str = "reinforce"
-    """Algorithm: reinforce, ppo or a2c."""
+    """Algorithm: reinforce, ppo or a2c; a writer's is reinforce."""
     device: str = "auto"
     """auto, cpu, cuda, cuda:1; one that is asked for and absent is an error."""
     seed: int = 0
     """Seeds everything: the same seed gives the same run, up to the effect of --time-limit."""
     total_steps: float = 6e6
-    """Answers to train on, each of them one step of one sub-environment."""
+    """Answers to train on, or words of a writer, each one step of one sub-environment."""
     time_limit: float | None = None
-    """Seconds of training after which it ends, if --total-steps has not come before."""
+    """Seconds of training after which it ends, if --total-steps has not come before; a writer's
+    warm start has limits of its own."""
     learning_rate: float | None = None
     """Of Adam at the start; falls linearly to 0. By default the algorithm's own."""
     num_texts: int | None = None
@@ -49,22 +68,42 @@ class Config:
     baseline: Literal["none", "leave_one_out", "mean", "group"] = "leave_one_out"
     """What REINFORCE compares rewards with."""
     distribution: DistributionName = "gaussian"
-    """Noise around the direction of an answer."""
+    """Noise around the direction of an answer; a writer chooses among its words instead."""
     spread: float = 0.1
-    """Noise of a coordinate over the length of the mean answer."""
+    """Noise of a coordinate over the length of the mean answer; not a writer's."""
     observation: Literal["index", "embeddings"] = "index"
-    """What the environment shows: the row of the text, looked up by the policy, or its vectors."""
+    """What the environment shows: the row of the text, looked up by the policy, or its vectors.
+    Training a writer takes the row."""
     max_length: int | None = None
     """Input texts are cut to this many vectors; by default none is."""
     num_vectors: int = 1
-    """Vectors in an answer."""
+    """Vectors in an answer that is no text."""
     dim: int | None = None
-    """Dimension of the word vectors, which are then trained on --data; by default 64, and the
-    built-in corpus comes with vectors of its own."""
-    hidden_dim: int = 128
-    """Width of the GRU."""
+    """Dimension of the word vectors, which are then trained on --data; by default 64, or 256 for a
+    writer, and the built-in corpus comes with vectors of its own."""
+    hidden_dim: int | None = None
+    """Width of the GRU, by default 128; a writer's decoder, whose encoder has half of it in each
+    direction, has 512."""
     supervised: bool = True
-    """Also train the same network on the gradient of the cosine itself, as long, for comparison."""
+    """Also train the same network on the gradient of the cosine itself, as long, for comparison; a
+    writer's warm start is supervised anyway."""
+    reward: str = "bleu"
+    """Of a written text: bleu, chrf, rouge_l, mean, token_f1, ordered; with a length penalty,
+    mean@0.25; or a weighted sum, "0.7*bleu + 0.3*mean"."""
+    max_new_tokens: int = 40
+    """The most words of a written text."""
+    warm_epochs: float = 10.0
+    """Passes of a writer's warm start, by cross-entropy, over the training texts."""
+    warm_seconds: float | None = None
+    """Seconds after which the warm start ends, if --warm-epochs have not come before."""
+    smoothing: float = 0.1
+    """Share of a word's probability that cross-entropy spreads over all words, in [0, 1)."""
+    dropout: float = 0.2
+    """Share of a writer's features that are dropped while it learns, in [0, 1)."""
+    ce_weight: float = 1.0
+    """Weight of the cross-entropy beside the reward; 0 leaves it out."""
+    kl_weight: float = 0.0
+    """Weight of what keeps the writer near its warm start; 0 leaves it out."""
     name: str | None = None
     """Folder of the run within --runs; by default a new one, named by data, algorithm and time."""
     runs: Path = Path("runs")
@@ -74,16 +113,27 @@ class Config:
 
     def __post_init__(self) -> None:
         """Refuse settings that no run could use."""
-        for name in ("num_texts", "group_size", "num_vectors", "dim", "hidden_dim", "max_length"):
+        for name in _COUNTS:
             value = getattr(self, name)
             if value is not None and value < 1:
                 raise ValueError(f"{name} must be at least 1, found {value}")
-        for name in ("total_steps", "time_limit", "learning_rate", "spread"):
+        for name in _AMOUNTS:
             value = getattr(self, name)
             if value is not None and not 0 < value < float("inf"):
                 raise ValueError(f"{name} must be above 0 and finite, found {value}")
+        for name in ("ce_weight", "kl_weight"):
+            if not 0 <= getattr(self, name) < float("inf"):
+                raise ValueError(f"{name} must be at least 0, found {getattr(self, name)}")
+        for name in ("smoothing", "dropout"):
+            if not 0 <= getattr(self, name) < 1:
+                raise ValueError(f"{name} must lie in [0, 1), found {getattr(self, name)}")
         if self.total_steps < 1:
             raise ValueError(f"total_steps must be at least 1, found {self.total_steps}")
+
+    @property
+    def writes(self) -> bool:
+        """Whether what is trained writes texts."""
+        return self.env == "LLMAR/Generate-v0"
 
     def as_json(self) -> dict[str, Any]:
         """The settings as plain JSON-able data."""

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 
+from agents.algorithms import WRITING
 from agents.config import Config
 from llmar_env.text.corpus import Corpus, CorpusLike, read_split
 from llmar_env.text.embedders import WordVectorsConfig
@@ -11,6 +13,7 @@ from llmar_env.text.pairs import TextPairs
 
 __all__ = ["load_corpus"]
 
+_PHRASEBOOK = "phrasebook:"
 # The part of --data that validates where --valid names no file.
 _VALID_PART = 0.05
 
@@ -26,16 +29,33 @@ def load_corpus(config: Config, data: CorpusLike | None = None) -> Corpus:
         ValueError: a file cannot be used, or the phrasebook is asked for what it does not have.
         FileNotFoundError: there is no such file.
     """
-    vectors = None if config.dim is None else WordVectorsConfig(dim=config.dim, seed=config.seed)
-    if data is not None:
-        return Corpus.load(data, word_vectors=vectors, max_length=config.max_length)
-    if config.data.startswith("phrasebook:"):
-        if config.valid or config.test:
-            raise ValueError("the phrasebook has splits of its own: leave out --valid and --test")
-        return Corpus.load(config.data, word_vectors=vectors, max_length=config.max_length)
-    pairs = _read_splits(config)
-    vectors = vectors or WordVectorsConfig(seed=config.seed)
-    return Corpus.load(pairs, word_vectors=vectors, max_length=config.max_length)
+    if isinstance(data, Corpus):
+        if config.dim not in (None, data.target.dim):
+            raise ValueError(
+                f"dim={config.dim}, but the corpus brings vectors of dimension {data.target.dim}"
+            )
+        return data.truncate(config.max_length)
+    if data is None:
+        data = _named(config)
+    # The phrasebook comes with vectors of its own, unless others are asked for.
+    shipped = isinstance(data, str) and data.startswith(_PHRASEBOOK) and config.dim is None
+    vectors = None if shipped else _word_vectors(config)
+    return Corpus.load(data, word_vectors=vectors, max_length=config.max_length)
+
+
+def _word_vectors(config: Config) -> WordVectorsConfig:
+    """What word vectors are trained with."""
+    default = WRITING.word_vectors if config.writes else WordVectorsConfig()
+    return replace(default, dim=config.dim or default.dim, seed=config.seed)
+
+
+def _named(config: Config) -> CorpusLike:
+    """The texts that the configuration names."""
+    if not config.data.startswith(_PHRASEBOOK):
+        return _read_splits(config)
+    if config.valid or config.test:
+        raise ValueError("the phrasebook has splits of its own: leave out --valid and --test")
+    return config.data
 
 
 def _read_splits(config: Config) -> dict[str, TextPairs]:

@@ -2,14 +2,35 @@
 
 from __future__ import annotations
 
+from collections import Counter
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
 import numpy as np
 import torch
 
+from agents.decoding import decode
 from agents.policies import GRUPolicy
-from llmar_env.metrics import Scores, score_answers
+from agents.training import Record
+from agents.writer_policy import WriterPolicy
+from llmar_env.metrics import Scores, TextScores, score_answers, score_texts
 from llmar_env.text.corpus import Corpus
 
-__all__ = ["baselines", "evaluate"]
+__all__ = ["Trained", "baselines", "evaluate", "evaluate_writer", "text_baselines", "write"]
+
+
+@dataclass(frozen=True)
+class Trained:
+    """What a training run came to."""
+
+    scores: dict[str, dict[str, Any]]
+    """By split, then by who answered. `Scores` of trained, supervised, untrained, identity and
+    constant; of a writer `TextScores` of trained, warm_start, copy and constant."""
+    curves: dict[str, list[Record]]
+    """Validations, by who was trained; a writer's seconds count from the warm start's beginning."""
+    timings: dict[str, float]
+    """Seconds by part, and rates."""
 
 
 def evaluate(policy: GRUPolicy, corpus: Corpus, split: str) -> Scores:
@@ -35,3 +56,40 @@ def baselines(corpus: Corpus, split: str) -> dict[str, Scores]:
     if corpus.shared_space:
         scores["identity"] = score_answers(corpus.source.means[rows.start : rows.stop], targets)
     return scores
+
+
+def write(policy: WriterPolicy, corpus: Corpus, rows: range, max_new_tokens: int) -> list[str]:
+    """The texts that the policy writes, greedily, about rows of a corpus."""
+    assert policy.vocabulary is not None
+    entries = decode(policy, corpus.source, rows, max_new_tokens=max_new_tokens)
+    return policy.vocabulary.decode(entries)
+
+
+def evaluate_writer(
+    policy: WriterPolicy, corpus: Corpus, split: str, max_new_tokens: int
+) -> TextScores:
+    """Score the texts that the policy writes, greedily, about the texts of a split."""
+    written = write(policy, corpus, corpus.rows(split), max_new_tokens)
+    return _score_written(written, corpus, split)
+
+
+def text_baselines(corpus: Corpus, split: str) -> dict[str, TextScores]:
+    """Score the texts about a split that need no learning.
+
+    "constant" is the most frequent training target, whatever the text; "copy" is the text itself,
+    where the corpus holds its string.
+    """
+    rows, train = corpus.rows(split), corpus.rows("train")
+    targets = Counter(corpus.targets[train.start : train.stop])
+    [(constant, _)] = targets.most_common(1)
+    scores = {"constant": _score_written([constant] * len(rows), corpus, split)}
+    if corpus.sources:
+        copies = corpus.sources[rows.start : rows.stop]
+        scores["copy"] = _score_written(copies, corpus, split)
+    return scores
+
+
+def _score_written(written: Sequence[str], corpus: Corpus, split: str) -> TextScores:
+    rows = corpus.rows(split)
+    assert corpus.target_embedder is not None  # a vocabulary has been made with it
+    return score_texts(written, corpus.targets[rows.start : rows.stop], corpus.target_embedder)

@@ -16,53 +16,90 @@ from rich.text import Text
 
 from agents.aligner import LLMAR, Trained
 from agents.training import Record
-from llmar_env.metrics import Scores, nearest
+from llmar_env.metrics import Scores, TextScores
 
-__all__ = ["examples", "plot_curves", "print_report", "write_report"]
+__all__ = [
+    "examples",
+    "numbers",
+    "plot_curves",
+    "print_report",
+    "print_signatures",
+    "score_table",
+    "write_report",
+]
 
-_ORDER = ("trained", "supervised", "untrained", "identity", "constant")
-_COLORS = {"trained": "#1f6feb", "supervised": "#d29922"}
-_PACKAGES = ("llmar", "gymnasium", "stable-baselines3", "torch", "numpy", "gensim", "tokenizers")
+_ORDER = (
+    "trained",
+    "warm_start",
+    "supervised",
+    "untrained",
+    "identity",
+    "copy",
+    "constant",
+)
+_COLORS = {"trained": "#1f6feb", "supervised": "#d29922", "warm_start": "#d29922"}
+_PACKAGES = (
+    "llmar",
+    "gymnasium",
+    "stable-baselines3",
+    "torch",
+    "numpy",
+    "gensim",
+    "tokenizers",
+    "sacrebleu",
+)
+_COLUMNS = {
+    Scores: {"alignment": "alignment", "p_at_1": "P@1", "p_at_10": "P@10", "mrr": "MRR"},
+    TextScores: {
+        "bleu_tok": "BLEU tok",
+        "bleu_13a": "BLEU 13a",
+        "chrf": "chrF",
+        "rouge_l": "ROUGE-L",
+        "alignment": "alignment",
+        "p_at_1": "P@1",
+    },
+}
+_PANELS = {
+    Scores: {"alignment": "alignment (cosine)", "p_at_1": "P@1 among the targets"},
+    TextScores: {"bleu_tok": "BLEU, lower-cased tokens", "alignment": "alignment (cosine)"},
+}
+_EXAMPLE_COLUMNS = {
+    "source": "input",
+    "nearest": "nearest target found",
+    "written": "text written",
+    "alignment": "score",
+    "target": "right target",
+}
 
 
 def examples(llmar: LLMAR, split: str, size: int = 10) -> list[dict[str, Any]]:
-    """Texts of a split, evenly spread over it, with the target that the answer is nearest to.
+    """Texts of a split, evenly spread over it, and what the agent makes of them.
 
     Returns:
-        For each its source, the nearest target of the split, the alignment with the right target,
-        and the right target; nothing where the corpus holds no strings.
+        For each its source and the right target; and the text that was written, or the target of
+        the split that the answer is nearest to, and the alignment with the right one. Nothing where
+        the corpus holds no strings.
     """
-    corpus, policy = llmar.corpus, llmar.policy
-    if corpus is None or policy is None or not corpus.sources:
+    corpus = llmar.corpus
+    if corpus is None or llmar.policy is None or not corpus.sources:
         return []
     rows = corpus.rows(split)
-    chosen = rows[:: max(1, len(rows) // size)][:size]
-    answers = policy.answer(corpus.source, chosen).mean(axis=1)
-    found, _ = nearest(answers, corpus.target.means[rows.start : rows.stop], 1)
-    return [
-        {
-            "source": corpus.sources[row],
-            "nearest": corpus.targets[rows[place]],
-            "alignment": round(llmar.score(corpus.targets[row], answer[None]), 4),
-            "target": corpus.targets[row],
-        }
-        for row, place, answer in zip(chosen, found[:, 0].tolist(), answers, strict=True)
-    ]
+    return llmar.task.examples(corpus, split, rows[:: max(1, len(rows) // size)][:size])
 
 
 def print_report(trained: Trained, rows: list[dict[str, Any]], console: Console) -> None:
     """Print scores, examples and rates."""
     for split, scores in trained.scores.items():
-        console.print(_score_table(split, scores))
+        console.print(score_table(f"Scores on {split}", scores))
+    print_signatures(_signatures(trained.scores), console)
     if rows:
-        table = Table("input", "nearest target found", "score", "right target", title="Examples")
-        for row in rows:
-            # As `Text`, since strings with brackets would be read as markup.
-            source, target = Text(row["source"]), Text(row["target"])
-            found = Text(row["nearest"], "green" if row["nearest"] == row["target"] else "red")
-            table.add_row(source, found, f"{row['alignment']:.3f}", target)
-        console.print(table)
+        console.print(_example_table(rows))
     timings = trained.timings
+    if "warm_seconds" in timings:
+        console.print(
+            f"warm start: {timings['warm_seconds']:.1f} s, "
+            f"{timings['warm_words_per_second']:,.0f} words/s"
+        )
     console.print(
         f"{timings['steps']:,.0f} steps in {timings['training_seconds']:.1f} s: "
         f"{timings['steps_per_second']:,.0f} steps/s, {timings['texts_per_second']:,.0f} texts/s; "
@@ -70,30 +107,81 @@ def print_report(trained: Trained, rows: list[dict[str, Any]], console: Console)
     )
 
 
-def _score_table(split: str, scores: Mapping[str, Scores]) -> Table:
-    table = Table("answers of", "alignment", "P@1", "P@10", "MRR", title=f"Scores on {split}")
-    for name in _ORDER:
-        if name in scores:
-            values = [f"{value:.3f}" for value in asdict(scores[name]).values()]
-            table.add_row(name, *values, style="bold" if name == "trained" else None)
+def score_table(title: str, scores: Mapping[str, Scores | TextScores]) -> Table:
+    """A table of scores by who answered."""
+    kind = type(next(iter(scores.values())))
+    table = Table("answers of", *_COLUMNS[kind].values(), title=title)
+    for name in _known(scores):
+        values = [_shown(scores[name], column) for column in _COLUMNS[kind]]
+        style = "bold" if name == "trained" else None
+        table.add_row(name.replace("_", " "), *values, style=style)
     return table
 
 
-def plot_curves(curves: Mapping[str, list[Record]], constant: Scores, path: Path) -> None:
-    """Draw validation alignment and P@1 against the seconds of training, as PNG."""
+def print_signatures(signatures: Mapping[str, str], console: Console) -> None:
+    """Print how sacrebleu scored, by metric, for comparison with others."""
+    for name, signature in signatures.items():
+        label = _COLUMNS[TextScores][name]
+        console.print(f"{label}: {signature}", markup=False, highlight=False, soft_wrap=True)
+
+
+def _shown(scores: Scores | TextScores, name: str) -> str:
+    value = getattr(scores, name)
+    return f"{value:.2f}" if name.startswith(("bleu", "chrf")) else f"{value:.3f}"
+
+
+def _known(scores: Mapping[str, Any]) -> list[str]:
+    return [name for name in _ORDER if name in scores]
+
+
+def _signatures(scores: Mapping[str, Mapping[str, Scores | TextScores]]) -> dict[str, str]:
+    """Sacrebleu's signatures by metric; none where no texts were written."""
+    found: dict[str, str] = {}
+    for split in scores.values():
+        for one in split.values():
+            if isinstance(one, TextScores):
+                found |= one.signatures
+    return found
+
+
+def _example_table(rows: list[dict[str, Any]]) -> Table:
+    table = Table(*(_EXAMPLE_COLUMNS[name] for name in rows[0]), title="Examples")
+    for row in rows:
+        cells = []
+        for name, value in row.items():
+            # As `Text`, since strings with brackets would be read as markup.
+            text = f"{value:.3f}" if name == "alignment" else value
+            right = name in ("nearest", "written") and value == row["target"]
+            cells.append(Text(text, "green" if right else ""))
+        table.add_row(*cells)
+    return table
+
+
+def plot_curves(
+    curves: Mapping[str, list[Record]], constant: Scores | TextScores, path: Path
+) -> None:
+    """Draw two validation scores against the seconds of training, as PNG.
+
+    Where there was a warm start, a line marks where reinforcement begins.
+    """
     from matplotlib.backends.backend_agg import FigureCanvasAgg
     from matplotlib.figure import Figure
 
     figure = Figure(figsize=(9, 3.6), layout="constrained")
     FigureCanvasAgg(figure)
-    labels = {"alignment": "alignment (cosine)", "p_at_1": "P@1 among the targets"}
-    for axes, (metric, label) in zip(figure.subplots(1, 2), labels.items(), strict=True):
+    panels = _PANELS[type(constant)]
+    for axes, (metric, label) in zip(figure.subplots(1, 2), panels.items(), strict=True):
         for name, records in curves.items():
             seconds = [record.seconds for record in records]
             values = [getattr(record.scores, metric) for record in records]
-            axes.plot(seconds, values, ".-", color=_COLORS.get(name), label=name)
+            shown = name.replace("_", " ")
+            axes.plot(seconds, values, ".-", color=_COLORS.get(name), label=shown)
         axes.axhline(getattr(constant, metric), color="grey", ls=":", label="constant answer")
-        axes.set(xlabel="seconds of training", title=label, ylim=(-0.05, 1.02))
+        if "warm_start" in curves:
+            begins = curves["trained"][0].seconds
+            axes.axvline(begins, color="grey", ls="--", label="reinforcement begins")
+        axes.set(xlabel="seconds of training", title=label)
+        axes.set_ylim((-2.0, 102.0) if metric == "bleu_tok" else (-0.05, 1.02))
         axes.grid(alpha=0.3)
     axes.legend(loc="lower right")
     figure.savefig(path, dpi=130)
@@ -103,12 +191,14 @@ def write_report(llmar: LLMAR, trained: Trained, rows: list[dict[str, Any]], fol
     """Write results.json, examples.json, curve.png and the model, in `model/`."""
     results = {
         **{split: _plain(scores) for split, scores in trained.scores.items()},
+        "signatures": _signatures(trained.scores),
         "config": llmar.config.as_json(),
         "versions": {name: version(name) for name in _PACKAGES}
         | {"python": platform.python_version()},
         "timings": trained.timings,
         "curves": {
-            name: [asdict(record) for record in records] for name, records in trained.curves.items()
+            name: [asdict(record) | {"scores": numbers(record.scores)} for record in records]
+            for name, records in trained.curves.items()
         },
     }
     (folder / "results.json").write_text(json.dumps(results, indent=2) + "\n", "utf-8")
@@ -118,5 +208,10 @@ def write_report(llmar: LLMAR, trained: Trained, rows: list[dict[str, Any]], fol
     llmar.save(folder / "model")
 
 
-def _plain(scores: Mapping[str, Scores]) -> dict[str, dict[str, float]]:
-    return {name: asdict(scores[name]) for name in _ORDER if name in scores}
+def _plain(scores: Mapping[str, Scores | TextScores]) -> dict[str, dict[str, float]]:
+    return {name: numbers(scores[name]) for name in _known(scores)}
+
+
+def numbers(scores: Scores | TextScores) -> dict[str, float]:
+    """Scores by name, without sacrebleu's signatures."""
+    return {name: getattr(scores, name) for name in _COLUMNS[type(scores)]}

@@ -143,7 +143,9 @@ class WriterPolicy(DirectionPolicy):
         )
         entries = distribution == "entries"
         carried = _entries_of(observation_space)
-        self.vocabulary = vocabulary or (carried and carried.vocabulary)
+        if vocabulary is None and carried is not None:
+            vocabulary = carried.vocabulary
+        self.vocabulary = vocabulary
         # A space out of a pickle has left its vocabulary behind: `attach` brings it.
         if self.vocabulary is None and carried is None:
             raise ValueError(

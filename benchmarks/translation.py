@@ -89,12 +89,12 @@ class Setting:
     """What the parts train with, chosen on val."""
 
     writer: WriterConfig
-    warm_texts: int = 128
+    warm_texts: int = 96
     warm_learning_rate: float = 2e-3
     smoothing: float = 0.1
-    num_texts: int = 48
+    num_texts: int = 32
     group_size: int = 8
-    learning_rate: float = 2e-4
+    learning_rate: float = 3e-4
     """Of the parts that go on from the warm start, cross-entropy alone included."""
     ce_weight: float = 0.5
     sharpening: float = 0.7
@@ -102,7 +102,7 @@ class Setting:
     and samples with words that nothing asks for."""
 
 
-SETTING = Setting(WriterConfig(encoder_dim=256, decoder_dim=384, dropout=0.25))
+SETTING = Setting(WriterConfig(encoder_dim=256, decoder_dim=384, dropout=0.2))
 
 
 # ---------------------------------------------------------------------------- the writer

@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from llmar_env.text.corpus import phrasebook_embedder
-from llmar_env.text.embedders import Embedder, WordVectors, WordVectorsConfig
+from llmar_env.text.embedders import Embedder, WordVectors, WordVectorsConfig, _whiten
 from llmar_env.text.phrasebook import LANGUAGES, Phrasebook
 
 CONFIG = WordVectorsConfig(dim=12, vocab_size=1200, epochs=2)
@@ -252,3 +252,48 @@ def test_an_answer_that_ignores_its_text_scores_about_0(language):
     # While sentences are far from alike.
     spread = store.unit_means @ store.unit_means[0]
     assert spread.std() > 0.1
+
+
+class TestWhitening:
+    texts = [
+        f"{a} {b} {c}" for a in ("one", "two", "six") for b in ("red", "big") for c in "xyzuvw"
+    ]
+
+    def vectors(self, whitening, dim=8):
+        config = WordVectorsConfig(dim=dim, vocab_size=300, epochs=2, whitening=whitening)
+        return WordVectors(config).fit(self.texts)
+
+    def test_at_one_all_axes_have_one_deviation(self):
+        rng = np.random.default_rng(0)
+        vectors = (rng.standard_normal((200, 6)) * [9, 5, 3, 1, 0.5, 0.1] + 4).astype(np.float32)
+        np.testing.assert_allclose(np.cov(_whiten(vectors, 1.0).T, bias=True), np.eye(6), atol=1e-3)
+
+    def test_at_one_half_deviations_are_those_before_to_the_half(self):
+        rng = np.random.default_rng(0)
+        vectors = (rng.standard_normal((200, 4)) * [9, 5, 3, 1]).astype(np.float32)
+        before, after = (
+            np.linalg.eigvalsh(np.cov(one.T, bias=True)) for one in (vectors, _whiten(vectors, 0.5))
+        )
+        np.testing.assert_allclose(after, before**0.5, rtol=1e-3)
+
+    def test_words_stand_further_apart(self):
+        texts = sentences("en", 500)
+
+        def nearest(whitening):
+            embedder = WordVectors(replace(CONFIG, whitening=whitening)).fit(texts)
+            used = np.unique(np.concatenate(embedder.tokenize(texts)))
+            unit = embedder.table[used] / np.linalg.norm(embedder.table[used], axis=1)[:, None]
+            return (unit @ unit.T - 2 * np.eye(len(used))).max(axis=1).mean()
+
+        assert nearest(0.5) < nearest(0.0) - 0.03
+
+    def test_texts_stay_centred_and_the_setting_is_saved(self, tmp_path):
+        embedder = self.vectors(0.5)
+        assert np.abs(embedder.embed(self.texts).means.mean(axis=0)).max() < 1e-6
+        embedder.save(tmp_path / "vectors.safetensors")
+        assert WordVectors.load(tmp_path / "vectors.safetensors").config.whitening == 0.5
+
+    @pytest.mark.parametrize("whitening", [-0.1, 1.5, float("nan")])
+    def test_out_of_range(self, whitening):
+        with pytest.raises(ValueError, match="whitening must lie in"):
+            WordVectorsConfig(whitening=whitening)

@@ -62,9 +62,9 @@ class WordVectorsConfig:
     epochs: int = 10
     """Passes over the training texts."""
     whitening: float = 0.0
-    """In [0, 1]: principal axes are divided by their deviation to this power. At 0 rare words, which
-    Word2Vec hardly moves, nearly share a direction; at 1 all axes count alike, noise included. Words
-    that are written by their nearest vector want 0.5."""
+    """In [0, 1]: principal axes are divided by their deviation to this power. At 0 rare words,
+    which Word2Vec hardly moves, nearly share a direction; at 1 all axes count alike, noise
+    included. Words that are written by their nearest vector want 0.5."""
     seed: int = 0
     """Seeds the vectors; on one kind of processor the same seed and texts give the same ones."""
 

@@ -1,0 +1,250 @@
+"""How LLMAR learns to answer with vectors, and answers: LLMAR/Align-v0."""
+
+from __future__ import annotations
+
+import warnings
+from collections.abc import Sequence
+from dataclasses import replace
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+from gymnasium import spaces
+from numpy.typing import NDArray
+from stable_baselines3.common.callbacks import BaseCallback
+from stable_baselines3.common.on_policy_algorithm import OnPolicyAlgorithm
+
+from agents.algorithms import SUPERVISED, find_algorithm, tuned
+from agents.config import Config
+from agents.encoders import GRUFeatures
+from agents.evaluation import Trained, baselines, evaluate
+from agents.policies import GRUPolicy
+from agents.supervised import train_supervised
+from agents.training import Clock, LinearDecay, Progress, Training, Validation
+from agents.vec_env import make_vec_env
+from llmar_env.alignment.scores import cosine
+from llmar_env.metrics import Scores, nearest, score_answers
+from llmar_env.spaces import TextIndex
+from llmar_env.text.corpus import Corpus
+from llmar_env.text.embedded import EmbeddedTexts
+from llmar_env.text.embedders import Embedder
+
+__all__ = ["AlignTask"]
+
+_HIDDEN_DIM = 128
+_LOG_INTERVAL = 20
+
+
+class AlignTask:
+    """Trains `GRUPolicy` on LLMAR/Align-v0, and answers texts with its vectors.
+
+    Args:
+        config: the settings.
+        device: of the policy.
+
+    Attributes:
+        config: the settings, with the width of the network that they leave open.
+        algorithm: what `config.algo` names, with the settings that replace its own.
+        policy: the best so far; None before `train` and `restore`.
+    """
+
+    def __init__(self, config: Config, device: torch.device) -> None:
+        self.config = replace(config, hidden_dim=config.hidden_dim or _HIDDEN_DIM)
+        self.device = device
+        self.algorithm = tuned(find_algorithm(config.algo), config)
+        self.policy: GRUPolicy | None = None
+
+    def train(
+        self,
+        corpus: Corpus,
+        *,
+        clock: Clock,
+        folder: Path | None = None,
+        callback: BaseCallback | None = None,
+    ) -> Trained:
+        """Train on a corpus, and score on its "valid" and "test".
+
+        Args:
+            corpus: with the splits "train" and "valid", and perhaps "test".
+            clock: started; measures the whole.
+            folder: where TensorBoard's scalars go; nowhere if None.
+            callback: a further SB3 callback.
+
+        Raises:
+            NonFiniteLossError: the loss became NaN or infinite; `policy` is the best so far.
+        """
+        model = self._make_model(corpus, folder)
+        self.policy = policy = _gru_policy(model)
+        splits = [split for split in ("valid", "test") if split in corpus.splits]
+        scores = {split: baselines(corpus, split) for split in splits}
+        untrained = {name: weight.clone() for name, weight in policy.state_dict().items()}
+        for split in splits:
+            scores[split]["untrained"] = evaluate(policy, corpus, split)
+        setup_seconds = clock.elapsed
+        training = self._learn(model, corpus, callback)
+        policies = {"trained": policy}
+        curves = {"trained": training.validation.records}
+        if self.config.supervised:
+            rival = self._make_rival(corpus)
+            rival.load_state_dict(untrained)
+            try:
+                records = self._learn_supervised(rival, corpus, training.clock.seconds).records
+                policies["supervised"], curves["supervised"] = rival, records
+            except KeyboardInterrupt:
+                warnings.warn("the supervised rival was interrupted, and is left out", stacklevel=2)
+        for name, one in policies.items():
+            for split in splits:
+                scores[split][name] = evaluate(one, corpus, split)
+        rate = model.num_timesteps / training.clock.seconds
+        timings = {
+            "setup_seconds": setup_seconds,
+            "training_seconds": training.clock.seconds,
+            "total_seconds": clock.elapsed,
+            "steps": model.num_timesteps,
+            "steps_per_second": rate,
+            "texts_per_second": rate / self.algorithm.group_size,
+        }
+        return Trained(scores, curves, timings)
+
+    def _make_model(self, corpus: Corpus, folder: Path | None) -> OnPolicyAlgorithm:
+        config, algorithm = self.config, self.algorithm
+        env = make_vec_env(
+            config.env,
+            algorithm.num_texts * algorithm.group_size,
+            env_kwargs={
+                "data": corpus,
+                "split": "train",
+                "observation": config.observation,
+                "num_vectors": config.num_vectors,
+                "group_size": algorithm.group_size,
+            },
+        )
+        return algorithm.cls(
+            GRUPolicy,
+            env,
+            learning_rate=LinearDecay(algorithm.learning_rate, Clock(config.time_limit)),
+            seed=config.seed,
+            device=self.device,
+            tensorboard_log=None if folder is None else str(folder),
+            policy_kwargs=self._policy_kwargs(),
+            **algorithm.settings,
+        )
+
+    def _make_rival(self, corpus: Corpus) -> GRUPolicy:
+        """The agent's network; it observes rows whatever the agent does, which is the same."""
+        return GRUPolicy(
+            TextIndex(corpus.source),
+            _action_space(corpus.target.dim, self.config.num_vectors),
+            lambda _: SUPERVISED.learning_rate,
+            **self._policy_kwargs(),
+        ).to(self.device)
+
+    def _policy_kwargs(self) -> dict[str, Any]:
+        return {
+            "hidden_dim": self.config.hidden_dim,
+            "distribution": self.config.distribution,
+            "spread": self.config.spread,
+        }
+
+    def _learn(
+        self, model: OnPolicyAlgorithm, corpus: Corpus, callback: BaseCallback | None
+    ) -> Training:
+        schedule = model.learning_rate
+        assert isinstance(schedule, LinearDecay)
+        clock = schedule.clock
+        training = Training(clock, _validation(corpus), self.algorithm.group_size)
+        callbacks: list[BaseCallback] = [training]
+        if self.config.progress:
+            callbacks.append(Progress(training))
+        if callback is not None:
+            callbacks.append(callback)
+        try:
+            model.learn(int(self.config.total_steps), callbacks, log_interval=_LOG_INTERVAL)
+        finally:
+            # Also after an error: what was best stays.
+            clock.stop()
+            training.validation.restore_best(_gru_policy(model))
+        return training
+
+    def _learn_supervised(self, rival: GRUPolicy, corpus: Corpus, seconds: float) -> Validation:
+        validation = _validation(corpus)
+        train_supervised(
+            rival,
+            corpus,
+            validation,
+            seconds=seconds,
+            learning_rate=SUPERVISED.learning_rate,
+            num_texts=self.config.num_texts or SUPERVISED.num_texts,
+            seed=self.config.seed,
+            progress=self.config.progress,
+        )
+        return validation
+
+    def generate(self, texts: EmbeddedTexts) -> NDArray[np.float32]:
+        """(n, T, D) unit vectors, the answers to texts, without noise."""
+        assert self.policy is not None
+        return self.policy.answer(texts)
+
+    def score(
+        self, answers: Sequence[NDArray[np.float32]], targets: Sequence[str], embedder: Embedder
+    ) -> Scores:
+        """Score answers, (T, D) each, against their targets."""
+        return score_answers(np.stack(answers).mean(axis=1), embedder.embed(targets).means)
+
+    def examples(self, corpus: Corpus, split: str, rows: range) -> list[dict[str, Any]]:
+        """Answers to rows of a split: the nearest of its targets, and the right one's alignment."""
+        assert self.policy is not None
+        answers = self.policy.answer(corpus.source, rows).mean(axis=1)
+        among = corpus.rows(split)
+        found, _ = nearest(answers, corpus.target.means[among.start : among.stop], 1)
+        alignments = cosine(answers, corpus.target.means[rows])
+        return [
+            {
+                "source": corpus.sources[row],
+                "nearest": corpus.targets[among[place]],
+                "alignment": round(float(alignment), 4),
+                "target": corpus.targets[row],
+            }
+            for row, place, alignment in zip(rows, found[:, 0].tolist(), alignments, strict=True)
+        ]
+
+    def save(self, folder: Path) -> dict[str, Any]:  # noqa: ARG002 - a task's form
+        """What `restore` needs besides the weights, as plain JSON-able data."""
+        assert self.policy is not None
+        features = self.policy.pi_features_extractor
+        assert isinstance(features, GRUFeatures)
+        return {
+            "source_dim": features.encoder.gru.input_size,
+            "target_dim": self.policy.action_dist.dim,
+        }
+
+    def restore(
+        self,
+        folder: Path,  # noqa: ARG002 - a task's form
+        manifest: dict[str, Any],
+        embedder: Embedder | None,  # noqa: ARG002 - likewise
+    ) -> GRUPolicy:
+        """Make the policy that `save` described; its weights are still to be loaded."""
+        self.policy = GRUPolicy(
+            spaces.Box(-1.0, 1.0, (1, manifest["source_dim"])),
+            _action_space(manifest["target_dim"], self.config.num_vectors),
+            lambda _: 0.0,
+            **self._policy_kwargs(),
+        )
+        return self.policy
+
+
+def _validation(corpus: Corpus) -> Validation:
+    return Validation(partial(evaluate, corpus=corpus, split="valid"))
+
+
+def _action_space(dim: int, num_vectors: int) -> spaces.Box:
+    return spaces.Box(-1.0, 1.0, (dim,) if num_vectors == 1 else (num_vectors, dim))
+
+
+def _gru_policy(model: OnPolicyAlgorithm) -> GRUPolicy:
+    policy = model.policy
+    assert isinstance(policy, GRUPolicy)
+    return policy

@@ -1,0 +1,377 @@
+"""How LLMAR learns to write texts, and writes them: LLMAR/Generate-v0."""
+
+from __future__ import annotations
+
+import warnings
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass, replace
+from pathlib import Path
+from typing import Any
+
+import torch
+from gymnasium import spaces
+from safetensors.numpy import load_file, save_file
+from stable_baselines3.common.callbacks import BaseCallback
+
+from agents.algorithms import WRITING, tuned
+from agents.config import Config
+from agents.decoding import Method, decode
+from agents.evaluation import Trained, evaluate_writer, text_baselines, write
+from agents.refinement import refine
+from agents.reinforce import REINFORCE, Regulariser
+from agents.training import Clock, LinearDecay, Progress, Record, Training, Validation
+from agents.vec_env import make_vec_env
+from agents.warm_start import CrossEntropy, KLToReference, TargetTexts, train_cross_entropy
+from agents.writer import WriterConfig
+from agents.writer_policy import WriterPolicy
+from llmar_env.alignment.rewards import make_reward
+from llmar_env.metrics import TextScores, score_texts
+from llmar_env.text.corpus import Corpus
+from llmar_env.text.embedded import EmbeddedTexts
+from llmar_env.text.embedders import Embedder, WordVectors
+from llmar_env.text.vocabulary import Vocabulary
+
+__all__ = ["RefinedText", "WriteTask"]
+
+_LOG_INTERVAL = 1
+_VOCABULARY = "vocabulary.safetensors"
+
+
+@dataclass(frozen=True)
+class RefinedText:
+    """A text, and how it came to be aligned."""
+
+    text: str
+    scores: tuple[float, ...]
+    """Its estimated alignment as a draft and after each round, in [-1, 1]; never falls."""
+    reached: bool
+    """Whether the last of them has reached the threshold."""
+
+
+class WriteTask:
+    """Trains `WriterPolicy` on LLMAR/Generate-v0, and writes texts.
+
+    Cross-entropy warms it up, and REINFORCE goes on from there, with cross-entropy mixed in; the
+    best weights by validation BLEU (`TextScores.bleu_tok`) are kept from either.
+
+    Args:
+        config: the settings.
+        device: of the policy.
+
+    Attributes:
+        config: the settings, with the width of the network that they leave open.
+        algorithm: what follows the warm start.
+        policy: the best so far; None before `train` and `restore`.
+
+    Raises:
+        ValueError: the configuration names another algorithm, or a reward that there is not.
+    """
+
+    def __init__(self, config: Config, device: torch.device) -> None:
+        if config.algo != "reinforce":
+            raise ValueError(f"a writer is trained by reinforce, found algo {config.algo!r}")
+        make_reward(config.reward)  # what is wrong with it is said before the texts are read
+        self.config = replace(config, hidden_dim=config.hidden_dim or WRITING.hidden_dim)
+        self.device = device
+        self.algorithm = tuned(WRITING.reinforcement, config)
+        self.policy: WriterPolicy | None = None
+
+    def train(
+        self,
+        corpus: Corpus,
+        *,
+        clock: Clock,
+        folder: Path | None = None,
+        callback: BaseCallback | None = None,
+    ) -> Trained:
+        """Train on a corpus, and score on its "valid" and "test".
+
+        Args:
+            corpus: with the splits "train" and "valid", and perhaps "test"; its targets are
+                strings, embedded by `WordVectors`.
+            clock: started; measures the whole.
+            folder: where TensorBoard's scalars go; nowhere if None.
+            callback: a further SB3 callback, of the reinforcement.
+
+        Raises:
+            ValueError: the targets are not words.
+            NonFiniteLossError: the loss became NaN or infinite; `policy` is the best so far.
+        """
+        if not corpus.targets:
+            raise ValueError("a writer learns from targets that are strings; this corpus has none")
+        vocabulary = Vocabulary.of(corpus)
+        texts = TargetTexts(corpus, vocabulary)
+        self._warn_of_long_targets(texts)
+        model = self._make_model(corpus, vocabulary, folder)
+        self.policy = policy = _writer_policy(model)
+        splits = [split for split in ("valid", "test") if split in corpus.splits]
+        scores = {split: text_baselines(corpus, split) for split in splits}
+        setup_seconds = clock.elapsed
+        warm = Clock(self.config.warm_seconds)
+        curves = {"warm_start": self._validation(corpus)}
+        words = self._warm_up(policy, texts, curves["warm_start"], warm)
+        for split in splits:
+            scores[split]["warm_start"] = self._evaluate(policy, corpus, split)
+        model.regularisers = self._regularisers(policy, texts)
+        curves["trained"] = self._validation(corpus)
+        seconds = self._reinforce(model, curves["trained"], callback)
+        for split in splits:
+            scores[split]["trained"] = self._evaluate(policy, corpus, split)
+        timings = {
+            "setup_seconds": setup_seconds,
+            "warm_seconds": warm.seconds,
+            "warm_words_per_second": words / warm.seconds,
+            "training_seconds": seconds,
+            "total_seconds": clock.elapsed,
+            "steps": model.num_timesteps,
+            "steps_per_second": model.num_timesteps / seconds,
+            "texts_per_second": model._n_updates * self.algorithm.num_texts / seconds,
+        }
+        records = {name: validation.records for name, validation in curves.items()}
+        records["trained"] = [_later(record, warm.seconds) for record in records["trained"]]
+        return Trained(scores, records, timings)
+
+    def _make_model(self, corpus: Corpus, vocabulary: Vocabulary, folder: Path | None) -> REINFORCE:
+        config, algorithm = self.config, self.algorithm
+        env = make_vec_env(
+            config.env,
+            algorithm.num_texts * algorithm.group_size,
+            env_kwargs={
+                "data": corpus,
+                "split": "train",
+                "vocabulary": vocabulary,
+                "max_new_tokens": config.max_new_tokens,
+                "reward": config.reward,
+                "credit": "final",
+                "observation": "index",
+                "group_size": algorithm.group_size,
+            },
+        )
+        return REINFORCE(
+            WriterPolicy,
+            env,
+            learning_rate=LinearDecay(algorithm.learning_rate, Clock(config.time_limit)),
+            seed=config.seed,
+            device=self.device,
+            tensorboard_log=None if folder is None else str(folder),
+            policy_kwargs={"writer": self._writer_config()},
+            **algorithm.settings,
+        )
+
+    def _writer_config(self) -> WriterConfig:
+        width = self.config.hidden_dim
+        assert width is not None  # filled in above
+        return WriterConfig(max(1, width // 2), width, self.config.dropout)
+
+    def _warm_up(
+        self, policy: WriterPolicy, texts: TargetTexts, validation: Validation, clock: Clock
+    ) -> int:
+        """Descend the cross-entropy; the number of words that were learned."""
+        return train_cross_entropy(
+            policy,
+            texts,
+            validation,
+            clock=clock,
+            epochs=self.config.warm_epochs,
+            learning_rate=WRITING.warm_learning_rate,
+            batch_size=WRITING.warm_texts,
+            smoothing=self.config.smoothing,
+            seed=self.config.seed,
+            progress=self.config.progress,
+        )
+
+    def _regularisers(self, policy: WriterPolicy, texts: TargetTexts) -> tuple[Regulariser, ...]:
+        """What is learned beside the reward, from the warm start on."""
+        config = self.config
+        found: list[Regulariser] = []
+        if config.ce_weight:
+            size = self.algorithm.num_texts
+            found.append(CrossEntropy(texts, config.ce_weight, size, config.smoothing, config.seed))
+        if config.kl_weight:
+            found.append(KLToReference(_copy(policy), config.kl_weight))
+        return tuple(found)
+
+    def _reinforce(
+        self, model: REINFORCE, validation: Validation, callback: BaseCallback | None
+    ) -> float:
+        """Go on by REINFORCE; the seconds that it took."""
+        schedule = model.learning_rate
+        assert isinstance(schedule, LinearDecay)
+        clock = schedule.clock
+        training = Training(clock, validation, self.algorithm.group_size)
+        callbacks: list[BaseCallback] = [training]
+        if self.config.progress:
+            callbacks.append(_Progress(training))
+        if callback is not None:
+            callbacks.append(callback)
+        try:
+            model.learn(int(self.config.total_steps), callbacks, log_interval=_LOG_INTERVAL)
+        finally:
+            # Also after an error: what was best stays.
+            clock.stop()
+            validation.restore_best(model.policy)
+        return clock.seconds
+
+    def _validation(self, corpus: Corpus) -> Validation:
+        def score(policy: WriterPolicy) -> TextScores:
+            with warnings.catch_warnings():
+                # A writer that has just begun knows no end, and would be warned about each time.
+                warnings.simplefilter("ignore")
+                return self._evaluate(policy, corpus, "valid")
+
+        return Validation(score, metric="bleu_tok", times=WRITING.validations)
+
+    def _evaluate(self, policy: WriterPolicy, corpus: Corpus, split: str) -> TextScores:
+        return evaluate_writer(policy, corpus, split, self.config.max_new_tokens)
+
+    def _warn_of_long_targets(self, texts: TargetTexts) -> None:
+        rows = texts.corpus.rows("train")
+        lengths = texts.vocabulary.lengths(texts.entries[rows.start : rows.stop])
+        long = int((lengths > self.config.max_new_tokens).sum())
+        if long:
+            warnings.warn(
+                f"{long} of {len(rows)} training targets have more than max_new_tokens="
+                f"{self.config.max_new_tokens} words, which is where written texts are cut (the "
+                f"longest has {lengths.max()})",
+                stacklevel=4,
+            )
+
+    def generate(
+        self, texts: EmbeddedTexts, method: Method = "greedy", **options: Any
+    ) -> list[str]:
+        """Write a text about each of n, by `decode`."""
+        policy, vocabulary = self._trained()
+        entries = decode(
+            policy, texts, method=method, max_new_tokens=self.config.max_new_tokens, **options
+        )
+        return vocabulary.decode(entries)
+
+    def refine(
+        self,
+        texts: EmbeddedTexts,
+        threshold: float,
+        max_rounds: int,
+        method: Method = "greedy",
+        **options: Any,
+    ) -> list[RefinedText]:
+        """Write a draft about each of n texts by `decode`, and correct it by `refine`."""
+        policy, vocabulary = self._trained()
+        draft = decode(policy, texts, method=method, max_new_tokens=self.config.max_new_tokens)
+        refined = refine(
+            policy, texts, threshold=threshold, max_rounds=max_rounds, draft=draft, **options
+        )
+        rows = zip(
+            vocabulary.decode(refined.entries),
+            refined.scores.T.tolist(),
+            refined.reached[-1].tolist(),
+            strict=True,
+        )
+        return [RefinedText(text, tuple(scores), reached) for text, scores, reached in rows]
+
+    def _trained(self) -> tuple[WriterPolicy, Vocabulary]:
+        assert self.policy is not None
+        assert self.policy.vocabulary is not None
+        return self.policy, self.policy.vocabulary
+
+    def score(
+        self, answers: Sequence[str], targets: Sequence[str], embedder: Embedder
+    ) -> TextScores:
+        """Score written texts against their targets."""
+        return score_texts(answers, targets, embedder)
+
+    def examples(self, corpus: Corpus, split: str, rows: range) -> list[dict[str, Any]]:  # noqa: ARG002 - a task's form
+        """What is written about rows of a split, and what should be."""
+        policy, _ = self._trained()
+        written = write(policy, corpus, rows, self.config.max_new_tokens)
+        return [
+            {"source": corpus.sources[row], "written": text, "target": corpus.targets[row]}
+            for row, text in zip(rows, written, strict=True)
+        ]
+
+    def save(self, folder: Path) -> dict[str, Any]:
+        """Write the vocabulary; what else `restore` needs besides the weights, as plain data."""
+        policy, vocabulary = self._trained()
+        save_file({"tokens": vocabulary.tokens}, folder / _VOCABULARY)
+        return {
+            "source_dim": policy.reader.network.encoder.w_ih.shape[2],
+            "vocabulary": vocabulary.fingerprint,
+            "writer": asdict(policy.writer),
+        }
+
+    def restore(
+        self, folder: Path, manifest: dict[str, Any], embedder: Embedder | None
+    ) -> WriterPolicy:
+        """Make the policy that `save` described; its weights are still to be loaded.
+
+        Raises:
+            ValueError: the vocabulary is another than the policy was trained with.
+        """
+        vocabulary = _read_vocabulary(folder, embedder, manifest["vocabulary"])
+        space = spaces.Dict(
+            text=spaces.Box(-1.0, 1.0, (1, manifest["source_dim"])),
+            written=spaces.Box(-1.0, 1.0, (self.config.max_new_tokens, vocabulary.dim)),
+        )
+        action_space = spaces.Box(-1.0, 1.0, (vocabulary.dim,))
+        self.policy = WriterPolicy(
+            space, action_space, _no_rate, vocabulary=vocabulary, writer=manifest["writer"]
+        )
+        return self.policy
+
+
+class _Progress(Progress):
+    """SB3's progress bar, with the validation BLEU and the speed beside it."""
+
+    def _on_rollout_start(self) -> None:
+        records, seconds = self.training.validation.records, self.training.clock.elapsed
+        if records and seconds:
+            scores = records[-1].scores
+            assert isinstance(scores, TextScores)
+            speed = self.model.num_timesteps / seconds
+            self.pbar.set_description(
+                f"BLEU {scores.bleu_tok:.1f}, {speed:,.0f} words/s", refresh=False
+            )
+
+
+def _later(record: Record, seconds: float) -> Record:
+    return replace(record, seconds=record.seconds + seconds)
+
+
+def _no_rate(_: float) -> float:
+    return 0.0
+
+
+def _writer_policy(model: REINFORCE) -> WriterPolicy:
+    policy = model.policy
+    assert isinstance(policy, WriterPolicy)
+    return policy
+
+
+def _copy(policy: WriterPolicy) -> WriterPolicy:
+    """A policy with the same weights, which nobody trains."""
+    copy = WriterPolicy(
+        policy.observation_space, policy.action_space, _no_rate, writer=policy.writer
+    ).to(policy.device)
+    copy.load_state_dict(policy.state_dict())
+    return copy
+
+
+def _read_vocabulary(folder: Path, embedder: Embedder | None, fingerprint: str) -> Vocabulary:
+    """The vocabulary that was saved, made of the embedder's vectors.
+
+    Raises:
+        ValueError: it has not the fingerprint, or the embedder has no words.
+    """
+    tokens = load_file(folder / _VOCABULARY)["tokens"]
+    if not isinstance(embedder, WordVectors):
+        raise ValueError(
+            f"a writer needs targets embedded by WordVectors, found {type(embedder).__name__}"
+        )
+    known = tokens[tokens < len(embedder.table)]
+    vocabulary = Vocabulary(embedder.table[known], known, embedder)
+    if len(known) < len(tokens) or vocabulary.fingerprint != fingerprint:
+        raise ValueError(
+            f"the model in {folder} writes with the vocabulary {fingerprint}, and its embedder of "
+            f"targets gives {vocabulary.fingerprint}: entries would stand for other words. The "
+            "files are of different models"
+        )
+    return vocabulary

@@ -1,0 +1,363 @@
+import itertools
+import math
+import warnings
+
+import numpy as np
+import pytest
+import torch
+from gymnasium.vector import AutoresetMode
+
+from agents.decoding import decode
+from agents.distributions import EntrySoftmax
+from agents.warm_start import TargetTexts
+from agents.writer import WriterConfig
+from agents.writer_policy import WriterPolicy
+from llmar_env.envs.generate import GenerateMDP, GenerateVectorEnv
+from llmar_env.text.decoding import csls_entries, hubness, nearest_entries
+
+M = 9
+METHODS = ["greedy", "csls", "best_of", "beam"]
+pytestmark = pytest.mark.filterwarnings("ignore:.*without an end mark")
+
+
+@pytest.fixture(autouse=True)
+def float32(monkeypatch):
+    """Whatever this machine is fast at."""
+    monkeypatch.setattr("agents.writer_policy.has_fast_bfloat16", lambda device: False)
+
+
+def policy_for(corpus, vocabulary=None, observation="index", seed=0, **kwargs):
+    torch.manual_seed(seed)
+    mdp = GenerateMDP(corpus, vocabulary=vocabulary, observation=observation, max_new_tokens=M)
+    kwargs = {"writer": WriterConfig(16, 24), "vocabulary": mdp.vocabulary} | kwargs
+    return WriterPolicy(mdp.observation_space, mdp.action_space, lambda _: 1e-2, **kwargs)
+
+
+@pytest.fixture(scope="module")
+def weights(words):
+    """Of a policy that has learned to write, and makes mistakes."""
+    policy = policy_for(words)
+    texts = TargetTexts(words, policy.vocabulary)
+    for _ in range(60):
+        losses, misaligned = texts.loss(policy, np.arange(33), 0.1)
+        policy.optimizer.zero_grad()
+        (losses.mean() + misaligned.mean()).backward()
+        policy.optimizer.step()
+    return policy.state_dict()
+
+
+@pytest.fixture
+def writer(words, weights):
+    policy = policy_for(words)
+    policy.load_state_dict(weights)
+    return policy
+
+
+def observed(policy, rows, entries):
+    """The distributions of the next words, by the observation alone."""
+    policy.set_training_mode(False)
+    obs = {"text": torch.as_tensor(np.reshape(rows, (-1, 1))), "written": torch.as_tensor(entries)}
+    with torch.no_grad():
+        return policy.get_distribution(obs)
+
+
+def spell(policy, rows, read, directions=None):
+    """Entries of texts, each step's observation read anew; `read` gives entries of directions."""
+    end = policy.vocabulary.end
+    entries = np.full((len(rows), M), end)
+    running = np.ones(len(rows), np.bool_)
+    for place in range(M):
+        centre = observed(policy, rows, entries).centre[:, 0].numpy()
+        if directions is not None:
+            directions.extend(centre[running])
+        entries[running, place] = read(centre)[running]
+        running &= entries[:, place] != end
+    return entries
+
+
+def is_filled(entries, vocabulary):
+    ended = entries == vocabulary.end
+    return entries.min() >= 0 and not (ended[:, :-1] > ended[:, 1:]).any()
+
+
+class TestGreedy:
+    @pytest.mark.parametrize("observation", ["index", "embeddings"])
+    @pytest.mark.parametrize("distribution", ["entries", "gaussian"])
+    def test_is_the_noiseless_policy_in_the_environment(
+        self, words, weights, observation, distribution
+    ):
+        policy = policy_for(words, observation=observation, distribution=distribution)
+        if distribution == "entries":
+            policy.load_state_dict(weights)
+        env = GenerateVectorEnv(
+            40,
+            data=words,
+            observation=observation,
+            max_new_tokens=M,
+            autoreset_mode=AutoresetMode.DISABLED,
+        )
+        obs, infos = env.reset(seed=3)
+        rows = infos["row"]
+        for _ in range(M):
+            obs = env.step(policy.predict(obs, deterministic=True)[0])[0]
+        entries = decode(policy, words.source, rows, max_new_tokens=M)
+        written = entries if observation == "index" else policy.vocabulary.padded_table[entries]
+        np.testing.assert_array_equal(obs["written"], written)
+        assert is_filled(entries, policy.vocabulary)
+        if distribution == "entries":
+            lengths = policy.vocabulary.lengths(entries)
+            assert 2 < lengths.min() < lengths.max() <= M
+
+    def test_of_texts_that_are_not_the_policys_own(self, words, writer):
+        expected = decode(writer, words.source, range(5), max_new_tokens=M)
+        texts = words.source_embedder.embed(words.sources[:5])
+        np.testing.assert_array_equal(decode(writer, texts, max_new_tokens=M), expected)
+
+    def test_nothing_is_dropped_on_the_way(self, words, writer):
+        expected = decode(writer, words.source, max_new_tokens=M)
+        writer.set_training_mode(True)
+        np.testing.assert_array_equal(decode(writer, words.source, max_new_tokens=M), expected)
+
+    def test_no_text(self, words, writer):
+        for method in METHODS:
+            assert decode(writer, words.source, [], method=method).shape == (0, 40)
+
+
+class TestCSLS:
+    @pytest.mark.parametrize("distribution", ["entries", "gaussian"])
+    def test_is_that_of_the_vocabulary_with_the_policys_directions(self, words, distribution):
+        policy, rows = policy_for(words, distribution=distribution), np.arange(45)
+        vocabulary, bank = policy.vocabulary, []
+        greedy = spell(policy, rows, lambda x: nearest_entries(x, vocabulary), bank)
+        hubs = hubness(np.array(bank), vocabulary)
+        expected = spell(policy, rows, lambda x: csls_entries(x, vocabulary, hubs))
+        found = decode(policy, words.source, method="csls", max_new_tokens=M)
+        np.testing.assert_array_equal(found, expected)
+        assert (expected != greedy).any()
+
+
+def alignment(policy, corpus, row, entries):
+    """The estimate, for one text by itself."""
+    vectors, lengths = corpus.source.gather([row])
+    network = policy.reader.network
+    with torch.no_grad():
+        memory = network.read(torch.as_tensor(vectors[:, : lengths[0]]), torch.as_tensor(lengths))
+        foretold = network.alignment(memory)[0].double().numpy()
+    words = entries[entries != policy.vocabulary.end]
+    mean = policy.vocabulary.table[words].astype(np.float64).sum(0)
+    return mean @ foretold / max(np.linalg.norm(mean) * np.linalg.norm(foretold), 1e-9)
+
+
+class TestBestOf:
+    @pytest.mark.parametrize("distribution", ["entries", "gaussian"])
+    def test_is_never_less_aligned_than_greedy(self, words, distribution):
+        policy = policy_for(words, distribution=distribution)
+        greedy, best, better = (
+            decode(policy, words.source, method=method, num_samples=n, max_new_tokens=M)
+            for method, n in [("greedy", 1), ("best_of", 2), ("best_of", 16)]
+        )
+        scores = np.array(
+            [
+                [alignment(policy, words, row, one[row]) for row in range(45)]
+                for one in (greedy, best, better)
+            ]
+        )
+        assert (scores[1:] >= scores[0] - 1e-6).all()
+        assert (scores[1] > scores[0] + 1e-3).mean() > 0.3
+        assert scores[2].mean() > scores[1].mean()
+        assert is_filled(better, policy.vocabulary)
+
+    @pytest.mark.parametrize("distribution", ["entries", "gaussian"])
+    def test_chance_is_the_seeds_and_no_other(self, words, distribution):
+        policy = policy_for(words, distribution=distribution)
+        kwargs = {"method": "best_of", "num_samples": 3, "max_new_tokens": M}
+        before = torch.get_rng_state()
+        one = decode(policy, words.source, seed=1, **kwargs)
+        assert torch.equal(torch.get_rng_state(), before)
+        torch.rand(7)
+        np.testing.assert_array_equal(decode(policy, words.source, seed=1, **kwargs), one)
+        assert (decode(policy, words.source, seed=2, **kwargs) != one).any()
+
+    @pytest.mark.parametrize("distribution", ["entries", "gaussian"])
+    def test_without_spread_all_samples_are_the_greedy_text(self, words, distribution):
+        policy = policy_for(words, distribution=distribution, spread=1e-5)
+        greedy = decode(policy, words.source, max_new_tokens=M)
+        best = decode(policy, words.source, method="best_of", max_new_tokens=M)
+        np.testing.assert_array_equal(best, greedy)
+
+    def test_samples_come_as_often_as_they_are_likely(self):
+        torch.manual_seed(0)
+        entries = torch.nn.functional.normalize(torch.randn(6, 4), dim=1)
+        distribution = EntrySoftmax(4, entries).proba_distribution(
+            torch.randn(1, 5), torch.tensor(-0.5), group_size=20_000
+        )
+        drawn = distribution.sample_entries(torch.Generator().manual_seed(3))
+        counts = drawn.bincount(minlength=6)
+        expected = 20_000 * distribution.log_probs()[0].exp()
+        assert ((counts - expected).abs() < 5 * expected.sqrt()).all()
+        again = distribution.sample_entries(torch.Generator().manual_seed(3))
+        assert torch.equal(again, drawn)
+
+
+def beam_search(policy, row, beam_size, power):
+    """The rule of the docstring, for one text and without stopping early for want of hope."""
+    end = policy.vocabulary.end
+    live, ended = [((), 0.0)], []
+    for place in range(M):
+        written = np.full((len(live), M), end)
+        for i, (text, _) in enumerate(live):
+            written[i, :place] = text
+        log_probs = observed(policy, [row] * len(live), written).log_probs().tolist()
+        grown = [
+            ((*text, word), total + log_prob)
+            for (text, total), words in zip(live, log_probs, strict=True)
+            for word, log_prob in enumerate(words)
+        ]
+        grown = sorted(grown, key=lambda one: -one[1])[:beam_size]
+        ended += [(s / (place + 1) ** power, t[:-1]) for t, s in grown if t[-1] == end]
+        live = [(text, total) for text, total in grown if text[-1] != end]
+        if len(ended) >= beam_size or not live:
+            break
+    return list(max(ended)[1] if ended else live[0][0])
+
+
+def texts_of(entries, vocabulary):
+    lengths = vocabulary.lengths(entries)
+    return [row[:length].tolist() for row, length in zip(entries, lengths, strict=True)]
+
+
+class TestBeam:
+    def test_of_size_one_is_greedy(self, words, writer):
+        for policy in (writer, policy_for(words)):
+            beam = decode(policy, words.source, method="beam", beam_size=1, max_new_tokens=M)
+            np.testing.assert_array_equal(beam, decode(policy, words.source, max_new_tokens=M))
+
+    @pytest.mark.parametrize("power", [0.0, 0.7, 2.0])
+    @pytest.mark.parametrize("beam_size", [2, 5])
+    def test_is_the_search_of_one_text_after_the_other(self, words, writer, beam_size, power):
+        found = decode(
+            writer,
+            words.source,
+            range(12),
+            method="beam",
+            beam_size=beam_size,
+            length_power=power,
+            max_new_tokens=M,
+        )
+        expected = [beam_search(writer, row, beam_size, power) for row in range(12)]
+        assert texts_of(found, writer.vocabulary) == expected
+        assert is_filled(found, writer.vocabulary)
+
+    @pytest.mark.parametrize("power", [0.0, 0.7, 1.5])
+    def test_as_wide_as_there_are_texts_finds_the_most_probable(self, axes, power):
+        corpus, vocabulary = axes
+        texts = [t for n in range(4) for t in itertools.product(range(3), repeat=n)]  # 0..3 words
+        written = np.array([[*text, *[3] * (M - len(text))] for text in texts])
+        lengths = set()
+        for seed in range(4):
+            policy = policy_for(corpus, vocabulary, seed=seed, spread=0.5)
+            found = decode(
+                policy,
+                corpus.source,
+                method="beam",
+                beam_size=120,
+                length_power=power,
+                max_new_tokens=4,
+            )
+            for row in range(8):
+                log_probs = observed(policy, [row] * len(texts), written).log_probs().numpy()
+                after = dict(zip(texts, log_probs, strict=True))
+                score = {
+                    t: sum(after[t[:i]][word] for i, word in enumerate((*t, 3)))
+                    / (len(t) + 1) ** power
+                    for t in texts
+                }
+                best = max(score, key=score.get)
+                assert found[row].tolist() == [*best, *[3] * (4 - len(best))]
+                lengths.add(len(best))
+        assert len(lengths) > 1 or power == 0
+
+    def test_a_text_that_does_not_end_is_the_best_that_was_cut(self, words, writer):
+        cut = decode(writer, words.source, method="beam", beam_size=3, max_new_tokens=1)
+        blank = np.full((45, M), writer.vocabulary.end)
+        likeliest = observed(writer, range(45), blank).log_probs().argmax(1)
+        np.testing.assert_array_equal(cut[:, 0], likeliest)
+
+    def test_needs_probabilities(self, words):
+        policy = policy_for(words, distribution="gaussian")
+        with pytest.raises(ValueError, match="use greedy, csls or best_of"):
+            decode(policy, words.source, method="beam")
+
+
+@pytest.mark.parametrize("method", ["greedy", "beam"])
+class TestBatches:
+    def test_a_text_alone_is_written_alike(self, words, writer, method):
+        together = decode(writer, words.source, method=method, max_new_tokens=M)
+        for row in range(0, 45, 4):
+            alone = decode(writer, words.source, [row], method=method, max_new_tokens=M)
+            np.testing.assert_array_equal(alone[0], together[row])
+
+    def test_many_texts_in_any_order(self, words, writer, method):
+        rows = np.random.default_rng(0).integers(45, size=1100)
+        expected = decode(writer, words.source, method=method, max_new_tokens=M)[rows]
+        found = decode(writer, words.source, rows, method=method, max_new_tokens=M)
+        np.testing.assert_array_equal(found, expected)
+
+
+@pytest.mark.parametrize("method", METHODS)
+class TestEnds:
+    def test_cut_texts_are_counted(self, words, writer, method):
+        with pytest.warns(UserWarning) as told:
+            entries = decode(writer, words.source, method=method, max_new_tokens=5)
+        cut = (entries[:, -1] != writer.vocabulary.end).sum()
+        assert 0 < cut < 45
+        message = f"{cut} of 45 texts reached max_new_tokens=5 without an end mark"
+        assert [str(one.message) for one in told] == [message]
+        assert told[0].filename == __file__
+
+    def test_and_nothing_is_said_where_all_end(self, words, writer, method):
+        with warnings.catch_warnings():
+            warnings.simplefilter("error")
+            entries = decode(writer, words.source, range(33), method=method, max_new_tokens=20)
+        assert is_filled(entries, writer.vocabulary)
+
+    def test_in_bfloat16(self, words, writer, method, monkeypatch):
+        monkeypatch.setattr("agents.writer_policy.has_fast_bfloat16", lambda device: True)
+        entries = decode(writer, words.source, method=method, max_new_tokens=M)
+        assert is_filled(entries, writer.vocabulary)
+        monkeypatch.setattr("agents.writer_policy.has_fast_bfloat16", lambda device: False)
+        exact = decode(writer, words.source, method=method, max_new_tokens=M)
+        assert (entries == exact).all(1).mean() > 0.7
+
+
+@pytest.mark.parametrize(
+    ("options", "message"),
+    [
+        ({"method": "viterbi"}, "one of greedy, csls, best_of, beam, found 'viterbi'"),
+        ({"num_samples": 0}, "num_samples must be an integer of at least 1, found 0"),
+        ({"beam_size": 0}, "beam_size must be an integer of at least 1, found 0"),
+        ({"max_new_tokens": 0}, "max_new_tokens must be an integer of at least 1, found 0"),
+        ({"length_power": -1.0}, "length_power must be at least 0 and finite, found -1.0"),
+        ({"length_power": math.nan}, "length_power must be at least 0 and finite, found nan"),
+    ],
+    ids=str,
+)
+def test_bad_options(words, writer, options, message):
+    with pytest.raises(ValueError, match=message):
+        decode(writer, words.source, **options)
+
+
+def test_texts_it_cannot_read(words, corpus, writer):
+    with pytest.raises(ValueError, match="reads vectors of dimension 16, and these texts have 6"):
+        decode(writer, corpus.source)
+    for row in (45, -1):
+        with pytest.raises(IndexError):
+            decode(writer, words.source, [row])
+
+
+@pytest.mark.gpu
+@pytest.mark.parametrize("method", ["greedy", "csls", "beam"])
+def test_on_cuda_as_on_the_cpu(words, writer, method):
+    expected = decode(writer, words.source, method=method, max_new_tokens=M)
+    found = decode(writer.cuda(), words.source, method=method, max_new_tokens=M)
+    assert (found == expected).all(1).mean() > 0.9
