@@ -41,11 +41,6 @@ class _Command:
     jsonl: bool = False
     """Print JSON, one object a line."""
 
-    def __post_init__(self) -> None:
-        """Refuse a batch without a text."""
-        if self.batch_size < 1:
-            raise ValueError(f"--batch-size must be at least 1, found {self.batch_size}")
-
     def load(self) -> LLMAR:
         """The model, on its device."""
         return LLMAR.load(self.model, device=self.device)
@@ -59,14 +54,6 @@ class _Writing(_Command):
     """The text to write about."""
     file: Path | None = None
     """A file of such texts, one a line. Without it, and without --text, standard input is read."""
-
-    def __post_init__(self) -> None:
-        """Refuse two sources of texts, and a text that says nothing."""
-        super().__post_init__()
-        if self.text is not None and self.file is not None:
-            raise ValueError("give --text or --file, not both")
-        if self.text is not None and not self.text.strip():
-            raise ValueError("--text is blank")
 
     def run(self) -> None:
         """Read texts, and print what is written about them, batch by batch."""
@@ -95,8 +82,16 @@ class _Writing(_Command):
         raise NotImplementedError
 
     def sources(self) -> Iterator[str]:
-        """The texts, read as they are asked for."""
+        """The texts, read as they are asked for.
+
+        Raises:
+            ValueError: there are two sources of them, or --text says nothing.
+        """
+        if self.text is not None and self.file is not None:
+            raise ValueError("give --text or --file, not both")
         if self.text is not None:
+            if not self.text.strip():
+                raise ValueError("--text is blank")
             yield self.text.strip()
         elif self.file is not None:
             with self.file.open("rb") as stream:
@@ -173,6 +168,8 @@ class Evaluate(_Command):
 
 
 def _batches(items: Iterable[_Item], size: int) -> Iterator[list[_Item]]:
+    if size < 1:
+        raise ValueError(f"--batch-size must be at least 1, found {size}")
     iterator = iter(items)
     while batch := list(islice(iterator, size)):
         yield batch

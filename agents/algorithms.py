@@ -90,11 +90,14 @@ class Writing:
     word_vectors: WordVectorsConfig
     """Trained for it, where texts come without vectors."""
     hidden_dim: int
-    """Width of the decoder; each direction of the encoder has half of it."""
+    """Width of the decoder; each direction of the encoder has two thirds of it."""
     warm_texts: int
     """Texts in a batch of the warm start."""
     warm_learning_rate: float
     """Of Adam in the warm start, at its highest."""
+    sharpening: float
+    """Factor of the softmax's temperature where reinforcement begins: label smoothing leaves it too
+    high, and samples with words that nothing asks for."""
     reinforcement: Algorithm
     """What follows the warm start."""
     validations: int
@@ -103,14 +106,15 @@ class Writing:
 
 WRITING = Writing(
     word_vectors=WordVectorsConfig(dim=256, vocab_size=8000, whitening=0.5),
-    hidden_dim=512,
+    hidden_dim=384,
     warm_texts=96,
     warm_learning_rate=2e-3,
+    sharpening=0.7,
     reinforcement=Algorithm(
         REINFORCE,
-        num_texts=48,
+        num_texts=32,
         group_size=8,
-        learning_rate=2e-4,
+        learning_rate=3e-4,
         settings={"baseline": "leave_one_out"},
     ),
     validations=15,

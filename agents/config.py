@@ -82,8 +82,8 @@ class Config:
     """Dimension of the word vectors, which are then trained on --data; by default 64, or 256 for a
     writer, and the built-in corpus comes with vectors of its own."""
     hidden_dim: int | None = None
-    """Width of the GRU, by default 128; a writer's decoder, whose encoder has half of it in each
-    direction, has 512."""
+    """Width of the GRU, by default 128; a writer's decoder, whose encoder has two thirds of it in
+    each direction, has 384."""
     supervised: bool = True
     """Also train the same network on the gradient of the cosine itself, as long, for comparison; a
     writer's warm start is supervised anyway."""
@@ -100,7 +100,7 @@ class Config:
     """Share of a word's probability that cross-entropy spreads over all words, in [0, 1)."""
     dropout: float = 0.2
     """Share of a writer's features that are dropped while it learns, in [0, 1)."""
-    ce_weight: float = 1.0
+    ce_weight: float = 0.5
     """Weight of the cross-entropy beside the reward; 0 leaves it out."""
     kl_weight: float = 0.0
     """Weight of what keeps the writer near its warm start; 0 leaves it out."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import asdict
 from typing import Any, ClassVar, Literal
 
@@ -243,6 +244,11 @@ class WriterPolicy(DirectionPolicy):
         states = network.begin_states(memory)
         features, _ = network.write(memory, reader.previous(words), states)
         return self.distribution_of(features[places].float())
+
+    @torch.no_grad()
+    def sharpen(self, factor: float) -> None:
+        """Multiply the distribution's spread, of all states alike."""
+        self.log_std.add_(math.log(factor))
 
     def precision(self) -> torch.autocast:
         """Where products run in bfloat16, if they do."""

@@ -31,7 +31,7 @@ from llmar_env.text.embedded import EmbeddedTexts
 from llmar_env.text.embedders import Embedder, WordVectors
 from llmar_env.text.vocabulary import Vocabulary
 
-__all__ = ["RefinedText", "WriteTask"]
+__all__ = ["RefinedText", "WriteTask", "writer_config"]
 
 _LOG_INTERVAL = 1
 _VOCABULARY = "vocabulary.safetensors"
@@ -46,6 +46,12 @@ class RefinedText:
     """Its estimated alignment as a draft and after each round, in [-1, 1]; never falls."""
     reached: bool
     """Whether the last of them has reached the threshold."""
+
+
+def writer_config(config: Config) -> WriterConfig:
+    """The network that a configuration asks for."""
+    width = config.hidden_dim or WRITING.hidden_dim
+    return WriterConfig(max(1, 2 * width // 3), width, config.dropout)
 
 
 class WriteTask:
@@ -113,6 +119,7 @@ class WriteTask:
         for split in splits:
             scores[split]["warm_start"] = self._evaluate(policy, corpus, split)
         model.regularisers = self._regularisers(policy, texts)
+        policy.sharpen(WRITING.sharpening)
         curves["trained"] = self._validation(corpus)
         seconds = self._reinforce(model, curves["trained"], callback)
         for split in splits:
@@ -154,14 +161,9 @@ class WriteTask:
             seed=config.seed,
             device=self.device,
             tensorboard_log=None if folder is None else str(folder),
-            policy_kwargs={"writer": self._writer_config()},
+            policy_kwargs={"writer": writer_config(config)},
             **algorithm.settings,
         )
-
-    def _writer_config(self) -> WriterConfig:
-        width = self.config.hidden_dim
-        assert width is not None  # filled in above
-        return WriterConfig(max(1, width // 2), width, self.config.dropout)
 
     def _warm_up(
         self, policy: WriterPolicy, texts: TargetTexts, validation: Validation, clock: Clock

@@ -36,6 +36,7 @@ from stable_baselines3 import PPO
 from stable_baselines3.common.callbacks import BaseCallback
 
 from agents.algorithms import WRITING
+from agents.config import Config
 from agents.decoding import Method, decode
 from agents.device import resolve_device
 from agents.refinement import refine
@@ -43,8 +44,8 @@ from agents.reinforce import REINFORCE
 from agents.training import Clock, LinearDecay, Progress, Training, Validation
 from agents.vec_env import GymVecEnv, make_vec_env
 from agents.warm_start import CrossEntropy, TargetTexts, train_cross_entropy
-from agents.writer import WriterConfig
 from agents.writer_policy import WriterPolicy
+from agents.writing import writer_config
 from llmar_env.alignment.rewards import Reward, Written
 from llmar_env.alignment.rewards import mean as mean_reward
 from llmar_env.alignment.scores import cosine
@@ -84,25 +85,10 @@ class Options:
     """As in train.py."""
 
 
-@dataclass(frozen=True)
-class Setting:
-    """What the parts train with, chosen on val."""
-
-    writer: WriterConfig
-    warm_texts: int = 96
-    warm_learning_rate: float = 2e-3
-    smoothing: float = 0.1
-    num_texts: int = 32
-    group_size: int = 8
-    learning_rate: float = 3e-4
-    """Of the parts that go on from the warm start, cross-entropy alone included."""
-    ce_weight: float = 0.5
-    sharpening: float = 0.7
-    """Factor of the temperature where reinforcement begins: label smoothing has left it too high,
-    and samples with words that nothing asks for."""
-
-
-SETTING = Setting(WriterConfig(encoder_dim=256, decoder_dim=384, dropout=0.2))
+# What `train.py --env LLMAR/Generate-v0` trains with; chosen on val.
+_CONFIG = Config(env="LLMAR/Generate-v0")
+_RL = WRITING.reinforcement
+_WRITER = writer_config(_CONFIG)
 
 
 # ---------------------------------------------------------------------------- the writer
@@ -146,9 +132,9 @@ def make_env(corpus: Corpus, reward: Reward | str, num_envs: int, group_size: in
 def make_writer(corpus: Corpus, options: Options) -> WriterPolicy:
     """An untrained writer."""
     mdp = GenerateMDP(corpus, observation="index", max_new_tokens=_MAX_NEW_TOKENS)
-    return WriterPolicy(
-        mdp.observation_space, mdp.action_space, lambda _: 1.0, writer=SETTING.writer
-    ).to(resolve_device(options.device))
+    return WriterPolicy(mdp.observation_space, mdp.action_space, lambda _: 1.0, writer=_WRITER).to(
+        resolve_device(options.device)
+    )
 
 
 def warm_writer(corpus: Corpus, options: Options) -> WriterPolicy:
@@ -222,9 +208,9 @@ def learn_cross_entropy(
         validation,
         clock=clock,
         epochs=1000.0,
-        learning_rate=SETTING.warm_learning_rate if warm else SETTING.learning_rate,
-        batch_size=SETTING.warm_texts,
-        smoothing=SETTING.smoothing,
+        learning_rate=WRITING.warm_learning_rate if warm else _RL.learning_rate,
+        batch_size=WRITING.warm_texts,
+        smoothing=_CONFIG.smoothing,
         seed=seed,
         progress=True,
     )
@@ -247,30 +233,27 @@ def measure_reinforced(
 ) -> dict[str, Any]:
     """Reinforcement from the warm start."""
     torch.manual_seed(seed)
-    env = make_env(corpus, reward, SETTING.num_texts * SETTING.group_size, SETTING.group_size)
+    env = make_env(corpus, reward, _RL.num_texts * _RL.group_size, _RL.group_size)
     clock = Clock(60 * options.minutes)
     model = REINFORCE(
         WriterPolicy,
         env,
-        learning_rate=LinearDecay(SETTING.learning_rate, clock),
+        learning_rate=LinearDecay(_RL.learning_rate, clock),
         seed=seed,
         device=options.device,
-        policy_kwargs={"writer": SETTING.writer},
+        policy_kwargs={"writer": _WRITER},
     )
     policy = model.policy
     assert isinstance(policy, WriterPolicy)
     assert policy.vocabulary is not None
     policy.load_state_dict(warm_writer(corpus, options).state_dict())
-    with torch.no_grad():
-        policy.log_std.add_(float(np.log(SETTING.sharpening)))
+    policy.sharpen(WRITING.sharpening)
     texts = TargetTexts(corpus, policy.vocabulary)
     model.regularisers = (
-        CrossEntropy(
-            texts, SETTING.ce_weight, SETTING.num_texts, SETTING.smoothing, seed=100 + seed
-        ),
+        CrossEntropy(texts, _CONFIG.ce_weight, _RL.num_texts, _CONFIG.smoothing, seed=100 + seed),
     )
     validation = validation_of(corpus, 8, metric)
-    training = Training(clock, validation, SETTING.group_size)
+    training = Training(clock, validation, _RL.group_size)
     try:
         model.learn(10**12, [training, Progress(training)], log_interval=20)
     finally:
@@ -350,10 +333,10 @@ def measure_throughput(corpus: Corpus, options: Options, seed: int) -> dict[str,
     """Words written and learned from a second, over the same policy under stock PPO."""
     words, seconds = [], []
     for stock in (False, True):
-        group = 1 if stock else SETTING.group_size
-        env = make_env(corpus, "bleu", 64 if stock else SETTING.num_texts * group, group)
+        group = 1 if stock else _RL.group_size
+        env = make_env(corpus, "bleu", 64 if stock else _RL.num_texts * group, group)
         kwargs: dict[str, Any] = {
-            "policy_kwargs": {"writer": SETTING.writer},
+            "policy_kwargs": {"writer": _WRITER},
             "seed": seed,
             "device": options.device,
         }
@@ -454,7 +437,7 @@ def main(options: Options) -> None:
     file = options.json or options.folder / "translation.json"
     file.parent.mkdir(parents=True, exist_ok=True)
     console.print(
-        f"{SETTING}; torch {torch.__version__}, {torch.get_num_threads()} threads, "
+        f"{WRITING}; {_WRITER}; torch {torch.__version__}, {torch.get_num_threads()} threads, "
         f"device {options.device}"
     )
     corpus = load(options)

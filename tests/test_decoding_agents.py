@@ -5,14 +5,13 @@ import warnings
 import numpy as np
 import pytest
 import torch
-from gymnasium.vector import AutoresetMode
 
 from agents.decoding import decode
 from agents.distributions import EntrySoftmax
 from agents.warm_start import TargetTexts
 from agents.writer import WriterConfig
 from agents.writer_policy import WriterPolicy
-from llmar_env.envs.generate import GenerateMDP, GenerateVectorEnv
+from llmar_env.envs.generate import GenerateEnv, GenerateMDP
 from llmar_env.text.decoding import csls_entries, hubness, nearest_entries
 
 M = 9
@@ -89,20 +88,20 @@ class TestGreedy:
         policy = policy_for(words, observation=observation, distribution=distribution)
         if distribution == "entries":
             policy.load_state_dict(weights)
-        env = GenerateVectorEnv(
-            40,
-            data=words,
-            observation=observation,
-            max_new_tokens=M,
-            autoreset_mode=AutoresetMode.DISABLED,
-        )
-        obs, infos = env.reset(seed=3)
-        rows = infos["row"]
-        for _ in range(M):
-            obs = env.step(policy.predict(obs, deterministic=True)[0])[0]
+        env = GenerateEnv(data=words, observation=observation, max_new_tokens=M)
+        rows, seen = [], []
+        for episode in range(12):
+            obs, info = env.reset(seed=3 if episode == 0 else None)
+            rows.append(info["row"])
+            ended = False
+            while not ended:
+                action, _ = policy.predict(obs, deterministic=True)
+                obs, _, *ends, _ = env.step(action)
+                ended = any(ends)
+            seen.append(obs["written"])
         entries = decode(policy, words.source, rows, max_new_tokens=M)
         written = entries if observation == "index" else policy.vocabulary.padded_table[entries]
-        np.testing.assert_array_equal(obs["written"], written)
+        np.testing.assert_array_equal(seen, written)
         assert is_filled(entries, policy.vocabulary)
         if distribution == "entries":
             lengths = policy.vocabulary.lengths(entries)
@@ -307,7 +306,7 @@ class TestBatches:
 @pytest.mark.parametrize("method", METHODS)
 class TestEnds:
     def test_cut_texts_are_counted(self, words, writer, method):
-        with pytest.warns(UserWarning) as told:
+        with pytest.warns(UserWarning, match="end mark") as told:
             entries = decode(writer, words.source, method=method, max_new_tokens=5)
         cut = (entries[:, -1] != writer.vocabulary.end).sum()
         assert 0 < cut < 45

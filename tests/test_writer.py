@@ -205,6 +205,14 @@ class TestPolicy:
         with pytest.raises(ValueError, match="distribution must be one of entries, gaussian"):
             policy_for(words, distribution="power_spherical")
 
+    def test_sharpening_raises_probabilities_to_a_power(self, words):
+        policy = policy_for(words).train(False)
+        obs = observed(words, "index", [3], [[1, 2]])
+        before = policy.get_distribution(obs).log_probs()
+        policy.sharpen(0.5)
+        after = policy.get_distribution(obs).log_probs()
+        torch.testing.assert_close(after, (2 * before).log_softmax(-1))
+
     def test_gaussian_vectors_are_written_too(self, words):
         policy = policy_for(words, distribution="gaussian")
         torch.manual_seed(0)
