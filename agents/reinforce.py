@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Sequence
 from typing import Any, ClassVar, Literal, Self, get_args
 
@@ -18,7 +19,7 @@ from stable_baselines3.common.vec_env import VecEnv
 from torch import Tensor
 
 from agents.device import resolve_device
-from agents.policies import GRUPolicy
+from agents.policies import DirectionPolicy, GRUPolicy
 from agents.vec_env import GymVecEnv
 from agents.writer_policy import Draft, WriterPolicy
 from llmar_env.spaces import TextIndex
@@ -109,9 +110,15 @@ class EpisodeBatch:
 
     def log_prob(self) -> Tensor:
         """(S, N) log-densities of all steps, with gradient."""
-        if self.drafts:
-            return torch.cat([draft.log_prob() for draft in self.drafts])
         return torch.stack(self.log_probs)
+
+    def evaluate_drafts(self, entropy: bool) -> None:
+        """Put in place the log-densities of what was written, and its entropies if asked for."""
+        for draft in self.drafts:
+            log_prob, mean_entropy = draft.evaluate(entropy=entropy)
+            self.log_probs.extend(log_prob)
+            if mean_entropy is not None:
+                self.entropies.append(mean_entropy)
 
     def close_round(self) -> None:
         """Turn the rewards since the last call into discounted rewards-to-go."""
@@ -153,7 +160,8 @@ class REINFORCE(OnPolicyAlgorithm):
             are running then are completed.
         gamma: discount factor in [0, 1].
         baseline: see `advantages`.
-        ent_coef: weight of the entropy bonus.
+        ent_coef: weight of the entropy bonus, or a schedule of it.
+        spread: a schedule of the spread of a policy's distribution; by default the policy's own.
         max_grad_norm: the gradient is scaled down to this norm.
         regularisers: further losses, such as `CrossEntropy` and `KLToReference`, each called with
             the policy and the episodes of every update.
@@ -179,7 +187,8 @@ class REINFORCE(OnPolicyAlgorithm):
         n_steps: int = 1,
         gamma: float = 1.0,
         baseline: Baseline = "leave_one_out",
-        ent_coef: float = 0.0,
+        ent_coef: float | Schedule = 0.0,
+        spread: Schedule | None = None,
         max_grad_norm: float = 1.0,
         regularisers: Sequence[Regulariser] = (),
         stats_window_size: int = 100,
@@ -196,6 +205,7 @@ class REINFORCE(OnPolicyAlgorithm):
             )
         self.baseline: Baseline = baseline
         self.regularisers = tuple(regularisers)
+        self.spread = spread
         super().__init__(
             policy,
             env,
@@ -203,7 +213,7 @@ class REINFORCE(OnPolicyAlgorithm):
             n_steps=n_steps,
             gamma=gamma,
             gae_lambda=1.0,
-            ent_coef=ent_coef,
+            ent_coef=ent_coef,  # type: ignore[arg-type]  # only read here, as a schedule too
             vf_coef=0.0,
             max_grad_norm=max_grad_norm,
             use_sde=False,
@@ -237,6 +247,13 @@ class REINFORCE(OnPolicyAlgorithm):
 
     def _adapt_to_env(self) -> None:
         """Take group size and texts from the environment; without groups all are one group."""
+        if self.spread is not None and not (
+            isinstance(self.policy, DirectionPolicy) and not self.policy.learn_spread
+        ):
+            raise ValueError(
+                "a schedule of the spread needs a policy whose distribution has one that is not "
+                "learned: GRUPolicy or WriterPolicy, with learn_spread=False"
+            )
         if self.env is None:
             return
         own = self.env.get_attr("group_size")[0] if self.env.has_attr("group_size") else 1
@@ -266,6 +283,7 @@ class REINFORCE(OnPolicyAlgorithm):
             False if a callback ended the training.
         """
         rollout_buffer.reset()
+        self._update_spread()
         callback.on_rollout_start()
         while len(rollout_buffer) < n_rollout_steps:
             if not self._play_round(env, callback, rollout_buffer):
@@ -421,6 +439,8 @@ class REINFORCE(OnPolicyAlgorithm):
         self._update_learning_rate(self.policy.optimizer)
         self.policy.set_training_mode(True)
         batch = self.rollout_buffer
+        ent_coef = self._at_present(self.ent_coef)
+        batch.evaluate_drafts(entropy=ent_coef != 0)
         counted = torch.stack(batch.counted)  # (S, N)
         returns = torch.stack(batch.returns)
         groups = (len(returns), -1, self.group_size)
@@ -429,7 +449,7 @@ class REINFORCE(OnPolicyAlgorithm):
         policy_loss = -(advantage * log_prob).sum() / (batch.rounds * counted.shape[1])
         loss = policy_loss
         if batch.entropies:
-            loss = loss - self.ent_coef * torch.stack(batch.entropies).mean()
+            loss = loss - ent_coef * torch.stack(batch.entropies).mean()
         for regulariser in self.regularisers:
             loss = loss + regulariser(self.policy, batch)
         self._require_finite("loss", loss)
@@ -440,6 +460,16 @@ class REINFORCE(OnPolicyAlgorithm):
         self.policy.optimizer.step()
         self._n_updates += 1
         self._log(batch, returns.view(groups), policy_loss, grad_norm)
+
+    def _at_present(self, value: float | Schedule) -> float:
+        """A setting or its schedule, at the present progress."""
+        return float(value(self._current_progress_remaining) if callable(value) else value)
+
+    def _update_spread(self) -> None:
+        if self.spread is not None:
+            assert isinstance(self.policy, DirectionPolicy)
+            with torch.no_grad():
+                self.policy.log_std.fill_(math.log(self._at_present(self.spread)))
 
     def _require_finite(self, what: str, value: Tensor) -> None:
         if not bool(torch.isfinite(value)):
@@ -457,7 +487,7 @@ class REINFORCE(OnPolicyAlgorithm):
         record("rollout/group_spread", groups.std(-1, correction=0).mean().item())
         record("rollout/clipped_fraction", batch.clipped / len(batch))
         record("rollout/discarded_steps", batch.discarded)
-        if isinstance(self.policy, GRUPolicy):
+        if isinstance(self.policy, DirectionPolicy):
             record("train/action_spread", self.policy.action_dist.spread.item())
         if batch.entropies:
             record("train/entropy", torch.stack(batch.entropies).mean().item())

@@ -339,6 +339,12 @@ class Draft:
         Args:
             policy: whose probabilities; by default those of the one that wrote.
         """
+        return self.evaluate(policy)[0]
+
+    def evaluate(
+        self, policy: WriterPolicy | None = None, *, entropy: bool = False
+    ) -> tuple[Tensor, Tensor | None]:
+        """What `log_prob` gives, and if it is asked for the mean entropy (), over all words."""
         policy = policy or self.policy
         reader = policy.reader
         running = torch.stack(self._running, dim=1)  # (N, S)
@@ -354,7 +360,8 @@ class Draft:
                 found = distribution.log_prob_of_entries(chosen)
             else:
                 found = distribution.log_prob(chosen)
-        return found.new_zeros(running.shape).masked_scatter(running, found).t()
+        log_prob = found.new_zeros(running.shape).masked_scatter(running, found).t()
+        return log_prob, distribution.entropy().mean() if entropy else None
 
 
 def _entries_of(space: spaces.Space[Any]) -> EntryIndex | None:

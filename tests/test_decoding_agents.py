@@ -177,9 +177,8 @@ class TestBestOf:
         np.testing.assert_array_equal(decode(policy, words.source, seed=1, **kwargs), one)
         assert (decode(policy, words.source, seed=2, **kwargs) != one).any()
 
-    @pytest.mark.parametrize("distribution", ["entries", "gaussian"])
-    def test_without_spread_all_samples_are_the_greedy_text(self, words, distribution):
-        policy = policy_for(words, distribution=distribution, spread=1e-5)
+    def test_without_noise_all_samples_are_the_greedy_text(self, words):
+        policy = policy_for(words, distribution="gaussian", spread=1e-5)
         greedy = decode(policy, words.source, max_new_tokens=M)
         best = decode(policy, words.source, method="best_of", max_new_tokens=M)
         np.testing.assert_array_equal(best, greedy)
@@ -279,8 +278,11 @@ class TestBeam:
     def test_a_text_that_does_not_end_is_the_best_that_was_cut(self, words, writer):
         cut = decode(writer, words.source, method="beam", beam_size=3, max_new_tokens=1)
         blank = np.full((45, M), writer.vocabulary.end)
-        likeliest = observed(writer, range(45), blank).log_probs().argmax(1)
-        np.testing.assert_array_equal(cut[:, 0], likeliest)
+        likeliest = observed(writer, range(45), blank).log_probs().topk(3).indices.numpy()
+        ends = (likeliest == writer.vocabulary.end).any(1)
+        expected = np.where(ends, writer.vocabulary.end, likeliest[:, 0])
+        np.testing.assert_array_equal(cut[:, 0], expected)
+        assert ends.mean() < 0.5
 
     def test_needs_probabilities(self, words):
         policy = policy_for(words, distribution="gaussian")

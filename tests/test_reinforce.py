@@ -554,6 +554,8 @@ def test_a_writers_gradient_follows_the_formula(words):
     assert (returns[0] == torch.stack(batch.rewards).mul(counted).sum(0)).all()
     groups = (len(returns), -1, 4)
     advantage = advantages(returns.view(groups), "leave_one_out", counted.view(groups))
+    batch.log_probs.clear()
+    batch.evaluate_drafts(entropy=False)
     loss = -(advantage * batch.log_prob().view(groups)).sum() / 8
     model.policy.zero_grad()
     loss.backward()
@@ -620,3 +622,28 @@ def test_the_same_seed_gives_the_same_writer_and_another_one_another(words):
         weights.append(model.policy.action_net.weight.detach().clone())
     torch.testing.assert_close(weights[0], weights[1], atol=0, rtol=0)
     assert (weights[0] != weights[2]).any()
+
+
+def test_a_writers_entropy_bonus_follows_its_schedule(words):
+    progress = []
+
+    def schedule(remaining):
+        progress.append(remaining)
+        return 0.5
+
+    model = writing_model(words, reward=lambda w: np.ones(len(w)), ent_coef=schedule)
+    (batch,) = last_batch(model)
+    (entropy,) = batch.entropies
+    assert progress
+    distribution = batch.drafts[0].policy.action_dist
+    assert entropy.item() == pytest.approx(distribution.entropy().mean().item(), rel=1e-4)
+    assert model.logger.name_to_value["train/entropy"] == pytest.approx(entropy.item())
+
+
+def test_the_spread_follows_its_schedule(words):
+    fixed = {"spread": 0.3, "learn_spread": False}
+    model = writing_model(words, policy_kwargs=fixed, spread=lambda remaining: 0.1 + remaining)
+    model.learn(8 * 5 * 4)
+    assert 0.1 < model.policy.action_dist.spread.item() < 1.1
+    with pytest.raises(ValueError, match="learn_spread=False"):
+        writing_model(words, spread=lambda _: 0.1)
