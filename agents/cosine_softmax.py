@@ -18,13 +18,13 @@ def cosine_log_softmax(
 ) -> Tensor:
     """Log-probability of each chosen entry under p(e | u, s) ~ exp(s cos(u, e)).
 
-    No cosine exceeds 1, so exp(s (cos - 1)) needs no maximum to be safe; blocks of it are computed
-    once forward and once backward and never kept. Under autocast they are bfloat16 and their sums
-    float32.
+    No cosine exceeds 1, so exp(s (cos - 1)) cannot overflow, and with s up to 80 the nearest entry
+    keeps it from vanishing; blocks of it are computed once forward and once backward, never kept.
+    Under autocast they are bfloat16 and their sums float32.
 
     Args:
         directions: (n, D) unit vectors u.
-        scale: (n,) s above 0; the softmax's temperature is 1 / s.
+        scale: (n,) s in (0, 80]; the softmax's temperature is 1 / s.
         entries: (V, D) unit vectors e.
         chosen: (n,) integers in [0, V).
         smoothing: share of the target spread evenly over all entries (Szegedy et al. 2016).

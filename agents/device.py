@@ -37,4 +37,6 @@ def has_fast_bfloat16(device: torch.device) -> bool:
     """Whether products in bfloat16 are much faster than in float32: CUDA, and CPUs with AMX."""
     if device.type == "cuda":
         return bool(torch.cuda.is_bf16_supported())
-    return device.type == "cpu" and bool(torch.cpu._is_amx_tile_supported())
+    # Private, and not in every torch; without it float32 it is.
+    has_amx = getattr(torch.cpu, "_is_amx_tile_supported", lambda: False)
+    return device.type == "cpu" and bool(has_amx())

@@ -27,6 +27,8 @@ __all__ = [
     "PowerSpherical",
 ]
 
+_MAX_SCALE = 80.0
+
 DistributionName = Literal["gaussian", "power_spherical"]
 
 
@@ -244,7 +246,8 @@ class EntrySoftmax(DirectionDistribution):
     their nearest entries makes the same of any other action near it; so the probability of an
     action is that of its nearest entry, and the policy gradient is free of the variance that
     noise in D dimensions would add. The scale s is the state's own, times a common 1 / spread:
-    a unit vector can point at one entry, but cannot by itself tell how sure it is.
+    a unit vector can point at one entry, but cannot by itself tell how sure it is. It ends at 80:
+    beyond, exp(s (cos - 1)) could vanish for all entries.
 
     Args:
         dim: D.
@@ -281,7 +284,7 @@ class EntrySoftmax(DirectionDistribution):
             group_size: K, actions for each of the B states.
         """
         self.entries = self.entries.to(directions.device)
-        self.scale = (directions[:, self.dim].float() - log_spread).exp()
+        self.scale = (directions[:, self.dim].float() - log_spread).exp().clamp_max(_MAX_SCALE)
         return super().proba_distribution(directions[:, : self.dim].float(), log_spread, group_size)
 
     @property
@@ -293,14 +296,13 @@ class EntrySoftmax(DirectionDistribution):
         """(B * K, D) actions."""
         return self.radius * self.entries[self.sample_entries()]
 
-    def sample_entries(self, generator: torch.Generator | None = None) -> Tensor:
-        """(B * K,) entries, by torch's own generator or one on the same device."""
+    def sample_entries(self) -> Tensor:
+        """(B * K,) entries."""
         with torch.no_grad():
             weights = cosine_probabilities(self.centre[:, 0], self.scale[:, None], self.entries)
             cumulative = weights.float().cumsum(-1)
             shape = (len(weights), self.group_size)
-            chance = torch.rand(shape, generator=generator, device=weights.device)
-            point = chance * cumulative[:, -1:]
+            point = torch.rand(shape, device=weights.device) * cumulative[:, -1:]
             return torch.searchsorted(cumulative, point).clamp_max(len(self.entries) - 1).flatten()
 
     def nearest(self, actions: Tensor) -> Tensor:

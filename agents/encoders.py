@@ -82,9 +82,8 @@ class TextLookup(nn.Module):
         if self.fingerprint is None:
             raise RuntimeError(
                 "this policy observes rows of a text store and has no store, as after loading: "
-                "call policy.attach with the store of its environment, "
-                "env.unwrapped.mdp.corpus.source (and a writer's with the vocabulary, "
-                "env.unwrapped.mdp.vocabulary)"
+                "call policy.attach with the `mdp.corpus.source` of its environment (a writer's "
+                "also with `mdp.vocabulary`)"
             )
         longest = self.max_length
         if not index.is_cuda:  # where to ask costs nothing

@@ -146,7 +146,7 @@ class DirectionPolicy(ActorCriticPolicy):
         self, latent_pi: Tensor, group_size: int = 1
     ) -> DirectionDistribution:
         return self.action_dist.proba_distribution(
-            self.action_net(latent_pi), self.log_std, group_size
+            self.action_net(latent_pi).float(), self.log_std, group_size
         )
 
     def evaluate_actions(

@@ -100,6 +100,7 @@ class EpisodeBatch:
         self.rewards: list[Tensor] = []  # (N,) each
         self.counted: list[Tensor] = []  # (N,) bool each: the episode had not ended before
         self.returns: list[Tensor] = []  # (N,) each, of closed rounds
+        self.starts: list[int] = []  # the first step of each round
         self.rounds = 0  # one episode of every sub-environment each
         self.discarded = 0  # steps after the end of an episode, until the longest one ended
         self.clipped = 0.0  # sum over steps of the fraction of clipped coordinates
@@ -124,6 +125,7 @@ class EpisodeBatch:
         """Turn the rewards since the last call into discounted rewards-to-go."""
         self.rounds += 1
         first = len(self.returns)
+        self.starts.append(first)
         to_go = torch.zeros_like(self.rewards[first])
         backwards: list[Tensor] = []
         for reward, counted in zip(
@@ -131,7 +133,14 @@ class EpisodeBatch:
         ):
             to_go = reward * counted + self.gamma * to_go
             backwards.append(to_go)
-        self.returns += backwards[::-1]
+        forwards = backwards[::-1]
+        if self.drafts:
+            # Where a text has ended it keeps its last return, for others of its group to be
+            # compared with: the last one that is written has company to its end.
+            for step in range(1, len(forwards)):
+                counted = self.counted[first + step]
+                forwards[step] = torch.where(counted, forwards[step], forwards[step - 1])
+        self.returns += forwards
 
 
 Regulariser = Callable[[ActorCriticPolicy, EpisodeBatch], Tensor]
@@ -264,10 +273,21 @@ class REINFORCE(OnPolicyAlgorithm):
             self.policy.attach(space.texts)  # a loaded policy comes without
         if isinstance(self.policy, WriterPolicy):
             self.policy.attach_space(space)
+            self._require_its_vocabulary(self.policy, self.env)
         if self.group_size == 1 and self.baseline != "none":
             raise ValueError(
                 f"baseline={self.baseline!r} compares episodes that run side by side, and there "
                 "is one environment; make several, or take baseline='none'"
+            )
+
+    @staticmethod
+    def _require_its_vocabulary(policy: WriterPolicy, env: VecEnv) -> None:
+        theirs = env.get_attr("mdp")[0].vocabulary.fingerprint if env.has_attr("mdp") else None
+        ours = policy.vocabulary and policy.vocabulary.fingerprint
+        if theirs is not None and theirs != ours:
+            raise ValueError(
+                f"this policy writes with the vocabulary {ours}, and the environment reads with "
+                f"{theirs}"
             )
 
     def collect_rollouts(  # type: ignore[override]  # takes an EpisodeBatch
@@ -437,14 +457,18 @@ class REINFORCE(OnPolicyAlgorithm):
             NonFiniteLossError: the loss or its gradient is NaN or infinite.
         """
         self._update_learning_rate(self.policy.optimizer)
-        self.policy.set_training_mode(True)
         batch = self.rollout_buffer
+        # What was written without dropout is evaluated without it.
+        self.policy.set_training_mode(not batch.drafts)
         ent_coef = self._at_present(self.ent_coef)
         batch.evaluate_drafts(entropy=ent_coef != 0)
         counted = torch.stack(batch.counted)  # (S, N)
         returns = torch.stack(batch.returns)
         groups = (len(returns), -1, self.group_size)
-        advantage = advantages(returns.view(groups), self.baseline, counted.view(groups))
+        advantage = advantages(
+            returns.view(groups), self.baseline, None if batch.drafts else counted.view(groups)
+        )
+        advantage = advantage * counted.view(groups)
         log_prob = batch.log_prob().view(groups)
         policy_loss = -(advantage * log_prob).sum() / (batch.rounds * counted.shape[1])
         loss = policy_loss
@@ -484,7 +508,8 @@ class REINFORCE(OnPolicyAlgorithm):
         record("train/n_updates", self._n_updates, exclude="tensorboard")
         record("train/policy_gradient_loss", loss.item())
         record("train/grad_norm", grad_norm.item())
-        record("rollout/group_spread", groups.std(-1, correction=0).mean().item())
+        spread = groups[batch.starts].std(-1, correction=0).mean()
+        record("rollout/group_spread", spread.item())
         record("rollout/clipped_fraction", batch.clipped / len(batch))
         record("rollout/discarded_steps", batch.discarded)
         if isinstance(self.policy, DirectionPolicy):

@@ -21,7 +21,7 @@ from agents.writer_policy import WriterPolicy
 from llmar_env.text.corpus import Corpus
 from llmar_env.text.vocabulary import Vocabulary
 
-__all__ = ["CrossEntropy", "KLToReference", "TargetTexts", "train_cross_entropy"]
+__all__ = ["BatchStream", "CrossEntropy", "KLToReference", "TargetTexts", "train_cross_entropy"]
 
 # Texts sorted at a time into batches of like length; the larger, the less padding and the less
 # chance in which texts meet.
@@ -60,11 +60,6 @@ class TargetTexts:
             parts = np.array_split(pool, -(-len(pool) // size))
             yield from (parts[i] for i in generator.permutation(len(parts)))
 
-    def endless(self, size: int, generator: np.random.Generator) -> Iterator[NDArray[np.int64]]:
-        """Batches without end, one pass after the other."""
-        while True:
-            yield from self.batches(size, generator)
-
     def loss(
         self, policy: WriterPolicy, rows: NDArray[np.int64], smoothing: float
     ) -> tuple[Tensor, Tensor]:
@@ -73,7 +68,15 @@ class TargetTexts:
         Returns:
             (words,) negative log-probabilities of all words and end marks, and (B,) one less the
             cosine of the foretold mean vector with the target's.
+
+        Raises:
+            ValueError: the policy observes embeddings, or its words have no probabilities.
         """
+        if policy.reader.lookup is None or policy.distribution != "entries":
+            raise ValueError(
+                "cross-entropy needs a policy that observes rows and chooses among entries: "
+                'observation="index" and distribution="entries"'
+            )
         device = policy.device
         entries = torch.as_tensor(self.entries[rows], device=device)
         entries = entries[:, : int((entries != self.vocabulary.end).sum(1).max()) + 1]
@@ -134,7 +137,7 @@ def train_cross_entropy(
     Raises:
         NonFiniteLossError: the gradient became NaN or infinite; the weights are the best so far.
     """
-    batches = texts.endless(batch_size, np.random.default_rng(seed))
+    batches = BatchStream(texts, batch_size, seed)
     total = epochs * len(texts.corpus.rows(texts.split))
     words = seen = 0
     clock.start()
@@ -169,8 +172,32 @@ def train_cross_entropy(
     return words
 
 
+class BatchStream:
+    """Batches without end, one pass over the texts after the other; all of its state is plain.
+
+    Args:
+        texts: what is drawn from.
+        size: B, texts in a batch.
+        seed: of their order.
+    """
+
+    def __init__(self, texts: TargetTexts, size: int, seed: int) -> None:
+        self.texts = texts
+        self.size = size
+        self.generator = np.random.default_rng(seed)
+        self.pending: list[NDArray[np.int64]] = []
+
+    def __next__(self) -> NDArray[np.int64]:
+        """(B,) rows."""
+        if not self.pending:
+            self.pending = list(self.texts.batches(self.size, self.generator))[::-1]
+        return self.pending.pop()
+
+
 class CrossEntropy:
     """Regulariser of REINFORCE: the cross-entropy of other texts' targets, teacher-forced.
+
+    The alignment model is trained along, whatever the weight, since what it reads from changes.
 
     Args:
         texts: what to learn.
@@ -191,13 +218,14 @@ class CrossEntropy:
         self.texts = texts
         self.weight = weight
         self.smoothing = smoothing
-        self._batches = texts.endless(batch_size, np.random.default_rng(seed))
+        self.batches = BatchStream(texts, batch_size, seed)
 
     def __call__(self, policy: ActorCriticPolicy, batch: EpisodeBatch) -> Tensor:  # noqa: ARG002 - a regulariser's form
         """The weighted loss."""
         assert isinstance(policy, WriterPolicy)
-        losses, misaligned = self.texts.loss(policy, next(self._batches), self.smoothing)
-        return self.weight * (losses.mean() + misaligned.mean())
+        policy.set_training_mode(True)
+        losses, misaligned = self.texts.loss(policy, next(self.batches), self.smoothing)
+        return self.weight * losses.mean() + misaligned.mean()
 
 
 class KLToReference:

@@ -151,7 +151,7 @@ class WriterPolicy(DirectionPolicy):
         if self.vocabulary is None and carried is None:
             raise ValueError(
                 "the observation does not carry the vocabulary, as its embeddings never do: pass "
-                "policy_kwargs={'vocabulary': env.unwrapped.mdp.vocabulary}"
+                "policy_kwargs={'vocabulary': ...}, the `mdp.vocabulary` of the environment"
             )
         kwargs.setdefault("features_extractor_class", WriterFeatures)
         kwargs.setdefault("features_extractor_kwargs", {"config": self.writer})
@@ -203,10 +203,12 @@ class WriterPolicy(DirectionPolicy):
                     f"this policy was made for the {type(data).__name__} {expected}, found "
                     f"{data.fingerprint}: numbers would stand for other vectors"
                 )
-        if texts is not None and self.reader.lookup is not None:
-            self.reader.lookup.attach(texts, self.device)
         self.vocabulary = vocabulary
-        self.reader.padded_table = torch.as_tensor(vocabulary.padded_table, device=self.device)
+        for extractor in {self.pi_features_extractor, self.vf_features_extractor}:
+            assert isinstance(extractor, WriterFeatures)
+            if texts is not None and extractor.lookup is not None:
+                extractor.lookup.attach(texts, self.device)
+            extractor.padded_table = torch.as_tensor(vocabulary.padded_table, device=self.device)
         directions = torch.as_tensor(vocabulary.directions, device=self.device)
         self.end_direction = directions[-1:]
         if isinstance(self.action_dist, EntrySoftmax):
@@ -361,7 +363,11 @@ class Draft:
             else:
                 found = distribution.log_prob(chosen)
         log_prob = found.new_zeros(running.shape).masked_scatter(running, found).t()
-        return log_prob, distribution.entropy().mean() if entropy else None
+        if not entropy:
+            return log_prob, None
+        entropies = distribution.entropy()
+        assert entropies is not None  # both kinds have one in closed form
+        return log_prob, entropies.mean()
 
 
 def _entries_of(space: spaces.Space[Any]) -> EntryIndex | None:

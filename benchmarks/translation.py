@@ -34,6 +34,7 @@ from rich.table import Table
 from safetensors.torch import load_file, save_file
 from stable_baselines3 import PPO
 from stable_baselines3.common.callbacks import BaseCallback
+from stable_baselines3.common.policies import BasePolicy
 
 from agents.algorithms import WRITING
 from agents.config import Config
@@ -46,7 +47,7 @@ from agents.vec_env import GymVecEnv, make_vec_env
 from agents.warm_start import CrossEntropy, TargetTexts, train_cross_entropy
 from agents.writer_policy import WriterPolicy
 from agents.writing import writer_config
-from llmar_env.alignment.rewards import Reward, Written
+from llmar_env.alignment.rewards import Reward, Written, bleu
 from llmar_env.alignment.rewards import mean as mean_reward
 from llmar_env.alignment.scores import cosine
 from llmar_env.envs.generate import GenerateMDP
@@ -248,10 +249,7 @@ def measure_reinforced(
     assert policy.vocabulary is not None
     policy.load_state_dict(warm_writer(corpus, options).state_dict())
     policy.sharpen(WRITING.sharpening)
-    texts = TargetTexts(corpus, policy.vocabulary)
-    model.regularisers = (
-        CrossEntropy(texts, _CONFIG.ce_weight, _RL.num_texts, _CONFIG.smoothing, seed=100 + seed),
-    )
+    model.regularisers = (cross_entropy(corpus, policy, seed),)
     validation = validation_of(corpus, 8, metric)
     training = Training(clock, validation, _RL.group_size)
     try:
@@ -260,6 +258,14 @@ def measure_reinforced(
         clock.stop()
     validation.restore_best(policy)
     return _after(name, seed, policy, corpus, validation, clock.seconds)
+
+
+def cross_entropy(corpus: Corpus, policy: BasePolicy, seed: int) -> CrossEntropy:
+    """What reinforcement is mixed with."""
+    assert isinstance(policy, WriterPolicy)
+    assert policy.vocabulary is not None
+    texts = TargetTexts(corpus, policy.vocabulary)
+    return CrossEntropy(texts, _CONFIG.ce_weight, _RL.num_texts, _CONFIG.smoothing, seed=100 + seed)
 
 
 def _after(
@@ -331,11 +337,13 @@ def measure_refine(corpus: Corpus, options: Options, seed: int) -> dict[str, Any
 
 def measure_throughput(corpus: Corpus, options: Options, seed: int) -> dict[str, Any]:
     """Words written and learned from a second, over the same policy under stock PPO."""
-    words, seconds = [], []
+    words, seconds, shares = [], [], []
     for stock in (False, True):
         group = 1 if stock else _RL.group_size
-        env = make_env(corpus, "bleu", 64 if stock else _RL.num_texts * group, group)
+        reward = Timed(bleu)
+        env = make_env(corpus, reward, 64 if stock else _RL.num_texts * group, group)
         kwargs: dict[str, Any] = {
+            "learning_rate": _RL.learning_rate,
             "policy_kwargs": {"writer": _WRITER},
             "seed": seed,
             "device": options.device,
@@ -347,19 +355,38 @@ def measure_throughput(corpus: Corpus, options: Options, seed: int) -> dict[str,
             else REINFORCE(WriterPolicy, env, **kwargs)
         )
         model.policy.load_state_dict(warm_writer(corpus, options).state_dict())
+        if isinstance(model, REINFORCE):
+            model.regularisers = (cross_entropy(corpus, model.policy, seed),)
         count = CountWords()
         model.learn(64 * 16 if stock else 1, count)  # warms up
-        count.words, started = 0, time.perf_counter()
+        count.words, reward.seconds, started = 0, 0.0, time.perf_counter()
         while time.perf_counter() - started < _THROUGHPUT_SECONDS:
             model.learn(64 * 16 if stock else 1, count, reset_num_timesteps=False)
         words.append(count.words)
         seconds.append(time.perf_counter() - started)
+        shares.append(reward.seconds / seconds[-1])
     ours, peer = (n / s for n, s in zip(words, seconds, strict=True))
     return {
         "throughput_words_per_second": ours,
         "throughput_words_per_second_ppo": peer,
         "throughput_ratio": ours / peer,
+        "reward_share_of_training": shares[0],
     }
+
+
+class Timed:
+    """A reward whose seconds are counted."""
+
+    def __init__(self, reward: Reward) -> None:
+        self.reward = reward
+        self.seconds = 0.0
+
+    def __call__(self, written: Written) -> NDArray[np.float64]:
+        """(n,) what the reward gives."""
+        started = time.perf_counter()
+        scores = self.reward(written)
+        self.seconds += time.perf_counter() - started
+        return scores
 
 
 class CountWords(BaseCallback):

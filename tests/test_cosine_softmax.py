@@ -41,7 +41,7 @@ def test_bfloat16_is_near():
     torch.testing.assert_close(rounded, exact, atol=0.1, rtol=0)
 
 
-@given(st.floats(0.01, 100.0))
+@given(st.floats(0.01, 80.0))
 def test_any_scale_gives_probabilities_that_sum_to_one(scale):
     u, _, entries, _ = problem(n=1)
     rows = u.detach().expand(len(entries), -1)

@@ -213,6 +213,17 @@ class TestPolicy:
         after = policy.get_distribution(obs).log_probs()
         torch.testing.assert_close(after, (2 * before).log_softmax(-1))
 
+    def test_gaussian_vectors_are_written_in_low_precision(self, words):
+        policy = policy_for(words, distribution="gaussian", low_precision=True)
+        draft = policy.open({"text": torch.tensor([[3], [4]])})
+        obs = observed(words, "index", [3, 4], [[], []])
+        assert draft.act(obs["written"], torch.ones(2, dtype=torch.bool)).isfinite().all()
+
+    def test_the_value_function_may_have_a_network_of_its_own(self, words):
+        policy = policy_for(words, share_features_extractor=False)
+        obs = observed(words, "index", ROWS, ENTRIES)
+        assert policy.predict_values(obs).shape == (4, 1)
+
     def test_gaussian_vectors_are_written_too(self, words):
         policy = policy_for(words, distribution="gaussian")
         torch.manual_seed(0)
