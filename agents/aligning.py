@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import warnings
 from collections.abc import Sequence
-from dataclasses import replace
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -16,14 +15,14 @@ from numpy.typing import NDArray
 from stable_baselines3.common.callbacks import BaseCallback
 from stable_baselines3.common.on_policy_algorithm import OnPolicyAlgorithm
 
-from agents.algorithms import SUPERVISED, find_algorithm, tuned
+from agents.algorithms import SUPERVISED, find_algorithm
 from agents.config import Config
 from agents.encoders import GRUFeatures
 from agents.evaluation import Trained, baselines, evaluate
 from agents.policies import GRUPolicy
 from agents.supervised import train_supervised
-from agents.training import Clock, LinearDecay, Progress, Training, Validation
-from agents.vec_env import make_vec_env
+from agents.task import Task, scored_splits
+from agents.training import Clock, Validation
 from llmar_env.alignment.scores import cosine
 from llmar_env.metrics import Scores, nearest, score_answers
 from llmar_env.spaces import TextIndex
@@ -34,10 +33,9 @@ from llmar_env.text.embedders import Embedder
 __all__ = ["AlignTask"]
 
 _HIDDEN_DIM = 128
-_LOG_INTERVAL = 20
 
 
-class AlignTask:
+class AlignTask(Task):
     """Trains `GRUPolicy` on LLMAR/Align-v0, and answers texts with its vectors.
 
     Args:
@@ -45,15 +43,11 @@ class AlignTask:
         device: of the policy.
 
     Attributes:
-        config: the settings, with the width of the network that they leave open.
-        algorithm: what `config.algo` names, with the settings that replace its own.
         policy: the best so far; None before `train` and `restore`.
     """
 
     def __init__(self, config: Config, device: torch.device) -> None:
-        self.config = replace(config, hidden_dim=config.hidden_dim or _HIDDEN_DIM)
-        self.device = device
-        self.algorithm = tuned(find_algorithm(config.algo), config)
+        super().__init__(config, device, find_algorithm(config.algo), _HIDDEN_DIM)
         self.policy: GRUPolicy | None = None
 
     def train(
@@ -75,62 +69,45 @@ class AlignTask:
         Raises:
             NonFiniteLossError: the loss became NaN or infinite; `policy` is the best so far.
         """
-        model = self._make_model(corpus, folder)
+        model = self._make_model(
+            GRUPolicy,
+            self._policy_kwargs(),
+            corpus,
+            {"observation": self.config.observation, "num_vectors": self.config.num_vectors},
+            folder,
+        )
         self.policy = policy = _gru_policy(model)
-        splits = [split for split in ("valid", "test") if split in corpus.splits]
+        splits = scored_splits(corpus)
         scores = {split: baselines(corpus, split) for split in splits}
         untrained = {name: weight.clone() for name, weight in policy.state_dict().items()}
         for split in splits:
             scores[split]["untrained"] = evaluate(policy, corpus, split)
         setup_seconds = clock.elapsed
-        training = self._learn(model, corpus, callback)
+        validation = _validation(corpus)
+        seconds = self._reinforce(model, validation, callback)
         policies = {"trained": policy}
-        curves = {"trained": training.validation.records}
+        curves = {"trained": validation.records}
         if self.config.supervised:
             rival = self._make_rival(corpus)
             rival.load_state_dict(untrained)
             try:
-                records = self._learn_supervised(rival, corpus, training.clock.seconds).records
+                records = self._learn_supervised(rival, corpus, seconds).records
                 policies["supervised"], curves["supervised"] = rival, records
             except KeyboardInterrupt:
                 warnings.warn("the supervised rival was interrupted, and is left out", stacklevel=2)
         for name, one in policies.items():
             for split in splits:
                 scores[split][name] = evaluate(one, corpus, split)
-        rate = model.num_timesteps / training.clock.seconds
+        rate = model.num_timesteps / seconds
         timings = {
             "setup_seconds": setup_seconds,
-            "training_seconds": training.clock.seconds,
+            "training_seconds": seconds,
             "total_seconds": clock.elapsed,
             "steps": model.num_timesteps,
             "steps_per_second": rate,
             "texts_per_second": rate / self.algorithm.group_size,
         }
         return Trained(scores, curves, timings)
-
-    def _make_model(self, corpus: Corpus, folder: Path | None) -> OnPolicyAlgorithm:
-        config, algorithm = self.config, self.algorithm
-        env = make_vec_env(
-            config.env,
-            algorithm.num_texts * algorithm.group_size,
-            env_kwargs={
-                "data": corpus,
-                "split": "train",
-                "observation": config.observation,
-                "num_vectors": config.num_vectors,
-                "group_size": algorithm.group_size,
-            },
-        )
-        return algorithm.cls(
-            GRUPolicy,
-            env,
-            learning_rate=LinearDecay(algorithm.learning_rate, Clock(config.time_limit)),
-            seed=config.seed,
-            device=self.device,
-            tensorboard_log=None if folder is None else str(folder),
-            policy_kwargs=self._policy_kwargs(),
-            **algorithm.settings,
-        )
 
     def _make_rival(self, corpus: Corpus) -> GRUPolicy:
         """The agent's network; it observes rows whatever the agent does, which is the same."""
@@ -147,26 +124,6 @@ class AlignTask:
             "distribution": self.config.distribution,
             "spread": self.config.spread,
         }
-
-    def _learn(
-        self, model: OnPolicyAlgorithm, corpus: Corpus, callback: BaseCallback | None
-    ) -> Training:
-        schedule = model.learning_rate
-        assert isinstance(schedule, LinearDecay)
-        clock = schedule.clock
-        training = Training(clock, _validation(corpus), self.algorithm.group_size)
-        callbacks: list[BaseCallback] = [training]
-        if self.config.progress:
-            callbacks.append(Progress(training))
-        if callback is not None:
-            callbacks.append(callback)
-        try:
-            model.learn(int(self.config.total_steps), callbacks, log_interval=_LOG_INTERVAL)
-        finally:
-            # Also after an error: what was best stays.
-            clock.stop()
-            training.validation.restore_best(_gru_policy(model))
-        return training
 
     def _learn_supervised(self, rival: GRUPolicy, corpus: Corpus, seconds: float) -> Validation:
         validation = _validation(corpus)

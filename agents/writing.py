@@ -13,14 +13,14 @@ from gymnasium import spaces
 from safetensors.numpy import load_file, save_file
 from stable_baselines3.common.callbacks import BaseCallback
 
-from agents.algorithms import WRITING, tuned
+from agents.algorithms import WRITING
 from agents.config import Config
 from agents.decoding import Method, decode
 from agents.evaluation import Trained, evaluate_writer, text_baselines, write
 from agents.refinement import refine
 from agents.reinforce import REINFORCE, Regulariser
-from agents.training import Clock, LinearDecay, Progress, Record, Training, Validation
-from agents.vec_env import make_vec_env
+from agents.task import Task, scored_splits
+from agents.training import Clock, Progress, Record, Validation
 from agents.warm_start import CrossEntropy, KLToReference, TargetTexts, train_cross_entropy
 from agents.writer import WriterConfig
 from agents.writer_policy import WriterPolicy
@@ -33,7 +33,6 @@ from llmar_env.text.vocabulary import Vocabulary
 
 __all__ = ["RefinedText", "WriteTask", "writer_config"]
 
-_LOG_INTERVAL = 1
 _VOCABULARY = "vocabulary.safetensors"
 
 
@@ -54,7 +53,7 @@ def writer_config(config: Config) -> WriterConfig:
     return WriterConfig(max(1, 2 * width // 3), width, config.dropout)
 
 
-class WriteTask:
+class WriteTask(Task):
     """Trains `WriterPolicy` on LLMAR/Generate-v0, and writes texts.
 
     Cross-entropy warms it up, and REINFORCE goes on from there, with cross-entropy mixed in; the
@@ -65,8 +64,6 @@ class WriteTask:
         device: of the policy.
 
     Attributes:
-        config: the settings, with the width of the network that they leave open.
-        algorithm: what follows the warm start.
         policy: the best so far; None before `train` and `restore`.
 
     Raises:
@@ -77,9 +74,7 @@ class WriteTask:
         if config.algo != "reinforce":
             raise ValueError(f"a writer is trained by reinforce, found algo {config.algo!r}")
         make_reward(config.reward)  # what is wrong with it is said before the texts are read
-        self.config = replace(config, hidden_dim=config.hidden_dim or WRITING.hidden_dim)
-        self.device = device
-        self.algorithm = tuned(WRITING.reinforcement, config)
+        super().__init__(config, device, WRITING.reinforcement, WRITING.hidden_dim)
         self.policy: WriterPolicy | None = None
 
     def train(
@@ -108,9 +103,9 @@ class WriteTask:
         vocabulary = Vocabulary.of(corpus)
         texts = TargetTexts(corpus, vocabulary)
         self._warn_of_long_targets(texts)
-        model = self._make_model(corpus, vocabulary, folder)
+        model = self._make_writer(corpus, vocabulary, folder)
         self.policy = policy = _writer_policy(model)
-        splits = [split for split in ("valid", "test") if split in corpus.splits]
+        splits = scored_splits(corpus)
         scores = {split: text_baselines(corpus, split) for split in splits}
         setup_seconds = clock.elapsed
         warm = Clock(self.config.warm_seconds)
@@ -118,10 +113,10 @@ class WriteTask:
         words = self._warm_up(policy, texts, curves["warm_start"], warm)
         for split in splits:
             scores[split]["warm_start"] = self._evaluate(policy, corpus, split)
-        model.regularisers = self._regularisers(policy, texts)
         policy.sharpen(WRITING.sharpening)
+        model.regularisers = self._regularisers(policy, texts)
         curves["trained"] = self._validation(corpus)
-        seconds = self._reinforce(model, curves["trained"], callback)
+        seconds = self._reinforce(model, curves["trained"], callback, _Progress)
         for split in splits:
             scores[split]["trained"] = self._evaluate(policy, corpus, split)
         timings = {
@@ -138,32 +133,20 @@ class WriteTask:
         records["trained"] = [_later(record, warm.seconds) for record in records["trained"]]
         return Trained(scores, records, timings)
 
-    def _make_model(self, corpus: Corpus, vocabulary: Vocabulary, folder: Path | None) -> REINFORCE:
-        config, algorithm = self.config, self.algorithm
-        env = make_vec_env(
-            config.env,
-            algorithm.num_texts * algorithm.group_size,
-            env_kwargs={
-                "data": corpus,
-                "split": "train",
-                "vocabulary": vocabulary,
-                "max_new_tokens": config.max_new_tokens,
-                "reward": config.reward,
-                "credit": "final",
-                "observation": "index",
-                "group_size": algorithm.group_size,
-            },
-        )
-        return REINFORCE(
-            WriterPolicy,
-            env,
-            learning_rate=LinearDecay(algorithm.learning_rate, Clock(config.time_limit)),
-            seed=config.seed,
-            device=self.device,
-            tensorboard_log=None if folder is None else str(folder),
-            policy_kwargs={"writer": writer_config(config)},
-            **algorithm.settings,
-        )
+    def _make_writer(
+        self, corpus: Corpus, vocabulary: Vocabulary, folder: Path | None
+    ) -> REINFORCE:
+        env_kwargs = {
+            "vocabulary": vocabulary,
+            "max_new_tokens": self.config.max_new_tokens,
+            "reward": self.config.reward,
+            "credit": "final",
+            "observation": "index",
+        }
+        policy_kwargs = {"writer": writer_config(self.config)}
+        model = self._make_model(WriterPolicy, policy_kwargs, corpus, env_kwargs, folder)
+        assert isinstance(model, REINFORCE)
+        return model
 
     def _warm_up(
         self, policy: WriterPolicy, texts: TargetTexts, validation: Validation, clock: Clock
@@ -192,27 +175,6 @@ class WriteTask:
         if config.kl_weight:
             found.append(KLToReference(_copy(policy), config.kl_weight))
         return tuple(found)
-
-    def _reinforce(
-        self, model: REINFORCE, validation: Validation, callback: BaseCallback | None
-    ) -> float:
-        """Go on by REINFORCE; the seconds that it took."""
-        schedule = model.learning_rate
-        assert isinstance(schedule, LinearDecay)
-        clock = schedule.clock
-        training = Training(clock, validation, self.algorithm.group_size)
-        callbacks: list[BaseCallback] = [training]
-        if self.config.progress:
-            callbacks.append(_Progress(training))
-        if callback is not None:
-            callbacks.append(callback)
-        try:
-            model.learn(int(self.config.total_steps), callbacks, log_interval=_LOG_INTERVAL)
-        finally:
-            # Also after an error: what was best stays.
-            clock.stop()
-            validation.restore_best(model.policy)
-        return clock.seconds
 
     def _validation(self, corpus: Corpus) -> Validation:
         def score(policy: WriterPolicy) -> TextScores:

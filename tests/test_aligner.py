@@ -137,8 +137,19 @@ def test_a_model_of_another_format_is_refused(echo, tmp_path):
 
 
 def test_there_is_no_model_in_an_empty_folder(tmp_path):
-    with pytest.raises(FileNotFoundError):
+    with pytest.raises(FileNotFoundError, match=r"there is no model\.json in it"):
         LLMAR.load(tmp_path)
+
+
+def test_the_width_that_was_left_open_is_saved(tmp_path):
+    config = Config(**SMALL | {"hidden_dim": None}, total_steps=512, supervised=False)
+    llmar = LLMAR(config)
+    llmar.train()
+    assert llmar.config.hidden_dim == 128
+    llmar.save(tmp_path)
+    manifest = json.loads((tmp_path / "model.json").read_text())
+    assert manifest["config"]["hidden_dim"] == 128
+    assert LLMAR.load(tmp_path, device="cpu").policy.hidden_dim == 128
 
 
 @pytest.mark.parametrize("call", ["generate", "nearest", "save"])
@@ -268,7 +279,7 @@ def test_a_rival_whose_gradient_is_not_finite_stops(corpus):
     llmar.train(corpus)
     llmar.policy.action_net.bias.register_hook(lambda gradient: gradient * float("nan"))
     with pytest.raises(NonFiniteLossError, match="supervised rival"):
-        llmar._learn_supervised(llmar.policy, 1.0)
+        llmar.task._learn_supervised(llmar.policy, corpus, 1.0)
 
 
 def test_skipped_rows_are_counted_and_said(tmp_path):
@@ -334,6 +345,7 @@ def test_devices_that_are_not_there(name):
         ({"learning_rate": float("nan")}, "learning_rate must be above 0"),
         ({"total_steps": 0.5}, "total_steps must be at least 1"),
         ({"algo": "sarsa"}, "there are reinforce, ppo, a2c"),
+        ({"env": "LLMAR/Other-v0"}, "no training on LLMAR/Other-v0; there is one on LLMAR/Align"),
     ],
 )
 def test_settings_that_no_run_could_use(kwargs, message):

@@ -1,3 +1,5 @@
+import contextlib
+import io
 import json
 import os
 import subprocess
@@ -5,10 +7,14 @@ import sys
 from pathlib import Path
 
 import pytest
+from matplotlib.axes import Axes
 from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
 
 import train
 from agents import LLMAR, REINFORCE, NonFiniteLossError
+from agents.report import plot_curves
+from agents.training import Record
+from llmar_env.metrics import TextScores
 
 REPOSITORY = Path(__file__).parents[1]
 QUICK = ["--device", "cpu", "--no-progress", "--hidden-dim", "16", "--num-texts", "32"]
@@ -35,6 +41,33 @@ def refused(*arguments):
     assert message.startswith("error: ")
     assert "\n" not in message
     return message
+
+
+@pytest.fixture(scope="module")
+def files(words, tmp_path_factory):
+    """The 45 sentences as files, as arguments."""
+    folder = tmp_path_factory.mktemp("files")
+    arguments = []
+    for split, option in (("train", "--data"), ("valid", "--valid"), ("test", "--test")):
+        lines = [f"{words.sources[row]}\t{words.targets[row]}" for row in words.rows(split)]
+        path = folder / f"{split}.tsv"
+        path.write_text("\n".join(["source\ttarget", *lines]) + "\n", "utf-8")
+        arguments += [option, str(path)]
+    return arguments
+
+
+@pytest.fixture(scope="module")
+def written(files, tmp_path_factory):
+    """A run that trains a writer on files, and what it printed."""
+    runs = tmp_path_factory.mktemp("runs")
+    arguments = ["--env", "LLMAR/Generate-v0", "--name", "writer", "--runs", str(runs), *files]
+    arguments += ["--device", "cpu", "--no-progress", "--hidden-dim", "32", "--dim", "16"]
+    arguments += ["--num-texts", "8", "--group-size", "4", "--total-steps", "600"]
+    arguments += ["--warm-epochs", "60", "--max-new-tokens", "12"]
+    output = io.StringIO()
+    with contextlib.redirect_stdout(output), contextlib.redirect_stderr(output):
+        train.cli(arguments)
+    return runs / "writer", output.getvalue()
 
 
 def test_results_json(run):
@@ -71,6 +104,59 @@ def test_the_folder_has_ten_examples_a_curve_scalars_and_the_model(run):
     one = examples[3]
     found = llmar.score(one["target"], llmar.generate(one["source"]))
     assert found == pytest.approx(one["alignment"], abs=1e-3)
+
+
+def test_a_writers_results(written):
+    folder, _ = written
+    results = json.loads((folder / "results.json").read_text())
+    columns = {"bleu_tok", "bleu_13a", "chrf", "rouge_l", "alignment", "p_at_1"}
+    for split in ("test", "valid"):
+        assert set(results[split]) == {"trained", "warm_start", "copy", "constant"}
+        for scores in results[split].values():
+            assert set(scores) == columns
+            assert all(isinstance(value, float) for value in scores.values())
+        assert results[split]["trained"]["bleu_tok"] > results[split]["constant"]["bleu_tok"]
+    assert set(results["signatures"]) == {"bleu_13a", "bleu_tok", "chrf"}
+    assert "sacrebleu" in results["versions"]
+    assert set(results["curves"]) == {"trained", "warm_start"}
+    for records in results["curves"].values():
+        assert all(set(record["scores"]) == columns for record in records)
+    assert results["timings"]["steps"] >= 600
+    assert results["timings"]["warm_seconds"] > 0
+
+
+def test_a_writers_report(written):
+    folder, printed = written
+    results = json.loads((folder / "results.json").read_text())
+    for text in ("Scores on valid", "Scores on test", "warm start", "copy", "ROUGE-L", "words/s"):
+        assert text in printed
+    assert f"{results['test']['trained']['bleu_tok']:.2f}" in printed
+    assert f"chrF: {results['signatures']['chrf']}" in printed
+    assert (folder / "curve.png").read_bytes().startswith(b"\x89PNG")
+    assert [path.name for path in folder.rglob("events.*")]
+
+
+def test_a_writers_examples_are_what_its_model_writes(written, words):
+    folder, _ = written
+    examples = json.loads((folder / "examples.json").read_text())
+    assert [one["target"] for one in examples] == list(words.targets[39:])  # all 6 of them
+    assert set(examples[0]) == {"source", "written", "target"}
+    llmar = LLMAR.load(folder, device="cpu")
+    sources = [one["source"] for one in examples]
+    assert llmar.generate(sources) == [one["written"] for one in examples]
+
+
+def test_the_curve_marks_where_reinforcement_begins(tmp_path, monkeypatch):
+    lines = []
+    monkeypatch.setattr(Axes, "axvline", lambda self, x, **_: lines.append(x))
+    scores = TextScores(1.0, 2.0, 3.0, 0.4, 0.5, 0.6, {})
+    curves = {
+        "warm_start": [Record(0.0, 1, 1, scores), Record(7.0, 1, 1, scores)],
+        "trained": [Record(8.5, 1, 1, scores), Record(9.0, 1, 1, scores)],
+    }
+    plot_curves(curves, scores, tmp_path / "curve.png")
+    assert lines == [8.5, 8.5]
+    assert (tmp_path / "curve.png").stat().st_size > 1000
 
 
 def test_tensorboard_scalars(run):
@@ -142,12 +228,20 @@ def test_a_folder_that_cannot_be_made_is_said_before_training(tmp_path):
         (["--algo", "sarsa"], "no algorithm 'sarsa'; there are reinforce, ppo, a2c"),
         (["--device", "cuda:9"], "no device 'cuda:9' on this machine; there are cpu"),
         (["--data", "phrasebook:de-xx"], "no language 'xx'; the phrasebook has de, en, fr, zh"),
-        (["--env", "LLMAR/Nothing-v0"], "doesn't exist in namespace LLMAR"),
+        (["--env", "LLMAR/Refine-v0"], "there is one on LLMAR/Align-v0, LLMAR/Generate-v0"),
+        (["--env", "LLMAR/Generate-v0", "--algo", "ppo"], "a writer is trained by reinforce"),
+        (["--env", "LLMAR/Generate-v0", "--reward", "blue"], "no reward 'blue'; there are mean"),
     ],
 )
 def test_what_is_unknown_is_one_line_that_lists_what_there_is(tmp_path, arguments, message):
     assert message in refused(*arguments, "--runs", str(tmp_path))
     assert not list(tmp_path.iterdir())  # no empty folder stays behind
+
+
+def test_vectors_of_another_dimension(files, tmp_path):
+    arguments = [*QUICK, *files, "--total-steps", "512", "--no-supervised"]
+    train.cli([*arguments, "--dim", "8", "--runs", str(tmp_path), "--name", "a"])
+    assert LLMAR.load(tmp_path / "a", device="cpu").generate("Hallo.").shape == (1, 8)
 
 
 def test_unknown_files_and_columns(tmp_path):

@@ -1,0 +1,96 @@
+"""What LLMAR's tasks have in common: settings, a policy, and learning by reinforcement."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import torch
+from stable_baselines3.common.callbacks import BaseCallback
+from stable_baselines3.common.on_policy_algorithm import OnPolicyAlgorithm
+
+from agents.algorithms import Algorithm, tuned
+from agents.config import Config
+from agents.policies import DirectionPolicy
+from agents.training import Clock, LinearDecay, Progress, Training, Validation
+from agents.vec_env import make_vec_env
+from llmar_env.text.corpus import Corpus
+
+__all__ = ["Task", "scored_splits"]
+
+_LOG_INTERVAL = 20
+
+
+class Task:
+    """Trains a policy on the environment of a configuration.
+
+    Args:
+        config: the settings.
+        device: of the policy.
+        algorithm: what reinforces, unless the settings say otherwise.
+        hidden_dim: width of the network, likewise.
+
+    Attributes:
+        config: the settings, with the width of the network filled in.
+        algorithm: what reinforces, with the settings that replace its own.
+    """
+
+    def __init__(
+        self, config: Config, device: torch.device, algorithm: Algorithm, hidden_dim: int
+    ) -> None:
+        self.config = replace(config, hidden_dim=config.hidden_dim or hidden_dim)
+        self.device = device
+        self.algorithm = tuned(algorithm, config)
+
+    def _make_model(
+        self,
+        policy: type[DirectionPolicy],
+        policy_kwargs: dict[str, Any],
+        corpus: Corpus,
+        env_kwargs: dict[str, Any],
+        folder: Path | None,
+    ) -> OnPolicyAlgorithm:
+        """The algorithm, with a new policy, over environments on the training texts."""
+        config, algorithm = self.config, self.algorithm
+        shared = {"data": corpus, "split": "train", "group_size": algorithm.group_size}
+        size = algorithm.num_texts * algorithm.group_size
+        return algorithm.cls(
+            policy,
+            make_vec_env(config.env, size, env_kwargs=shared | env_kwargs),
+            learning_rate=LinearDecay(algorithm.learning_rate, Clock(config.time_limit)),
+            seed=config.seed,
+            device=self.device,
+            tensorboard_log=None if folder is None else str(folder),
+            policy_kwargs=policy_kwargs,
+            **algorithm.settings,
+        )
+
+    def _reinforce(
+        self,
+        model: OnPolicyAlgorithm,
+        validation: Validation,
+        callback: BaseCallback | None,
+        bar: type[Progress] = Progress,
+    ) -> float:
+        """Learn until steps or time are used up, and keep the best weights; the seconds taken."""
+        schedule = model.learning_rate
+        assert isinstance(schedule, LinearDecay)
+        training = Training(schedule.clock, validation, self.algorithm.group_size)
+        callbacks: list[BaseCallback] = [training]
+        if self.config.progress:
+            callbacks.append(bar(training))
+        if callback is not None:
+            callbacks.append(callback)
+        try:
+            model.learn(int(self.config.total_steps), callbacks, log_interval=_LOG_INTERVAL)
+        finally:
+            # Also after an error: what was best stays.
+            schedule.clock.stop()
+            validation.restore_best(model.policy)
+        return schedule.clock.seconds
+
+
+def scored_splits(corpus: Corpus) -> list[str]:
+    """The splits that a report scores."""
+    return [split for split in ("valid", "test") if split in corpus.splits]

@@ -1,0 +1,315 @@
+import io
+import json
+import subprocess
+import sys
+import warnings
+from pathlib import Path
+
+import numpy as np
+import pytest
+from sacrebleu.metrics.bleu import BLEU
+from sacrebleu.metrics.chrf import CHRF
+
+from agents import LLMAR, Config
+from agents.__main__ import cli
+
+REPOSITORY = Path(__file__).parents[1]
+
+
+@pytest.fixture(scope="module")
+def llmar(words):
+    """A writer of the 45 sentences, half trained, so that some are right and some wrong."""
+    settings = {"device": "cpu", "progress": False, "hidden_dim": 24, "max_new_tokens": 10}
+    settings |= {"num_texts": 4, "group_size": 4, "dropout": 0.0}
+    llmar = LLMAR(
+        Config(env="LLMAR/Generate-v0", **settings, warm_epochs=60, total_steps=1, seed=1)
+    )
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        llmar.train(words)
+    return llmar
+
+
+@pytest.fixture(scope="module")
+def model(llmar, tmp_path_factory):
+    """The folder of a run, as an argument."""
+    folder = tmp_path_factory.mktemp("run")
+    llmar.save(folder / "model")
+    return f"--model={folder}"
+
+
+@pytest.fixture(scope="module")
+def aligning(words, tmp_path_factory):
+    """The folder of a model that answers with vectors, as an argument, and the model."""
+    settings = {"device": "cpu", "progress": False, "supervised": False}
+    llmar = LLMAR(Config(**settings, hidden_dim=8, num_texts=8, group_size=4, total_steps=64))
+    llmar.train(words)
+    folder = tmp_path_factory.mktemp("aligning")
+    llmar.save(folder)
+    return f"--model={folder}", llmar
+
+
+@pytest.fixture(scope="module")
+def sources(words):
+    return list(words.sources[30:42])
+
+
+@pytest.fixture
+def file(sources, tmp_path):
+    path = tmp_path / "texts.txt"
+    path.write_text("\n".join(sources) + "\n", "utf-8")
+    return f"--file={path}"
+
+
+def say(monkeypatch, data):
+    monkeypatch.setattr(sys, "stdin", io.TextIOWrapper(io.BytesIO(data)))
+
+
+def run(capsys, *arguments):
+    """Lines of standard output, and of standard error."""
+    capsys.readouterr()
+    cli([*arguments, "--device", "cpu"])
+    found = capsys.readouterr()
+    return found.out.splitlines(), found.err.splitlines()
+
+
+def refused(*arguments):
+    with pytest.raises(SystemExit) as caught:
+        cli([*arguments, "--device", "cpu"])
+    message = caught.value.code
+    assert message.startswith("error: ")
+    assert "\n" not in message
+    return message
+
+
+# ---------------------------------------------------------------------------- generate
+
+
+def test_generate_writes_about_a_text(capsys, model, llmar, sources):
+    out, _ = run(capsys, "generate", model, "--text", sources[0])
+    assert out == [llmar.generate(sources[0])]
+
+
+def test_generate_writes_a_line_for_each_line_of_a_file(capsys, model, llmar, sources, file):
+    assert run(capsys, "generate", model, file)[0] == llmar.generate(sources)
+
+
+def test_generate_reads_standard_input(capsys, monkeypatch, model, llmar, sources):
+    say(monkeypatch, "\n".join(sources).encode())
+    assert run(capsys, "generate", model)[0] == llmar.generate(sources)
+
+
+def test_windows_files_give_the_same(capsys, monkeypatch, model, llmar, sources):
+    say(monkeypatch, b"\xef\xbb\xbf" + "\r\n".join(sources).encode() + b"\r\n")
+    assert run(capsys, "generate", model)[0] == llmar.generate(sources)
+
+
+def test_jsonl_has_source_and_text(capsys, model, llmar, sources, file):
+    out, _ = run(capsys, "generate", model, file, "--jsonl")
+    written = llmar.generate(sources)
+    expected = [{"source": s, "text": t} for s, t in zip(sources, written, strict=True)]
+    assert [json.loads(line) for line in out] == expected
+    assert any("ä" in line for line in out)  # as it is, not escaped
+
+
+def test_blank_lines_stay_blank_and_in_their_places(capsys, monkeypatch, model, llmar, sources):
+    say(monkeypatch, f"\n{sources[0]}\n \n\n{sources[1]}\n\n".encode())
+    first, second = llmar.generate(sources[:2])
+    for size in ("1", "2", "512"):
+        sys.stdin.seek(0)
+        out, _ = run(capsys, "generate", model, "--batch-size", size)
+        assert out == ["", first, "", "", second, ""]
+
+
+def test_an_empty_input_gives_an_empty_output(capsys, monkeypatch, model):
+    say(monkeypatch, b"")
+    assert run(capsys, "generate", model) == ([], [])
+
+
+@pytest.mark.parametrize("method", ["csls", "best_of", "beam"])
+def test_the_method_is_the_one_asked_for(capsys, model, llmar, sources, file, method):
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        expected = llmar.generate(sources, method=method)
+    assert run(capsys, "generate", model, file, "--method", method)[0] == expected
+
+
+def test_a_text_of_several_lines_is_written_on_one(capsys, monkeypatch, model, sources):
+    monkeypatch.setattr(LLMAR, "generate", lambda self, texts, **_: ["two\nlines"] * len(texts))
+    assert run(capsys, "generate", model, "--text", sources[0])[0] == ["two lines"]
+    (line,) = run(capsys, "generate", model, "--text", sources[0], "--jsonl")[0]
+    assert json.loads(line)["text"] == "two\nlines"
+
+
+def test_texts_that_are_cut_are_a_note(capsys, model, llmar, sources, tmp_path):
+    folder = tmp_path / "short"
+    llmar.save(folder)
+    manifest = json.loads((folder / "model.json").read_text())
+    manifest["config"]["max_length"] = 2
+    (folder / "model.json").write_text(json.dumps(manifest))
+    out, err = run(capsys, "generate", f"--model={folder}", "--text", sources[0])
+    assert len(out) == 1
+    assert "note: 1 of 1 texts are longer than max_length=2 vectors and were cut" in err
+
+
+def test_the_command_runs_by_its_name(model, llmar, sources):
+    command = [sys.executable, "-m", "agents", "generate", model, "--device", "cpu"]
+    outcome = subprocess.run(
+        command,
+        input=sources[0] + "\n",
+        cwd=REPOSITORY,
+        capture_output=True,
+        encoding="utf-8",
+        check=False,
+    )
+    assert outcome.returncode == 0, outcome.stderr
+    assert outcome.stdout.splitlines() == [llmar.generate(sources[0])]
+
+
+# ---------------------------------------------------------------------------- refine
+
+
+def test_refine_writes_lines_and_counts(capsys, model, llmar, sources, file):
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        refined = llmar.refine(sources, 0.9, 2)
+    out, err = run(capsys, "refine", model, file, "--threshold", "0.9", "--max-rounds", "2")
+    assert out == [text.text for text in refined]
+    assert err[-1] == f"{sum(text.reached for text in refined)} of 12 texts have reached 0.9"
+
+
+def test_refine_as_jsonl_has_the_scores_of_each_round(capsys, model, llmar, sources, file):
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        refined = llmar.refine(sources, 0.97, 3)
+    arguments = ("--threshold", "0.97", "--max-rounds", "3", "--jsonl")
+    out, _ = run(capsys, "refine", model, file, *arguments)
+    for line, source, text in zip(out, sources, refined, strict=True):
+        found = json.loads(line)
+        assert list(found) == ["source", "text", "scores", "reached"]
+        assert (found["source"], found["text"]) == (source, text.text)
+        assert found["scores"] == pytest.approx(text.scores)
+        assert found["reached"] == text.reached
+
+
+# ---------------------------------------------------------------------------- evaluate
+
+
+@pytest.fixture
+def data(words, tmp_path):
+    """The 12 sentences that nobody trained on, as a TSV file, and their targets."""
+    sources, targets = words.sources[33:], words.targets[33:]
+    lines = [f"{s}\t{t}" for s, t in zip(sources, targets, strict=True)]
+    path = tmp_path / "test.tsv"
+    path.write_text("\n".join(["de\ten", *lines]) + "\n", "utf-8")
+    return ["--data", str(path), "--source-column", "de", "--target-column", "en"]
+
+
+def test_evaluate_has_sacrebleus_numbers_of_the_lines_generated(
+    capsys, monkeypatch, model, words, data
+):
+    sources, targets = words.sources[33:], list(words.targets[33:])
+    say(monkeypatch, "\n".join(sources).encode())
+    written, _ = run(capsys, "generate", model)
+    (line,), _ = run(capsys, "evaluate", model, *data, "--jsonl")
+    found = json.loads(line)
+    assert found["texts"] == 12
+    bleu, chrf = BLEU(), CHRF()
+    assert found["bleu_13a"] == pytest.approx(bleu.corpus_score(written, [targets]).score)
+    assert found["chrf"] == pytest.approx(chrf.corpus_score(written, [targets]).score)
+    assert found["signatures"]["bleu_13a"] == str(bleu.get_signature())
+    assert found["signatures"]["chrf"] == str(chrf.get_signature())
+    names = {"bleu_13a", "bleu_tok", "chrf", "rouge_l", "alignment", "p_at_1"}
+    assert set(found) == {"texts", "signatures", *names}
+
+
+def test_evaluate_prints_a_table_and_the_signatures(capsys, model, data):
+    (line,), _ = run(capsys, "evaluate", model, *data, "--jsonl", "--batch-size", "5")
+    scores = json.loads(line)
+    out = "\n".join(run(capsys, "evaluate", model, *data, "--batch-size", "5")[0])
+    for column in ("BLEU 13a", "BLEU tok", "chrF", "ROUGE-L", "alignment", "P@1"):
+        assert column in out
+    assert f"{scores['bleu_tok']:.2f}" in out
+    assert f"{scores['alignment']:.3f}" in out
+    for signature in scores["signatures"].values():
+        assert signature in out
+
+
+def test_evaluate_scores_vectors_too(capsys, aligning, words, data):
+    argument, llmar = aligning
+    (line,), _ = run(capsys, "evaluate", argument, *data, "--jsonl")
+    found = json.loads(line)
+    sources, targets = words.sources[33:], words.targets[33:]
+    answers = llmar.generate(sources)
+    each = [llmar.score(text, answer) for text, answer in zip(targets, answers, strict=True)]
+    assert found["alignment"] == pytest.approx(np.mean(each), abs=1e-5)
+    assert set(found) == {"texts", "signatures", "alignment", "p_at_1", "p_at_10", "mrr"}
+    assert found["signatures"] == {}
+
+
+# ---------------------------------------------------------------------------- mistakes
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        (["--text", "Ein Hund", "--file", "texts.txt"], "give --text or --file, not both"),
+        (["--text", " "], "--text is blank"),
+        (["--text", "Ein Hund", "--batch-size", "0"], "--batch-size must be at least 1, found 0"),
+        (["--file", "nowhere.txt"], "nowhere.txt"),
+        (["--text", "Ein Hund", "--device", "cuda:9"], "no device 'cuda:9' on this machine"),
+    ],
+)
+def test_mistakes_end_in_one_line(model, arguments, message):
+    device = [] if "--device" in arguments else ["--device", "cpu"]
+    with pytest.raises(SystemExit) as caught:
+        cli(["generate", model, *arguments, *device])
+    assert caught.value.code.startswith("error: ")
+    assert message in caught.value.code
+    assert "\n" not in caught.value.code
+
+
+def test_a_threshold_that_no_text_could_reach(model):
+    message = refused("refine", model, "--text", "Ein Hund", "--threshold", "1.5")
+    assert "threshold must lie in (0, 1], found 1.5" in message
+
+
+def test_a_folder_without_a_model(tmp_path):
+    message = refused("generate", f"--model={tmp_path}", "--text", "Ein Hund")
+    assert message.endswith(f"{tmp_path} holds no model: there is no model.json in it")
+
+
+@pytest.mark.parametrize("command", ["generate", "refine"])
+def test_a_model_that_answers_with_vectors_writes_nothing(command, aligning):
+    message = refused(command, aligning[0], "--text", "Ein Hund")
+    assert "answers with vectors and writes no text" in message
+    assert "LLMAR/Generate-v0" in message
+
+
+def test_bytes_that_are_no_text_are_named_by_their_line(monkeypatch, model):
+    say(monkeypatch, b"Ein Hund\nEin \xff\n")
+    assert refused("generate", model).endswith(
+        "standard input, line 2 is not UTF-8: invalid start byte"
+    )
+
+
+def test_columns_that_are_not_there(model, data):
+    message = refused("evaluate", model, *data[:2])
+    assert "'source'" in message
+    assert "'de'" in message
+
+
+def test_a_target_column_that_is_empty_is_named_by_its_line(model, tmp_path):
+    path = tmp_path / "test.tsv"
+    path.write_text("source\ttarget\nEin Hund\tA dog\nEin Ball\t\n", "utf-8")
+    assert "line 3" in refused("evaluate", model, "--data", str(path))
+
+
+def test_help_explains_every_command(capsys):
+    for command in ("generate", "refine", "evaluate"):
+        with pytest.raises(SystemExit) as caught:
+            cli([command, "--help"])
+        assert caught.value.code == 0
+        text = capsys.readouterr().out
+        for option in ("--model", "--device", "--method", "--batch-size", "--jsonl"):
+            assert option in text
