@@ -18,6 +18,7 @@ _COUNTS = (
     "hidden_dim",
     "max_length",
     "max_new_tokens",
+    "patience",
 )
 _AMOUNTS = (
     "total_steps",
@@ -55,7 +56,8 @@ class Config:
     seed: int = 0
     """Seeds everything: the same seed gives the same run, up to the effect of --time-limit."""
     total_steps: float = 6e6
-    """Answers to train on, or words of a writer, each one step of one sub-environment."""
+    """Steps of sub-environments to train on: answers, or words of a writer, where texts that have
+    ended wait for the longest."""
     time_limit: float | None = None
     """Seconds of training after which it ends, if --total-steps has not come before; a writer's
     warm start has limits of its own."""
@@ -96,12 +98,16 @@ class Config:
     """Passes of a writer's warm start, by cross-entropy, over the training texts."""
     warm_seconds: float | None = None
     """Seconds after which the warm start ends, if --warm-epochs have not come before."""
+    patience: int | None = 6
+    """Validations in a row without a better one, after which the warm start ends early."""
     smoothing: float = 0.1
     """Share of a word's probability that cross-entropy spreads over all words, in [0, 1)."""
     dropout: float = 0.2
     """Share of a writer's features that are dropped while it learns, in [0, 1)."""
     ce_weight: float = 0.5
     """Weight of the cross-entropy beside the reward; 0 leaves it out."""
+    entropy: float = 0.0
+    """Weight of the entropy bonus where a writer's reinforcement begins; falls linearly to 0."""
     kl_weight: float = 0.0
     """Weight of what keeps the writer near its warm start; 0 leaves it out."""
     name: str | None = None
@@ -121,7 +127,7 @@ class Config:
             value = getattr(self, name)
             if value is not None and not 0 < value < float("inf"):
                 raise ValueError(f"{name} must be above 0 and finite, found {value}")
-        for name in ("ce_weight", "kl_weight"):
+        for name in ("ce_weight", "kl_weight", "entropy"):
             if not 0 <= getattr(self, name) < float("inf"):
                 raise ValueError(f"{name} must be at least 0, found {getattr(self, name)}")
         for name in ("smoothing", "dropout"):

@@ -42,6 +42,7 @@ def decode(
     *,
     method: Method = "greedy",
     num_samples: int = 8,
+    temperature: float = 0.4,
     beam_size: int = 4,
     length_power: float = 0.7,
     max_new_tokens: int = 40,
@@ -65,6 +66,8 @@ def decode(
         rows: which of them, in which order; all of them if None.
         method: one of those above.
         num_samples: of "best_of".
+        temperature: of its samples, times the policy's own spread; that, widened by label
+            smoothing, would put words into most texts that nothing asks for.
         beam_size: hypotheses of "beam" for each text.
         length_power: "beam" compares log-probabilities over length ** `length_power`, the end mark
             counted; without it, short texts would win (Wu et al. 2016).
@@ -81,12 +84,13 @@ def decode(
         IndexError: a row is not in the store.
     """
     counts = {"num_samples": num_samples, "beam_size": beam_size, "max_new_tokens": max_new_tokens}
-    _check(policy, method, length_power, counts)
+    _check(policy, method, counts, temperature, length_power)
     index = np.arange(len(texts)) if rows is None else np.asarray(rows, np.int64)
     nearest = _Nearest(entry_directions(policy))
     if method == "csls" and len(index):
         nearest = _Nearest(nearest.directions, _hubness(policy, texts, index, max_new_tokens))
-    sample = _Sample(nearest.directions, torch.Generator(policy.device).manual_seed(seed))
+    generator = torch.Generator(policy.device).manual_seed(seed)
+    sample = _Sample(nearest.directions, temperature, generator)
     width = {"best_of": num_samples, "beam": beam_size}.get(method, 1)
     entries = np.empty((len(index), max_new_tokens), np.int64)
     for places, memory in read_blocks(policy, texts, index, max(1, _BLOCK // width)):
@@ -159,10 +163,18 @@ def estimated_alignment(sums: Tensor, foretold: Tensor) -> Tensor:
     return F.cosine_similarity(sums, foretold.view(shape), dim=-1).clamp(-1, 1)
 
 
-def _check(policy: WriterPolicy, method: str, length_power: float, counts: dict[str, int]) -> None:
+def _check(
+    policy: WriterPolicy,
+    method: str,
+    counts: dict[str, int],
+    temperature: float,
+    length_power: float,
+) -> None:
     check_choice("method", method, get_args(Method))
     for name, value in counts.items():
         check_count(name, value)
+    if not 0 < temperature < math.inf:
+        raise ValueError(f"temperature must be above 0 and finite, found {temperature}")
     if not 0 <= length_power < math.inf:
         raise ValueError(f"length_power must be at least 0 and finite, found {length_power}")
     if method == "beam" and policy.distribution != "entries":
@@ -197,18 +209,21 @@ class _Nearest:
 
 @dataclass(frozen=True)
 class _Sample:
-    """Chooses by the policy's chance."""
+    """Chooses by the policy's chance, narrowed."""
 
     directions: Tensor  # (V, D)
+    temperature: float
     generator: torch.Generator
 
     def __call__(self, distribution: DirectionDistribution) -> Tensor:
         """(B,) entries."""
         if isinstance(distribution, EntrySoftmax):
-            return distribution.sample_entries(self.generator)
+            weights = (distribution.log_probs() / self.temperature).softmax(-1)
+            return weights.multinomial(1, generator=self.generator).squeeze(1)
         centre = distribution.centre[:, 0]
         noise = torch.empty_like(centre).normal_(generator=self.generator)
-        return ((centre + distribution.spread * noise) @ self.directions.t()).argmax(-1)
+        noisy = centre + self.temperature * distribution.spread * noise
+        return (noisy @ self.directions.t()).argmax(-1)
 
 
 def _next_word(

@@ -18,7 +18,7 @@ from agents.writer_policy import WriterPolicy
 from llmar_env.envs.core import check_count
 from llmar_env.text.embedded import EmbeddedTexts
 
-__all__ = ["Refined", "refine"]
+__all__ = ["Refined", "check_refinement", "refine"]
 
 # Texts that are corrected at a time: each of their places is compared with the whole vocabulary.
 _BLOCK = 64
@@ -57,7 +57,7 @@ def refine(
     max_rounds: int,
     draft: ArrayLike | None = None,
     candidates: int = 8,
-    margin: float = 3.0,
+    margin: float = 0.5,
     max_new_tokens: int = 40,
 ) -> Refined:
     """Correct the drafts of many texts until the policy holds them for aligned.
@@ -82,7 +82,9 @@ def refine(
         max_rounds: after so many it ends at the latest.
         draft: (n, M) entries to begin with; by default greedy decoding.
         candidates: words that are tried at each place.
-        margin: in nats, at least 0. The default admits words a twentieth as likely as the best.
+        margin: in nats, at least 0. The wider, the higher the scores and the lower the BLEU: a
+            likelier text mostly says the source better than the estimate can tell. The default
+            admits words that are 0.6 times as likely as the likeliest.
         max_new_tokens: M, of the policy's own draft.
 
     Returns:
@@ -93,7 +95,10 @@ def refine(
             another dimension than those that the policy reads.
         IndexError: a row is not in the store.
     """
-    _check(threshold, max_rounds, candidates, margin)
+    check_refinement(threshold, max_rounds)
+    check_count("candidates", candidates)
+    if not margin >= 0:
+        raise ValueError(f"margin must be at least 0, found {margin!r}")
     index = np.arange(len(texts)) if rows is None else np.asarray(rows, np.int64)
     if draft is None:
         entries = decode(policy, texts, index, max_new_tokens=max_new_tokens)
@@ -114,14 +119,12 @@ def refine(
     return Refined(entries, scores[: rounds + 1], threshold)
 
 
-def _check(threshold: float, max_rounds: int, candidates: int, margin: float) -> None:
+def check_refinement(threshold: float, max_rounds: int) -> None:
+    """Refuse a threshold outside (0, 1], and a number of rounds that is none."""
     if not 0 < threshold <= 1:
         raise ValueError(f"threshold must lie in (0, 1], found {threshold!r}")
     if not isinstance(max_rounds, int) or max_rounds < 0:
         raise ValueError(f"max_rounds must be an integer of at least 0, found {max_rounds!r}")
-    check_count("candidates", candidates)
-    if not margin >= 0:
-        raise ValueError(f"margin must be at least 0, found {margin!r}")
 
 
 def _checked_draft(policy: WriterPolicy, draft: ArrayLike, size: int) -> NDArray[np.int64]:

@@ -5,11 +5,15 @@ from __future__ import annotations
 import warnings
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass, replace
+from functools import partial
+from operator import mul
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import torch
 from gymnasium import spaces
+from numpy.typing import NDArray
 from safetensors.numpy import load_file, save_file
 from stable_baselines3.common.callbacks import BaseCallback
 
@@ -17,7 +21,7 @@ from agents.algorithms import WRITING
 from agents.config import Config
 from agents.decoding import Method, decode
 from agents.evaluation import Trained, evaluate_writer, text_baselines, write
-from agents.refinement import refine
+from agents.refinement import check_refinement, refine
 from agents.reinforce import REINFORCE, Regulariser
 from agents.task import Task, scored_splits
 from agents.training import Clock, Progress, Record, Validation
@@ -73,6 +77,13 @@ class WriteTask(Task):
     def __init__(self, config: Config, device: torch.device) -> None:
         if config.algo != "reinforce":
             raise ValueError(f"a writer is trained by reinforce, found algo {config.algo!r}")
+        default = Config()
+        for name in ("distribution", "spread", "observation", "num_vectors"):
+            if getattr(config, name) != getattr(default, name):
+                raise ValueError(
+                    f"{name} is of models that answer with vectors; a writer has none to set, "
+                    f"found {getattr(config, name)!r}"
+                )
         make_reward(config.reward)  # what is wrong with it is said before the texts are read
         super().__init__(config, device, WRITING.reinforcement, WRITING.hidden_dim)
         self.policy: WriterPolicy | None = None
@@ -115,6 +126,7 @@ class WriteTask(Task):
             scores[split]["warm_start"] = self._evaluate(policy, corpus, split)
         policy.sharpen(WRITING.sharpening)
         model.regularisers = self._regularisers(policy, texts)
+        model.ent_coef = partial(mul, self.config.entropy)  # type: ignore[assignment]  # a schedule
         curves["trained"] = self._validation(corpus)
         seconds = self._reinforce(model, curves["trained"], callback, _Progress)
         for split in splits:
@@ -161,6 +173,7 @@ class WriteTask(Task):
             learning_rate=WRITING.warm_learning_rate,
             batch_size=WRITING.warm_texts,
             smoothing=self.config.smoothing,
+            patience=self.config.patience,
             seed=self.config.seed,
             progress=self.config.progress,
         )
@@ -168,10 +181,11 @@ class WriteTask(Task):
     def _regularisers(self, policy: WriterPolicy, texts: TargetTexts) -> tuple[Regulariser, ...]:
         """What is learned beside the reward, from the warm start on."""
         config = self.config
-        found: list[Regulariser] = []
-        if config.ce_weight:
-            size = self.algorithm.num_texts
-            found.append(CrossEntropy(texts, config.ce_weight, size, config.smoothing, config.seed))
+        size = self.algorithm.num_texts
+        # Whatever its weight: it keeps the alignment model up to date.
+        found: list[Regulariser] = [
+            CrossEntropy(texts, config.ce_weight, size, config.smoothing, config.seed)
+        ]
         if config.kl_weight:
             found.append(KLToReference(_copy(policy), config.kl_weight))
         return tuple(found)
@@ -216,13 +230,19 @@ class WriteTask(Task):
         threshold: float,
         max_rounds: int,
         method: Method = "greedy",
+        draft: Sequence[str] | None = None,
         **options: Any,
     ) -> list[RefinedText]:
-        """Write a draft about each of n texts by `decode`, and correct it by `refine`."""
+        """Correct a draft about each of n texts by `refine`: those given, or `decode`'s."""
         policy, vocabulary = self._trained()
-        draft = decode(policy, texts, method=method, max_new_tokens=self.config.max_new_tokens)
+        check_refinement(threshold, max_rounds)
+        length = self.config.max_new_tokens
+        if draft is None:
+            entries = decode(policy, texts, method=method, max_new_tokens=length)
+        else:
+            entries = self._entries(vocabulary, draft)
         refined = refine(
-            policy, texts, threshold=threshold, max_rounds=max_rounds, draft=draft, **options
+            policy, texts, threshold=threshold, max_rounds=max_rounds, draft=entries, **options
         )
         rows = zip(
             vocabulary.decode(refined.entries),
@@ -231,6 +251,24 @@ class WriteTask(Task):
             strict=True,
         )
         return [RefinedText(text, tuple(scores), reached) for text, scores, reached in rows]
+
+    def _entries(self, vocabulary: Vocabulary, draft: Sequence[str]) -> NDArray[np.int64]:
+        """(n, M) entries of drafts; what is cut or has no entry is said."""
+        length = self.config.max_new_tokens
+        entries = np.full((len(draft), length), vocabulary.end)
+        cut = dropped = 0
+        tokens = vocabulary.embedder.tokenize(draft)
+        for row, words, ids in zip(entries, vocabulary.from_tokens(tokens), tokens, strict=True):
+            row[: len(words)] = words[:length]
+            cut += len(words) > length
+            dropped += len(ids) - len(words)
+        if cut or dropped:
+            warnings.warn(
+                f"of {len(draft)} drafts {cut} were cut after max_new_tokens={length} words, and "
+                f"{dropped} tokens that the vocabulary does not have were left out",
+                stacklevel=4,
+            )
+        return entries
 
     def _trained(self) -> tuple[WriterPolicy, Vocabulary]:
         assert self.policy is not None
@@ -292,7 +330,7 @@ class _Progress(Progress):
             assert isinstance(scores, TextScores)
             speed = self.model.num_timesteps / seconds
             self.pbar.set_description(
-                f"BLEU {scores.bleu_tok:.1f}, {speed:,.0f} words/s", refresh=False
+                f"BLEU {scores.bleu_tok:.1f}, {speed:,.0f} steps/s", refresh=False
             )
 
 

@@ -7,7 +7,6 @@ import pytest
 import torch
 
 from agents.decoding import decode
-from agents.distributions import EntrySoftmax
 from agents.warm_start import TargetTexts
 from agents.writer import WriterConfig
 from agents.writer_policy import WriterPolicy
@@ -19,10 +18,12 @@ METHODS = ["greedy", "csls", "best_of", "beam"]
 pytestmark = pytest.mark.filterwarnings("ignore:.*without an end mark")
 
 
-@pytest.fixture(autouse=True)
-def float32(monkeypatch):
+@pytest.fixture(scope="module", autouse=True)
+def float32():
     """Whatever this machine is fast at."""
-    monkeypatch.setattr("agents.writer_policy.has_fast_bfloat16", lambda device: False)
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr("agents.writer_policy.has_fast_bfloat16", lambda device: False)
+        yield
 
 
 def policy_for(corpus, vocabulary=None, observation="index", seed=0, **kwargs):
@@ -33,7 +34,7 @@ def policy_for(corpus, vocabulary=None, observation="index", seed=0, **kwargs):
 
 
 @pytest.fixture(scope="module")
-def weights(words):
+def weights(words, float32):
     """Of a policy that has learned to write, and makes mistakes."""
     policy = policy_for(words)
     texts = TargetTexts(words, policy.vocabulary)
@@ -177,24 +178,36 @@ class TestBestOf:
         np.testing.assert_array_equal(decode(policy, words.source, seed=1, **kwargs), one)
         assert (decode(policy, words.source, seed=2, **kwargs) != one).any()
 
-    def test_without_noise_all_samples_are_the_greedy_text(self, words):
-        policy = policy_for(words, distribution="gaussian", spread=1e-5)
+    @pytest.mark.parametrize("distribution", ["entries", "gaussian"])
+    def test_without_noise_all_samples_are_the_greedy_text(self, words, distribution):
+        policy = policy_for(words, distribution=distribution)
         greedy = decode(policy, words.source, max_new_tokens=M)
-        best = decode(policy, words.source, method="best_of", max_new_tokens=M)
-        np.testing.assert_array_equal(best, greedy)
+        options = {"method": "best_of", "max_new_tokens": M, "temperature": 1e-6}
+        np.testing.assert_array_equal(decode(policy, words.source, **options), greedy)
 
-    def test_samples_come_as_often_as_they_are_likely(self):
-        torch.manual_seed(0)
-        entries = torch.nn.functional.normalize(torch.randn(6, 4), dim=1)
-        distribution = EntrySoftmax(4, entries).proba_distribution(
-            torch.randn(1, 5), torch.tensor(-0.5), group_size=20_000
-        )
-        drawn = distribution.sample_entries(torch.Generator().manual_seed(3))
-        counts = drawn.bincount(minlength=6)
-        expected = 20_000 * distribution.log_probs()[0].exp()
-        assert ((counts - expected).abs() < 5 * expected.sqrt()).all()
-        again = distribution.sample_entries(torch.Generator().manual_seed(3))
-        assert torch.equal(again, drawn)
+    @pytest.mark.parametrize("distribution", ["entries", "gaussian"])
+    @pytest.mark.parametrize("temperature", [0.4, 1.5])
+    def test_samples_come_as_often_as_they_are_likely(self, words, distribution, temperature):
+        policy, row, n = policy_for(words, distribution=distribution, spread=0.2), 7, 6000
+        vocabulary = policy.vocabulary
+        first = observed(policy, [row], np.full((1, M), vocabulary.end))
+        if distribution == "entries":
+            log_probs = first.log_probs()[0].double().numpy() / temperature
+            likely = np.exp(log_probs) / np.exp(log_probs).sum()
+        else:
+            noise = np.random.default_rng(0).standard_normal((100_000, vocabulary.dim))
+            noisy = first.centre[0].numpy() + 0.2 * temperature * noise
+            likely = np.bincount(nearest_entries(noisy, vocabulary), minlength=18) / len(noise)
+        # Of the greedy word and one sample, the word that is more aligned is kept.
+        score = np.array([alignment(policy, words, row, np.array([e])) for e in range(18)])
+        greedy = nearest_entries(first.centre[0].numpy(), vocabulary)[0]
+        kept = np.where(score > score[greedy], likely, 0)
+        kept[greedy] = 1 - kept.sum()
+        options = {"num_samples": 1, "max_new_tokens": 1, "temperature": temperature}
+        found = decode(policy, words.source, [row] * n, method="best_of", **options)
+        counts = np.bincount(found[:, 0], minlength=18)
+        assert (np.abs(counts - n * kept) < 5 * np.sqrt(n * kept + 1)).all()
+        assert 0.02 < 1 - kept[greedy] < 0.98
 
 
 def beam_search(policy, row, beam_size, power):
@@ -338,6 +351,7 @@ class TestEnds:
         ({"num_samples": 0}, "num_samples must be an integer of at least 1, found 0"),
         ({"beam_size": 0}, "beam_size must be an integer of at least 1, found 0"),
         ({"max_new_tokens": 0}, "max_new_tokens must be an integer of at least 1, found 0"),
+        ({"temperature": 0.0}, "temperature must be above 0 and finite, found 0.0"),
         ({"length_power": -1.0}, "length_power must be at least 0 and finite, found -1.0"),
         ({"length_power": math.nan}, "length_power must be at least 0 and finite, found nan"),
     ],

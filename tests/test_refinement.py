@@ -20,10 +20,12 @@ pytestmark = pytest.mark.filterwarnings("ignore:.*without an end mark")
 both = pytest.mark.parametrize("distribution", ["entries", "gaussian"])
 
 
-@pytest.fixture(autouse=True)
-def float32(monkeypatch):
+@pytest.fixture(scope="module", autouse=True)
+def float32():
     """Whatever this machine is fast at."""
-    monkeypatch.setattr("agents.writer_policy.has_fast_bfloat16", lambda device: False)
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr("agents.writer_policy.has_fast_bfloat16", lambda device: False)
+        yield
 
 
 def policy_for(corpus, **kwargs):
@@ -34,7 +36,7 @@ def policy_for(corpus, **kwargs):
 
 
 @pytest.fixture(scope="module")
-def weights(words):
+def weights(words, float32):
     """Of a policy that has learned to write, and makes mistakes."""
     policy = policy_for(words)
     texts = TargetTexts(words, policy.vocabulary)
