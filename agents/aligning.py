@@ -21,7 +21,7 @@ from agents.encoders import GRUFeatures
 from agents.evaluation import Trained, baselines, evaluate
 from agents.policies import GRUPolicy
 from agents.supervised import train_supervised
-from agents.task import Task, scored_splits
+from agents.task import Task, refuse_settings, scored_splits
 from agents.training import Clock, Validation
 from llmar_env.alignment.scores import cosine
 from llmar_env.metrics import Scores, nearest, score_answers
@@ -33,6 +33,10 @@ from llmar_env.text.embedders import Embedder
 __all__ = ["AlignTask"]
 
 _HIDDEN_DIM = 128
+_NOT_ITS_OWN = (
+    *("reward", "max_new_tokens", "warm_epochs", "warm_seconds", "patience", "smoothing"),
+    *("dropout", "ce_weight", "entropy", "kl_weight"),
+)
 
 
 class AlignTask(Task):
@@ -44,9 +48,13 @@ class AlignTask(Task):
 
     Attributes:
         policy: the best so far; None before `train` and `restore`.
+
+    Raises:
+        ValueError: an unknown algorithm, or a setting that is a writer's.
     """
 
     def __init__(self, config: Config, device: torch.device) -> None:
+        refuse_settings(config, _NOT_ITS_OWN, "writers (LLMAR/Generate-v0)")
         super().__init__(config, device, find_algorithm(config.algo), _HIDDEN_DIM)
         self.policy: GRUPolicy | None = None
 

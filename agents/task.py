@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -17,7 +18,7 @@ from agents.training import Clock, LinearDecay, Progress, Training, Validation
 from agents.vec_env import make_vec_env
 from llmar_env.text.corpus import Corpus
 
-__all__ = ["Task", "scored_splits"]
+__all__ = ["Task", "refuse_settings", "scored_splits"]
 
 _LOG_INTERVAL = 20
 
@@ -89,6 +90,19 @@ class Task:
             schedule.clock.stop()
             validation.restore_best(model.policy)
         return schedule.clock.seconds
+
+
+def refuse_settings(config: Config, names: Sequence[str], whose: str) -> None:
+    """Refuse settings that a task would ignore.
+
+    Raises:
+        ValueError: one of them is not as it is by default.
+    """
+    default = Config()
+    for name in names:
+        value = getattr(config, name)
+        if value != getattr(default, name):
+            raise ValueError(f"{name} is a setting of {whose}; leave it out here, found {value!r}")
 
 
 def scored_splits(corpus: Corpus) -> list[str]:

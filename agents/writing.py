@@ -23,7 +23,7 @@ from agents.decoding import Method, decode
 from agents.evaluation import Trained, evaluate_writer, text_baselines, write
 from agents.refinement import check_refinement, refine
 from agents.reinforce import REINFORCE, Regulariser
-from agents.task import Task, scored_splits
+from agents.task import Task, refuse_settings, scored_splits
 from agents.training import Clock, Progress, Record, Validation
 from agents.warm_start import CrossEntropy, KLToReference, TargetTexts, train_cross_entropy
 from agents.writer import WriterConfig
@@ -38,6 +38,7 @@ from llmar_env.text.vocabulary import Vocabulary
 __all__ = ["RefinedText", "WriteTask", "writer_config"]
 
 _VOCABULARY = "vocabulary.safetensors"
+_NOT_ITS_OWN = ("distribution", "spread", "observation", "num_vectors")
 
 
 @dataclass(frozen=True)
@@ -77,13 +78,7 @@ class WriteTask(Task):
     def __init__(self, config: Config, device: torch.device) -> None:
         if config.algo != "reinforce":
             raise ValueError(f"a writer is trained by reinforce, found algo {config.algo!r}")
-        default = Config()
-        for name in ("distribution", "spread", "observation", "num_vectors"):
-            if getattr(config, name) != getattr(default, name):
-                raise ValueError(
-                    f"{name} is of models that answer with vectors; a writer has none to set, "
-                    f"found {getattr(config, name)!r}"
-                )
+        refuse_settings(config, _NOT_ITS_OWN, "models that answer with vectors (LLMAR/Align-v0)")
         make_reward(config.reward)  # what is wrong with it is said before the texts are read
         super().__init__(config, device, WRITING.reinforcement, WRITING.hidden_dim)
         self.policy: WriterPolicy | None = None

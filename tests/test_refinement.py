@@ -266,6 +266,21 @@ class TestRounds:
         assert refined.reached.all()
         np.testing.assert_array_equal(refined.entries, greedy)
 
+    def test_leave_a_text_alone_where_no_correction_is_likely(self, words, writer):
+        # The policy has nothing to say but that a text ends, and one word that would help.
+        vocabulary = writer.vocabulary
+        directions, aim = vocabulary.directions, foretold(writer, words).mean(0)
+        word = int((directions[:-1] @ aim).argmax())
+        with torch.no_grad():
+            writer.action_net.bias[:16] += 1e3 * torch.as_tensor(directions[-1] + directions[word])
+            writer.action_net.bias[:16] += 1e2 * torch.as_tensor(directions[-1])
+        empty = np.full((ROWS, M), vocabulary.end)
+        options = {"threshold": 0.9, "max_rounds": 1, "draft": empty, "candidates": 1}
+        silent = refine(writer, words.source, margin=0.0, **options)
+        np.testing.assert_array_equal(silent.entries, empty)
+        talks = refine(writer, words.source, margin=math.inf, **options)
+        assert (talks.entries[:, 0] == word).mean() > 0.2
+
     def test_a_greedy_text_is_the_likeliest_already(self, words, writer):
         options = {"threshold": 1.0, "max_rounds": 2, "max_new_tokens": M}
         refined = refine(writer, words.source, margin=0.0, **options)

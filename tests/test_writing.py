@@ -142,8 +142,14 @@ def test_warm_start_and_reinforcement_end_when_their_time_is_up(words):
     "setting", [{"distribution": "power_spherical"}, {"spread": 0.3}, {"observation": "embeddings"}]
 )
 def test_settings_of_models_that_answer_with_vectors_are_refused(setting):
-    with pytest.raises(ValueError, match=f"{next(iter(setting))} is of models that answer"):
+    with pytest.raises(ValueError, match=f"{next(iter(setting))} is a setting of models that"):
         LLMAR(Config(**SMALL | setting))
+
+
+@pytest.mark.parametrize("setting", [{"reward": "chrf"}, {"warm_epochs": 3.0}, {"ce_weight": 0.9}])
+def test_settings_of_writers_are_refused_where_vectors_are_trained(setting):
+    with pytest.raises(ValueError, match=f"{next(iter(setting))} is a setting of writers"):
+        LLMAR(Config(**setting))
 
 
 def test_drafts_of_ones_own_are_refined(short):
