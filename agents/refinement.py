@@ -82,8 +82,8 @@ def refine(
         max_rounds: after so many it ends at the latest.
         draft: (n, M) entries to begin with; by default greedy decoding.
         candidates: words that are tried at each place.
-        margin: in nats, at least 0. The wider, the higher the scores and the lower the BLEU: a
-            likelier text mostly says the source better than the estimate can tell. The default
+        margin: in nats, at least 0. The wider, the higher the scores, but the lower the BLEU: what
+            the policy finds unlikely is mostly wrong, whatever the estimate says of it. The default
             admits words that are 0.6 times as likely as the likeliest.
         max_new_tokens: M, of the policy's own draft.
 
