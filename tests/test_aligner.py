@@ -365,9 +365,9 @@ def test_training_on_cuda_leaves_nothing_on_the_cpu(tmp_path):
 
 
 @pytest.mark.realdata
-def test_real_translations_in_a_few_seconds(multi30k):
+def test_real_translations_after_some_seconds_worth_of_steps(multi30k):
     train, valid = (TextPairs.read(multi30k / name)[:4000] for name in ("train.tsv", "val.tsv"))
-    config = Config(time_limit=6.0, total_steps=1e12, supervised=False, progress=False)
+    config = Config(total_steps=1.5e6, supervised=False, progress=False)
     scores = LLMAR(config).train({"train": train, "valid": valid}).scores["valid"]
     assert abs(scores["constant"].alignment) < 0.05
     assert scores["trained"].alignment > 0.4
