@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 import sys
+from abc import ABC, abstractmethod
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import asdict, dataclass
 from itertools import islice
@@ -47,7 +48,7 @@ class _Command:
 
 
 @dataclass(frozen=True, kw_only=True)
-class _Writing(_Command):
+class _Writing(_Command, ABC):
     """What the commands ask for that write."""
 
     text: str | None = None
@@ -77,9 +78,9 @@ class _Writing(_Command):
                 yield answer
             sys.stdout.flush()
 
+    @abstractmethod
     def answer(self, llmar: LLMAR, texts: list[str]) -> list[dict[str, Any]]:
         """What is written about texts, as JSON-able data, with the string as "text"."""
-        raise NotImplementedError
 
     def sources(self) -> Iterator[str]:
         """The texts, read as they are asked for.
