@@ -86,7 +86,7 @@ class Options:
     """As in train.py."""
 
 
-# What `train.py --env LLMAR/Generate-v0` trains with; chosen on val.
+# What `train.py --env LLMAR/Generate-v0` trains with.
 _CONFIG = Config(env="LLMAR/Generate-v0")
 _RL = WRITING.reinforcement
 _WRITER = writer_config(_CONFIG)
