@@ -2,10 +2,13 @@
 
 from agents.algorithms import ALGORITHMS, Algorithm
 from agents.aligner import LLMAR, RefinedText, Trained
+from agents.answering import answer
+from agents.buffers import GroupedReplayBuffer, GroupedRolloutBuffer
 from agents.config import Config
 from agents.decoding import decode
 from agents.distributions import DirectionalGaussian, EntrySoftmax, PowerSpherical
-from agents.encoders import GRUEncoder, GRUFeatures
+from agents.encoders import GRUEncoder, GRUFeatures, attach_texts
+from agents.off_policy import GRUSACPolicy, GRUTD3Policy
 from agents.policies import GRUPolicy
 from agents.refinement import Refined, refine
 from agents.reinforce import REINFORCE, NonFiniteLossError, advantages
@@ -26,6 +29,10 @@ __all__ = [
     "GRUEncoder",
     "GRUFeatures",
     "GRUPolicy",
+    "GRUSACPolicy",
+    "GRUTD3Policy",
+    "GroupedReplayBuffer",
+    "GroupedRolloutBuffer",
     "GymVecEnv",
     "KLToReference",
     "NonFiniteLossError",
@@ -37,6 +44,8 @@ __all__ = [
     "WriterConfig",
     "WriterPolicy",
     "advantages",
+    "answer",
+    "attach_texts",
     "decode",
     "make_vec_env",
     "refine",

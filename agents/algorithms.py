@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
+import difflib
+import inspect
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
+from pkgutil import resolve_name
 from typing import Any
 
-from stable_baselines3 import A2C, PPO
-from stable_baselines3.common.on_policy_algorithm import OnPolicyAlgorithm
+from stable_baselines3.common.base_class import BaseAlgorithm
+from stable_baselines3.common.policies import BasePolicy
 
+from agents.buffers import GroupedReplayBuffer, GroupedRolloutBuffer
 from agents.config import Config
-from agents.reinforce import REINFORCE
 from llmar_env.text.embedders import WordVectorsConfig
 
 __all__ = [
@@ -21,6 +24,7 @@ __all__ = [
     "Supervised",
     "Writing",
     "find_algorithm",
+    "policy_class",
     "tuned",
 ]
 
@@ -29,43 +33,167 @@ __all__ = [
 class Algorithm:
     """An SB3 algorithm and what it trains with unless told otherwise."""
 
-    cls: type[OnPolicyAlgorithm]
+    path: str
+    """Of its class, as `pkgutil.resolve_name` takes it."""
     num_texts: int
     """Texts that the environments show at a time."""
     group_size: int
     """Answers to each of them."""
     learning_rate: float
+    total_steps: float
+    """Steps of sub-environments after which it ends; some minutes on two cores, or less."""
+    policy: str = "agents.policies:GRUPolicy"
+    """A policy of this package, as a path, or one of the algorithm's own by its alias, which then
+    reads texts by `GRUFeatures`."""
     settings: Mapping[str, Any] = field(default_factory=dict)
     """Further arguments of the class."""
+    policy_kwargs: Mapping[str, Any] = field(default_factory=dict)
+    """Further arguments of the policy."""
 
+    @property
+    def cls(self) -> type[BaseAlgorithm]:
+        """The class.
+
+        Raises:
+            ImportError: it comes with an extra that is not installed.
+        """
+        found: type[BaseAlgorithm] = _resolve(self.path)
+        return found
+
+
+_OPEN = (inspect.Parameter.VAR_POSITIONAL, inspect.Parameter.VAR_KEYWORD)
+_DISCRETE = ("dqn", "qrdqn", "maskableppo")
+_SPACES = "the environment decides it"
+_OURS = {
+    "policy": "--algo decides it",
+    "env": "give --env and --data",
+    "learning_rate": "give --learning-rate",
+    "baseline": "give --baseline",
+    "seed": "give --seed",
+    "device": "give --device",
+    "policy_kwargs": "give policy.NAME=VALUE",
+    "tensorboard_log": "it is the folder of the run",
+    "verbose": "the report and TensorBoard's scalars tell all",
+    "_init_setup_model": "it is SB3's own",
+}
+_OURS_OF_POLICY = {
+    "observation_space": _SPACES,
+    "action_space": _SPACES,
+    "lr_schedule": "give --learning-rate",
+    "hidden_dim": "give --hidden-dim",
+    "distribution": "give --distribution",
+    "spread": "give --spread",
+}
+
+_ON_POLICY = {"gamma": 0.0, "rollout_buffer_class": GroupedRolloutBuffer}
+_OFF_POLICY = {
+    "gamma": 0.0,
+    "buffer_size": 200_000,
+    "learning_starts": 4096,
+    "batch_size": 256,
+    "gradient_steps": 8,
+    "replay_buffer_class": GroupedReplayBuffer,
+}
 
 ALGORITHMS: Mapping[str, Algorithm] = {
     "reinforce": Algorithm(
-        REINFORCE,
+        "agents.reinforce:REINFORCE",
         num_texts=384,
         group_size=16,
         learning_rate=2e-2,
+        total_steps=6e6,
         settings={"baseline": "leave_one_out"},
     ),
     "ppo": Algorithm(
-        PPO,
+        "stable_baselines3:PPO",
+        num_texts=128,
+        group_size=16,
+        learning_rate=1e-3,
+        total_steps=2e6,
+        settings=_ON_POLICY
+        | {"n_steps": 1, "batch_size": 1024, "n_epochs": 4, "max_grad_norm": 1.0},
+    ),
+    "a2c": Algorithm(
+        "stable_baselines3:A2C",
+        num_texts=128,
+        group_size=16,
+        learning_rate=2e-3,
+        total_steps=4e6,
+        settings=_ON_POLICY | {"n_steps": 1, "use_rms_prop": False, "max_grad_norm": 1.0},
+    ),
+    "trpo": Algorithm(
+        "sb3_contrib:TRPO",
+        num_texts=256,
+        group_size=16,
+        learning_rate=1e-3,
+        total_steps=1e6,
+        settings=_ON_POLICY | {"n_steps": 1, "batch_size": 1024, "target_kl": 0.02},
+        policy_kwargs={"features_extractor_kwargs": {"twice_differentiable": True}},
+    ),
+    "recurrent_ppo": Algorithm(
+        "sb3_contrib:RecurrentPPO",
         num_texts=128,
         group_size=8,
         learning_rate=1e-3,
-        settings={
-            "n_steps": 4,
-            "batch_size": 1024,
-            "n_epochs": 4,
-            "gamma": 0.0,
-            "max_grad_norm": 1.0,
-        },
+        total_steps=5e5,
+        policy="MlpLstmPolicy",
+        settings={"gamma": 0.0, "n_steps": 4, "batch_size": 1024, "n_epochs": 4},
+        policy_kwargs={"log_std_init": -2.0, "lstm_hidden_size": 128, "net_arch": []},
     ),
-    "a2c": Algorithm(
-        A2C,
-        num_texts=128,
-        group_size=8,
-        learning_rate=2e-3,
-        settings={"n_steps": 1, "gamma": 0.0, "use_rms_prop": False, "max_grad_norm": 1.0},
+    "sac": Algorithm(
+        "stable_baselines3:SAC",
+        num_texts=32,
+        group_size=16,
+        learning_rate=1e-3,
+        total_steps=5e5,
+        policy="agents.off_policy:GRUSACPolicy",
+        settings=_OFF_POLICY | {"ent_coef": 1e-3},
+    ),
+    "td3": Algorithm(
+        "stable_baselines3:TD3",
+        num_texts=32,
+        group_size=16,
+        learning_rate=1e-3,
+        total_steps=5e5,
+        policy="agents.off_policy:GRUTD3Policy",
+        settings=_OFF_POLICY | {"action_noise": 0.3},
+    ),
+    "ddpg": Algorithm(
+        "stable_baselines3:DDPG",
+        num_texts=32,
+        group_size=16,
+        learning_rate=1e-3,
+        total_steps=5e5,
+        policy="agents.off_policy:GRUTD3Policy",
+        settings=_OFF_POLICY | {"action_noise": 0.3},
+        policy_kwargs={"n_critics": 1},
+    ),
+    "tqc": Algorithm(
+        "sb3_contrib:TQC",
+        num_texts=32,
+        group_size=16,
+        learning_rate=1e-3,
+        total_steps=5e5,
+        policy="agents.contrib:GRUTQCPolicy",
+        settings=_OFF_POLICY | {"ent_coef": 1e-3},
+    ),
+    "crossq": Algorithm(
+        "sb3_contrib:CrossQ",
+        num_texts=32,
+        group_size=16,
+        learning_rate=1e-3,
+        total_steps=5e5,
+        policy="agents.contrib:GRUCrossQPolicy",
+        settings=_OFF_POLICY | {"ent_coef": 1e-3},
+    ),
+    "ars": Algorithm(
+        "agents.contrib:ARS",
+        num_texts=256,
+        group_size=1,
+        learning_rate=0.02,
+        total_steps=2e7,
+        policy="agents.contrib:GRUSearchPolicy",
+        settings={"n_delta": 8, "delta_std": 0.05, "zero_policy": False, "n_eval_episodes": 256},
     ),
 }
 
@@ -111,10 +239,12 @@ WRITING = Writing(
     warm_learning_rate=2e-3,
     sharpening=0.7,
     reinforcement=Algorithm(
-        REINFORCE,
+        "agents.reinforce:REINFORCE",
         num_texts=32,
         group_size=8,
         learning_rate=3e-4,
+        total_steps=6e6,
+        policy="agents.writer_policy:WriterPolicy",
         settings={"baseline": "leave_one_out"},
     ),
     validations=15,
@@ -122,24 +252,95 @@ WRITING = Writing(
 
 
 def find_algorithm(name: str) -> Algorithm:
-    """The algorithm of a name.
+    """The algorithm of a name; case, hyphens and underscores do not matter.
 
     Raises:
-        ValueError: there is none; the message lists those there are.
+        ValueError: there is none, or it chooses among numbered actions and cannot answer with
+            vectors; the message lists those that can.
     """
-    if name not in ALGORITHMS:
-        raise ValueError(f"no algorithm {name!r}; there are {', '.join(ALGORITHMS)}")
-    return ALGORITHMS[name]
+    plain = _plain(name)
+    for known, algorithm in ALGORITHMS.items():
+        if _plain(known) == plain:
+            return algorithm
+    if plain in _DISCRETE:
+        raise ValueError(
+            f"{name} chooses among numbered actions (Discrete), and an answer here is a vector of "
+            f"real numbers (Box); those that can give one are {', '.join(ALGORITHMS)}"
+        )
+    raise ValueError(f"no algorithm {name!r}; there are {', '.join(ALGORITHMS)}")
+
+
+def _plain(name: str) -> str:
+    return name.lower().replace("-", "").replace("_", "")
 
 
 def tuned(algorithm: Algorithm, config: Config) -> Algorithm:
-    """An algorithm, with the settings that a configuration replaces."""
+    """An algorithm, with the settings that a configuration replaces.
+
+    Raises:
+        ImportError: the algorithm comes with an extra that is not installed.
+        ValueError: the algorithm, or its policy, has no such setting, or it takes another value.
+    """
+    accepted = _parameters(algorithm.cls)
     given = {
         name: value
-        for name in ("num_texts", "group_size", "learning_rate")
+        for name in ("num_texts", "group_size", "learning_rate", "total_steps")
         if (value := getattr(config, name)) is not None
     }
-    settings = dict(algorithm.settings)
+    settings, policy_kwargs = dict(algorithm.settings), dict(algorithm.policy_kwargs)
     if "baseline" in settings:
         settings["baseline"] = config.baseline
-    return replace(algorithm, settings=settings, **given)
+    for name, value in config.settings:
+        own, _, of_policy = name.partition(".")
+        if of_policy and own == "policy":
+            _check_setting(of_policy, value, _parameters(policy_class(algorithm)), _OURS_OF_POLICY)
+            policy_kwargs[of_policy] = value
+        else:
+            _check_setting(name, value, accepted, _OURS)
+            settings[name] = value
+    return replace(algorithm, settings=settings, policy_kwargs=policy_kwargs, **given)
+
+
+def policy_class(algorithm: Algorithm) -> type[BasePolicy]:
+    """The class of an algorithm's policy."""
+    if ":" not in algorithm.policy:
+        return algorithm.cls.policy_aliases[algorithm.policy]
+    found: type[BasePolicy] = _resolve(algorithm.policy)
+    return found
+
+
+def _resolve(path: str) -> Any:
+    try:
+        return resolve_name(path)
+    except ModuleNotFoundError as error:
+        if error.name != "sb3_contrib":
+            raise
+        name = path.partition(":")[2]
+        raise ImportError(f'{name} is of sb3-contrib: pip install "llmar[contrib]"') from error
+
+
+def _parameters(cls: type) -> dict[str, Any]:
+    """The arguments of a class by name, those of its bases included, with their defaults."""
+    found: dict[str, Any] = {}
+    for base in reversed(inspect.getmro(cls)):
+        if "__init__" in vars(base):
+            parameters = inspect.signature(base).parameters.values()
+            found |= {one.name: one.default for one in parameters if one.kind not in _OPEN}
+    return found
+
+
+def _check_setting(
+    name: str, value: Any, parameters: Mapping[str, Any], ours: Mapping[str, str]
+) -> None:
+    """Refuse a setting that there is not, that has its own option, or of another type."""
+    if name in ours:
+        raise ValueError(f"{name} is no matter of --set: {ours[name]}")
+    if name not in parameters:
+        near = difflib.get_close_matches(name, parameters, n=1)
+        hint = f"; did you mean {near[0]}?" if near else "."
+        known = ", ".join(sorted(set(parameters) - set(ours)))
+        raise ValueError(f"no setting {name!r}{hint} There are {known}")
+    default = parameters[name]
+    kinds = (bool,) if isinstance(default, bool) else (int, float)
+    if isinstance(default, int | float) and not isinstance(value, kinds):
+        raise ValueError(f"{name} is {default} by default, and takes no {value!r}")

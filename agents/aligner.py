@@ -15,6 +15,7 @@ from numpy.typing import NDArray
 from safetensors import SafetensorError
 from safetensors.torch import load_file, save_file
 from stable_baselines3.common.callbacks import BaseCallback
+from stable_baselines3.common.policies import BasePolicy
 from torch import nn
 
 from agents.algorithms import Algorithm
@@ -23,9 +24,7 @@ from agents.config import Config
 from agents.data import load_corpus
 from agents.device import resolve_device
 from agents.evaluation import Trained
-from agents.policies import GRUPolicy
 from agents.training import Clock
-from agents.writer_policy import WriterPolicy
 from agents.writing import RefinedText, WriteTask
 from llmar_env.alignment.scores import alignment_score
 from llmar_env.metrics import Scores, TextScores, nearest
@@ -90,7 +89,7 @@ class LLMAR:
         return self.task.algorithm
 
     @property
-    def policy(self) -> GRUPolicy | WriterPolicy | None:
+    def policy(self) -> BasePolicy | None:
         """The trained policy, the best so far; None before `train`."""
         return self.task.policy
 
@@ -257,7 +256,7 @@ class LLMAR:
         policy, folder = self._required(self.policy), Path(folder)
         folder.mkdir(parents=True, exist_ok=True)
         # Copies: on CUDA the weights of a GRU are views of one buffer, which safetensors refuses.
-        weights = {name: w.detach().cpu().clone() for name, w in policy.named_parameters()}
+        weights = {name: w.detach().cpu().clone() for name, w in policy.state_dict().items()}
         save_file(weights, str(folder / _WEIGHTS))
         shared = self.source_embedder is self.target_embedder
         if self.source_embedder is not None:
@@ -330,10 +329,10 @@ def _load_weights(policy: nn.Module, weights: Mapping[str, torch.Tensor]) -> Non
     Raises:
         ValueError: they are those of another.
     """
-    parameters = dict(policy.named_parameters())
+    own = policy.state_dict()
     shapes, found = (
         {name: tuple(tensor.shape) for name, tensor in tensors.items()}
-        for tensors in (parameters, weights)
+        for tensors in (own, weights)
     )
     if shapes != found:
         name = next(name for name in [*shapes, *found] if shapes.get(name) != found.get(name))
@@ -341,5 +340,4 @@ def _load_weights(policy: nn.Module, weights: Mapping[str, torch.Tensor]) -> Non
             f"the weights are of another network: {name} is {found.get(name)}, and should be "
             f"{shapes.get(name)}"
         )
-    for name, parameter in parameters.items():
-        parameter.data.copy_(weights[name])
+    policy.load_state_dict(weights)

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import inspect
 import warnings
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -13,9 +14,10 @@ import torch
 from gymnasium import spaces
 from numpy.typing import NDArray
 from stable_baselines3.common.callbacks import BaseCallback
-from stable_baselines3.common.on_policy_algorithm import OnPolicyAlgorithm
+from stable_baselines3.common.policies import BasePolicy
 
-from agents.algorithms import SUPERVISED, find_algorithm
+from agents.algorithms import SUPERVISED, find_algorithm, policy_class
+from agents.answering import answer
 from agents.config import Config
 from agents.encoders import GRUFeatures
 from agents.evaluation import Trained, baselines, evaluate
@@ -40,7 +42,7 @@ _NOT_ITS_OWN = (
 
 
 class AlignTask(Task):
-    """Trains `GRUPolicy` on LLMAR/Align-v0, and answers texts with its vectors.
+    """Trains any algorithm on LLMAR/Align-v0, and answers texts with its vectors.
 
     Args:
         config: the settings.
@@ -56,7 +58,11 @@ class AlignTask(Task):
     def __init__(self, config: Config, device: torch.device) -> None:
         refuse_settings(config, _NOT_ITS_OWN, "writers (LLMAR/Generate-v0)")
         super().__init__(config, device, find_algorithm(config.algo), _HIDDEN_DIM)
-        self.policy: GRUPolicy | None = None
+        if not self._is_direction:
+            refuse_settings(config, ("distribution", "spread"), "reinforce, ppo, a2c and trpo")
+        if "baseline" not in self.algorithm.settings:
+            refuse_settings(config, ("baseline",), "reinforce")
+        self.policy: BasePolicy | None = None
 
     def train(
         self,
@@ -78,13 +84,12 @@ class AlignTask(Task):
             NonFiniteLossError: the loss became NaN or infinite; `policy` is the best so far.
         """
         model = self._make_model(
-            GRUPolicy,
             self._policy_kwargs(),
             corpus,
             {"observation": self.config.observation, "num_vectors": self.config.num_vectors},
             folder,
         )
-        self.policy = policy = _gru_policy(model)
+        self.policy = policy = model.policy
         splits = scored_splits(corpus)
         scores = {split: baselines(corpus, split) for split in splits}
         untrained = {name: weight.clone() for name, weight in policy.state_dict().items()}
@@ -118,20 +123,32 @@ class AlignTask(Task):
         return Trained(scores, curves, timings)
 
     def _make_rival(self, corpus: Corpus) -> GRUPolicy:
-        """The agent's network; it observes rows whatever the agent does, which is the same."""
+        """The agent's GRU; it observes rows whatever the agent does, which is the same."""
         return GRUPolicy(
             TextIndex(corpus.source),
             _action_space(corpus.target.dim, self.config.num_vectors),
             lambda _: SUPERVISED.learning_rate,
-            **self._policy_kwargs(),
+            hidden_dim=self.config.hidden_dim or _HIDDEN_DIM,
         ).to(self.device)
 
+    @property
+    def _is_direction(self) -> bool:
+        """Whether the policy explores around a direction."""
+        return issubclass(policy_class(self.algorithm), GRUPolicy)
+
     def _policy_kwargs(self) -> dict[str, Any]:
+        """Arguments of the policy, with the width of the GRU where it has its place."""
+        config, given = self.config, dict(self.algorithm.policy_kwargs)
+        if self._is_direction:
+            own = {"distribution": config.distribution, "spread": config.spread}
+            return {"hidden_dim": config.hidden_dim} | own | given
+        if ":" in self.algorithm.policy:
+            return {"hidden_dim": config.hidden_dim} | given
+        features = {"features_dim": config.hidden_dim, "layer_norm": True}
         return {
-            "hidden_dim": self.config.hidden_dim,
-            "distribution": self.config.distribution,
-            "spread": self.config.spread,
-        }
+            "features_extractor_class": GRUFeatures,
+            "features_extractor_kwargs": features,
+        } | given
 
     def _learn_supervised(self, rival: GRUPolicy, corpus: Corpus, seconds: float) -> Validation:
         validation = _validation(corpus)
@@ -150,7 +167,7 @@ class AlignTask(Task):
     def generate(self, texts: EmbeddedTexts) -> NDArray[np.float32]:
         """(n, T, D) unit vectors, the answers to texts, without noise."""
         assert self.policy is not None
-        return self.policy.answer(texts)
+        return answer(self.policy, texts)
 
     def score(
         self, answers: Sequence[NDArray[np.float32]], targets: Sequence[str], embedder: Embedder
@@ -161,7 +178,7 @@ class AlignTask(Task):
     def examples(self, corpus: Corpus, split: str, rows: range) -> list[dict[str, Any]]:
         """Answers to rows of a split: the nearest of its targets, and the right one's alignment."""
         assert self.policy is not None
-        answers = self.policy.answer(corpus.source, rows).mean(axis=1)
+        answers = answer(self.policy, corpus.source, rows).mean(axis=1)
         among = corpus.rows(split)
         found, _ = nearest(answers, corpus.target.means[among.start : among.stop], 1)
         alignments = cosine(answers, corpus.target.means[rows])
@@ -178,27 +195,31 @@ class AlignTask(Task):
     def save(self, folder: Path) -> dict[str, Any]:  # noqa: ARG002 - a task's form
         """What `restore` needs besides the weights, as plain JSON-able data."""
         assert self.policy is not None
-        features = self.policy.pi_features_extractor
-        assert isinstance(features, GRUFeatures)
-        return {
-            "source_dim": features.encoder.gru.input_size,
-            "target_dim": self.policy.action_dist.dim,
-        }
+        encoders = (one for one in self.policy.modules() if isinstance(one, GRUFeatures))
+        *_, dim = self.policy.action_space.shape or ()
+        return {"source_dim": next(encoders).encoder.gru.input_size, "target_dim": dim}
 
     def restore(
         self,
         folder: Path,  # noqa: ARG002 - a task's form
         manifest: dict[str, Any],
         embedder: Embedder | None,  # noqa: ARG002 - likewise
-    ) -> GRUPolicy:
+    ) -> BasePolicy:
         """Make the policy that `save` described; its weights are still to be loaded."""
-        self.policy = GRUPolicy(
-            spaces.Box(-1.0, 1.0, (1, manifest["source_dim"])),
-            _action_space(manifest["target_dim"], self.config.num_vectors),
-            lambda _: 0.0,
+        make: Callable[..., BasePolicy] = policy_class(self.algorithm)
+        # ARS, which has no gradient, has no learning rate in its policy either.
+        schedule = {"lr_schedule": lambda _: 0.0} if self._has_optimizer else {}
+        self.policy = make(
+            observation_space=spaces.Box(-1.0, 1.0, (1, manifest["source_dim"])),
+            action_space=_action_space(manifest["target_dim"], self.config.num_vectors),
+            **schedule,
             **self._policy_kwargs(),
         )
         return self.policy
+
+    @property
+    def _has_optimizer(self) -> bool:
+        return "lr_schedule" in inspect.signature(policy_class(self.algorithm)).parameters
 
 
 def _validation(corpus: Corpus) -> Validation:
@@ -207,9 +228,3 @@ def _validation(corpus: Corpus) -> Validation:
 
 def _action_space(dim: int, num_vectors: int) -> spaces.Box:
     return spaces.Box(-1.0, 1.0, (dim,) if num_vectors == 1 else (num_vectors, dim))
-
-
-def _gru_policy(model: OnPolicyAlgorithm) -> GRUPolicy:
-    policy = model.policy
-    assert isinstance(policy, GRUPolicy)
-    return policy

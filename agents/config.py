@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+from ast import literal_eval
 from dataclasses import asdict, dataclass
 from pathlib import Path
-from typing import Any, Literal, Self
+from typing import Annotated, Any, Literal, Self
+
+import tyro
 
 from agents.distributions import DistributionName
 
@@ -30,6 +33,29 @@ _AMOUNTS = (
 )
 
 
+def _read_setting(arguments: list[str]) -> tuple[str, Any]:
+    """Read NAME=VALUE, VALUE being a Python literal, true, false or none, or else a string."""
+    name, sign, text = arguments[0].partition("=")
+    if not (name and sign):
+        raise ValueError(f"a setting is NAME=VALUE, such as n_steps=64, found {arguments[0]!r}")
+    words = {"true": True, "false": False, "none": None}
+    if text.lower() in words:
+        return name, words[text.lower()]
+    try:
+        return name, literal_eval(text)
+    except (ValueError, SyntaxError):
+        return name, text
+
+
+_NAME_AND_VALUE = tyro.constructors.PrimitiveConstructorSpec(
+    nargs=1,
+    metavar="NAME=VALUE",
+    instance_from_str=_read_setting,
+    is_instance=lambda pair: isinstance(pair, tuple),
+    str_from_instance=lambda pair: [f"{pair[0]}={pair[1]!r}"],
+)
+
+
 @dataclass(frozen=True)
 class Config:
     """Train an agent to answer texts with vectors, or with texts, that align with their targets."""
@@ -50,14 +76,15 @@ class Config:
     env: str = "LLMAR/Align-v0"
     """What to train: LLMAR/Align-v0 answers with vectors, LLMAR/Generate-v0 writes texts."""
     algo: str = "reinforce"
-    """Algorithm: reinforce, ppo or a2c; a writer's is reinforce."""
+    """Algorithm: reinforce, ppo, a2c, sac, td3 or ddpg; with the extra contrib also trpo,
+    recurrent_ppo, tqc, crossq and ars. A writer's is reinforce."""
     device: str = "auto"
     """auto, cpu, cuda, cuda:1; one that is asked for and absent is an error."""
     seed: int = 0
     """Seeds everything: the same seed gives the same run, up to the effect of --time-limit."""
-    total_steps: float = 6e6
+    total_steps: float | None = None
     """Steps of sub-environments to train on: answers, or words of a writer, where texts that have
-    ended wait for the longest."""
+    ended wait for the longest. By default the algorithm's own."""
     time_limit: float | None = None
     """Seconds of training after which it ends, if --total-steps has not come before; a writer's
     warm start has limits of its own."""
@@ -67,6 +94,13 @@ class Config:
     """Texts in a batch. By default the algorithm's own."""
     group_size: int | None = None
     """Answers to each text of a batch. By default the algorithm's own."""
+    settings: Annotated[
+        tuple[Annotated[tuple[str, Any], _NAME_AND_VALUE], ...],
+        tyro.conf.arg(name="set"),
+        tyro.conf.UseAppendAction,
+    ] = ()
+    """A further setting of the algorithm, n_steps=64, or of its policy, policy.net_arch=[64,64];
+    may be given several times. In Python pairs of name and value."""
     baseline: Literal["none", "leave_one_out", "mean", "group"] = "leave_one_out"
     """What REINFORCE compares rewards with."""
     distribution: DistributionName = "gaussian"
@@ -133,7 +167,10 @@ class Config:
         for name in ("smoothing", "dropout"):
             if not 0 <= getattr(self, name) < 1:
                 raise ValueError(f"{name} must lie in [0, 1), found {getattr(self, name)}")
-        if self.total_steps < 1:
+        names = [name for name, _ in self.settings]
+        if len(set(names)) < len(names):
+            raise ValueError(f"a setting is given twice: {', '.join(names)}")
+        if self.total_steps is not None and self.total_steps < 1:
             raise ValueError(f"total_steps must be at least 1, found {self.total_steps}")
 
     @property
@@ -152,4 +189,5 @@ class Config:
     def from_json(cls, data: dict[str, Any]) -> Self:
         """What `as_json` gave."""
         paths = {name: Path(data[name]) for name in ("valid", "test", "runs") if data[name]}
-        return cls(**data | paths)
+        settings = tuple((name, value) for name, value in data["settings"])
+        return cls(**data | paths | {"settings": settings})

@@ -14,6 +14,7 @@ from typing import Literal, Self
 import torch
 from stable_baselines3.common.distributions import Distribution
 from torch import Tensor, nn
+from torch.distributions import Independent, Normal
 from torch.nn import functional as F
 
 from agents.cosine_softmax import cosine_log_softmax, cosine_probabilities
@@ -128,6 +129,16 @@ class DirectionalGaussian(DirectionDistribution):
     a length of its own. The groups of a batch take their directions from one random frame,
     which costs one QR factorisation of a (T * D, T * D) matrix.
     """
+
+    def proba_distribution(
+        self, directions: Tensor, log_spread: Tensor, group_size: int = 1
+    ) -> Self:
+        """Set the parameters; `distribution`, over the B states, is for SB3's `kl_divergence`."""
+        super().proba_distribution(directions, log_spread, group_size)
+        mean = (self.radius * self.centre).flatten(1)
+        normal = Normal(mean, self.radius * self.spread, validate_args=False)
+        self.distribution = Independent(normal, 1, validate_args=False)
+        return self
 
     @property
     def spread(self) -> Tensor:

@@ -9,9 +9,10 @@ from typing import Any
 
 import numpy as np
 import torch
+from stable_baselines3.common.policies import BasePolicy
 
+from agents.answering import answer
 from agents.decoding import decode
-from agents.policies import GRUPolicy
 from agents.training import Record
 from agents.writer_policy import WriterPolicy
 from llmar_env.metrics import Scores, TextScores, score_answers, score_texts
@@ -33,10 +34,10 @@ class Trained:
     """Seconds by part, and rates."""
 
 
-def evaluate(policy: GRUPolicy, corpus: Corpus, split: str) -> Scores:
-    """Score the policy's answers, without noise, to the texts of a split."""
+def evaluate(policy: BasePolicy, corpus: Corpus, split: str) -> Scores:
+    """Score a policy's answers, without noise, to the texts of a split; see `answer`."""
     rows = corpus.rows(split)
-    answers = torch.as_tensor(policy.answer(corpus.source, rows).mean(axis=1))
+    answers = torch.as_tensor(answer(policy, corpus.source, rows).mean(axis=1))
     # In torch: NumPy's BLAS threads go on spinning for 0.1 s after each product, and take the
     # cores from torch's, which then runs at a fifth of its speed.
     return score_answers(answers, torch.as_tensor(corpus.target.means[rows.start : rows.stop]))

@@ -78,6 +78,12 @@ class _PackedGRU(torch.autograd.Function):
 
     @staticmethod
     def backward(ctx: Any, *grads: Tensor) -> tuple[Tensor | None, ...]:
+        if torch.is_grad_enabled():
+            raise RuntimeError(
+                "this GRU's gradient has no gradient of its own; an algorithm that needs one, such "
+                "as TRPO, takes "
+                "policy_kwargs={'features_extractor_kwargs': {'twice_differentiable': True}}"
+            )
         x, w_ih, w_hh, gates, hidden_part, before = ctx.saved_tensors
         width = w_hh.shape[1]
         dh = grads[0].clone()  # (B, H)

@@ -3,27 +3,19 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
 from typing import Any, ClassVar
 
-import numpy as np
-import torch
 from gymnasium import spaces
-from numpy.typing import NDArray
 from stable_baselines3.common.policies import ActorCriticPolicy
 from stable_baselines3.common.torch_layers import BaseFeaturesExtractor
 from stable_baselines3.common.type_aliases import PyTorchObs, Schedule
 from torch import Tensor, nn
 
 from agents.distributions import DISTRIBUTIONS, DirectionDistribution, DistributionName
-from agents.encoders import GRUFeatures
-from llmar_env.spaces import TextIndex
+from agents.encoders import GRUFeatures, attach_texts
 from llmar_env.text.embedded import EmbeddedTexts
 
 __all__ = ["DirectionPolicy", "GRUPolicy"]
-
-# Texts that are answered at a time outside of training.
-_BLOCK = 512
 
 
 class DirectionPolicy(ActorCriticPolicy):
@@ -46,7 +38,7 @@ class DirectionPolicy(ActorCriticPolicy):
     """
 
     action_dist: DirectionDistribution
-    log_std: nn.Parameter
+    log_std: Tensor  # type: ignore[assignment]  # () a buffer, unless the spread is learned
     distributions: ClassVar[tuple[str, ...]] = tuple(DISTRIBUTIONS)
 
     def __init__(
@@ -102,17 +94,19 @@ class DirectionPolicy(ActorCriticPolicy):
         self._build_mlp_extractor()
         *vectors, dim = self.action_space.shape or ()
         self.action_dist = self._make_distribution(vectors[0] if vectors else 1, dim)
-        self.action_net, self.log_std = self.action_dist.proba_distribution_net(
+        self.action_net, log_std = self.action_dist.proba_distribution_net(
             self.mlp_extractor.latent_dim_pi, math.log(self.spread)
         )
-        self.log_std.requires_grad_(self.learn_spread)
+        if self.learn_spread:
+            self.log_std = log_std
+        else:
+            self.register_buffer("log_std", log_std.detach())
         self.value_net = nn.Linear(self.mlp_extractor.latent_dim_vf, 1)
         if self.ortho_init:
             for module in (self.features_extractor, self.mlp_extractor, self.value_net):
                 module.apply(self.init_weights)
-        trained = [weight for weight in self.parameters() if weight.requires_grad]
         self.optimizer = self.optimizer_class(
-            trained,
+            self.parameters(),
             lr=lr_schedule(1),  # type: ignore[call-arg]  # as SB3: Optimizer names none
             **self.optimizer_kwargs,
         )
@@ -190,7 +184,8 @@ class GRUPolicy(DirectionPolicy):
     ) -> None:
         self.hidden_dim = hidden_dim
         kwargs.setdefault("features_extractor_class", GRUFeatures)
-        kwargs.setdefault("features_extractor_kwargs", {"features_dim": hidden_dim})
+        features = {"features_dim": hidden_dim}
+        kwargs["features_extractor_kwargs"] = features | kwargs.get("features_extractor_kwargs", {})
         super().__init__(
             observation_space,
             action_space,
@@ -210,46 +205,4 @@ class GRUPolicy(DirectionPolicy):
         Raises:
             ValueError: the policy observes embeddings, or another store.
         """
-        space = self.observation_space
-        if not isinstance(space, TextIndex):
-            raise ValueError("this policy observes embeddings and looks nothing up")
-        if texts.fingerprint != space.fingerprint:
-            raise ValueError(
-                f"this policy was made for the text store {space.fingerprint}, found "
-                f"{texts.fingerprint}: rows of another store are other texts"
-            )
-        for extractor in {self.pi_features_extractor, self.vf_features_extractor}:
-            assert isinstance(extractor, GRUFeatures)
-            assert extractor.lookup is not None
-            extractor.lookup.attach(texts, self.device)
-
-    @torch.no_grad()
-    def answer(self, texts: EmbeddedTexts, rows: Sequence[int] | None = None) -> NDArray[Any]:
-        """Answer texts of any store, without noise.
-
-        Args:
-            texts: the store.
-            rows: which of its texts, in which order; all of them if None.
-
-        Returns:
-            (n, T, D) float32 unit vectors.
-        """
-        extractor = self.pi_features_extractor
-        assert isinstance(extractor, GRUFeatures)
-        index = np.arange(len(texts)) if rows is None else np.asarray(rows)
-        # Batches of like length waste little on padding.
-        order = np.argsort(texts.lengths[index], kind="stable")
-        index = index[order]
-        answers = []
-        for first in range(0, len(index), _BLOCK):
-            vectors, lengths = texts.gather(index[first : first + _BLOCK])
-            vectors = vectors[:, : lengths.max()]
-            features = extractor.encoder(
-                torch.as_tensor(vectors, device=self.device),
-                torch.as_tensor(lengths, device=self.device),
-            )
-            latent = self.mlp_extractor.forward_actor(features)
-            answers.append(self._get_action_dist_from_latent(latent).centre.cpu().numpy())
-        result = np.concatenate(answers)
-        result[order] = result.copy()
-        return result
+        attach_texts(self, texts)

@@ -2,19 +2,22 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import torch
+from gymnasium import spaces
+from stable_baselines3.common.base_class import BaseAlgorithm
 from stable_baselines3.common.callbacks import BaseCallback
-from stable_baselines3.common.on_policy_algorithm import OnPolicyAlgorithm
+from stable_baselines3.common.noise import NormalActionNoise
+from stable_baselines3.common.off_policy_algorithm import OffPolicyAlgorithm
 
-from agents.algorithms import Algorithm, tuned
+from agents.algorithms import Algorithm, policy_class, tuned
 from agents.config import Config
-from agents.policies import DirectionPolicy
-from agents.training import Clock, LinearDecay, Progress, Training, Validation
+from agents.training import Clock, LinearDecay, Progress, TimeIsUp, Training, Validation
 from agents.vec_env import make_vec_env
 from llmar_env.text.corpus import Corpus
 
@@ -46,30 +49,41 @@ class Task:
 
     def _make_model(
         self,
-        policy: type[DirectionPolicy],
         policy_kwargs: dict[str, Any],
         corpus: Corpus,
         env_kwargs: dict[str, Any],
         folder: Path | None,
-    ) -> OnPolicyAlgorithm:
+    ) -> BaseAlgorithm:
         """The algorithm, with a new policy, over environments on the training texts."""
         config, algorithm = self.config, self.algorithm
         shared = {"data": corpus, "split": "train", "group_size": algorithm.group_size}
         size = algorithm.num_texts * algorithm.group_size
-        return algorithm.cls(
-            policy,
-            make_vec_env(config.env, size, env_kwargs=shared | env_kwargs),
+        env = make_vec_env(config.env, size, env_kwargs=shared | env_kwargs)
+        make: Callable[..., BaseAlgorithm] = algorithm.cls
+        return make(
+            policy_class(algorithm),
+            env,
             learning_rate=LinearDecay(algorithm.learning_rate, Clock(config.time_limit)),
             seed=config.seed,
             device=self.device,
             tensorboard_log=None if folder is None else str(folder),
             policy_kwargs=policy_kwargs,
-            **algorithm.settings,
+            **self._settings(env.action_space),
         )
+
+    def _settings(self, action_space: spaces.Space[Any]) -> dict[str, Any]:
+        """The algorithm's settings in the form that its class takes."""
+        settings = dict(self.algorithm.settings)
+        if "replay_buffer_class" in settings:
+            settings["replay_buffer_kwargs"] = {"group_size": self.algorithm.group_size}
+        if (deviation := settings.get("action_noise")) is not None:
+            zero = np.zeros(action_space.shape or ())
+            settings["action_noise"] = NormalActionNoise(zero, zero + deviation)
+        return settings
 
     def _reinforce(
         self,
-        model: OnPolicyAlgorithm,
+        model: BaseAlgorithm,
         validation: Validation,
         callback: BaseCallback | None,
         bar: type[Progress] = Progress,
@@ -83,8 +97,13 @@ class Task:
             callbacks.append(bar(training))
         if callback is not None:
             callbacks.append(callback)
+        # Off-policy algorithms count episodes, others rollouts; an episode of Align is one step.
+        interval = _LOG_INTERVAL * (model.n_envs if isinstance(model, OffPolicyAlgorithm) else 1)
         try:
-            model.learn(int(self.config.total_steps), callbacks, log_interval=_LOG_INTERVAL)
+            model.learn(int(self.algorithm.total_steps), callbacks, log_interval=interval)
+        except TimeIsUp:
+            for one in callbacks:
+                one.on_training_end()
         finally:
             # Also after an error: what was best stays.
             schedule.clock.stop()

@@ -11,10 +11,10 @@ from typing import Any
 import numpy as np
 import torch
 from stable_baselines3.common.callbacks import BaseCallback, ProgressBarCallback
-from stable_baselines3.common.policies import ActorCriticPolicy
+from stable_baselines3.common.policies import BasePolicy
 from torch import Tensor
 
-from agents.policies import GRUPolicy
+from agents.policies import DirectionPolicy
 from agents.reinforce import REINFORCE, NonFiniteLossError
 from llmar_env.metrics import Scores, TextScores
 
@@ -24,6 +24,7 @@ __all__ = [
     "LinearDecay",
     "Progress",
     "Record",
+    "TimeIsUp",
     "Training",
     "Validation",
 ]
@@ -107,7 +108,7 @@ class Validation:
         """Whether the next validation should come now, for the share of the training done."""
         return progress >= len(self.records) / self.times
 
-    def run(self, policy: ActorCriticPolicy, seconds: float, steps: int, texts: int) -> Record:
+    def run(self, policy: BasePolicy, seconds: float, steps: int, texts: int) -> Record:
         """Score the policy; keep its weights if they are the best so far."""
         record = Record(seconds, steps, texts, self.score(policy))
         if not self.records or self.value(record) >= self.value(self.best):
@@ -129,10 +130,14 @@ class Validation:
         """The score of a record that chooses the best weights."""
         return float(getattr(record.scores, self.metric))
 
-    def restore_best(self, policy: ActorCriticPolicy) -> None:
+    def restore_best(self, policy: BasePolicy) -> None:
         """Give the policy the best weights back, if it was ever scored."""
         if self.records:
             policy.load_state_dict(self._best)
+
+
+class TimeIsUp(Exception):  # noqa: N818 - no error
+    """Ends the training of an algorithm that goes on after a callback has told it to stop."""
 
 
 class Training(BaseCallback):
@@ -149,6 +154,7 @@ class Training(BaseCallback):
         self.clock = clock
         self.validation = validation
         self.group_size = group_size
+        self._ended = False
 
     def _on_training_start(self) -> None:
         self.clock.start()
@@ -181,17 +187,23 @@ class Training(BaseCallback):
     def _on_step(self) -> bool:
         if not isinstance(self.model, REINFORCE):
             self._log_step()
-        return self.clock.elapsed < self.clock.limit
+        if self._ended:
+            # ARS looks at no callback's answer.
+            raise TimeIsUp
+        self._ended = self.clock.elapsed >= self.clock.limit
+        return not self._ended
 
     def _log_step(self) -> None:
         """Log what REINFORCE logs by itself, from what SB3's rollout has at hand."""
         policy, record = self.model.policy, self.model.logger.record_mean
-        assert isinstance(policy, GRUPolicy)
-        actions, inside = self.locals["actions"], self.locals["clipped_actions"]
-        rewards = np.reshape(self.locals["rewards"], (-1, self.group_size))
-        record("rollout/group_spread", float(rewards.std(axis=1).mean()))
-        record("rollout/clipped_fraction", float((inside != actions).mean()))
-        record("train/action_spread", policy.action_dist.spread.item())
+        if "rewards" in self.locals:  # ARS calls at each step, with no more than its own
+            rewards = np.reshape(self.locals["rewards"], (-1, self.group_size))
+            record("rollout/group_spread", float(rewards.std(axis=1).mean()))
+        if "clipped_actions" in self.locals:  # on-policy; others squash their actions
+            inside = self.locals["clipped_actions"]
+            record("rollout/clipped_fraction", float((inside != self.locals["actions"]).mean()))
+        if isinstance(policy, DirectionPolicy):
+            record("train/action_spread", policy.action_dist.spread.item())
 
     def _on_training_end(self) -> None:
         self.validate()
@@ -202,7 +214,7 @@ class Training(BaseCallback):
         steps = self.model.num_timesteps
         texts = steps // self.group_size
         policy = self.model.policy
-        assert isinstance(policy, ActorCriticPolicy)
+        assert isinstance(policy, BasePolicy)
         record = self.validation.run(policy, self.clock.elapsed, steps, texts)
         for name, value in vars(record.scores).items():
             if isinstance(value, float):

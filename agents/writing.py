@@ -151,7 +151,7 @@ class WriteTask(Task):
             "observation": "index",
         }
         policy_kwargs = {"writer": writer_config(self.config)}
-        model = self._make_model(WriterPolicy, policy_kwargs, corpus, env_kwargs, folder)
+        model = self._make_model(policy_kwargs, corpus, env_kwargs, folder)
         assert isinstance(model, REINFORCE)
         return model
 

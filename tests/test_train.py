@@ -208,7 +208,8 @@ def test_help_explains_every_field(capsys):
         train.cli(["--help"])
     text = capsys.readouterr().out
     for name in train.Config.__dataclass_fields__:
-        assert "--" + name.replace("_", "-") in text
+        option = "set" if name == "settings" else name.replace("_", "-")
+        assert f"--{option}" in text
 
 
 def test_a_folder_that_is_there_already_is_said_before_training(run):

@@ -1,0 +1,71 @@
+"""From a policy to answers: the vectors with which it answers texts, without noise."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from typing import Any
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from stable_baselines3.common.policies import BasePolicy
+from torch import Tensor
+from torch.nn import functional as F
+
+from llmar_env.text.embedded import EmbeddedTexts
+
+__all__ = ["answer"]
+
+# Texts that are answered at a time.
+_BLOCK = 512
+
+
+@torch.no_grad()
+def answer(
+    policy: BasePolicy, texts: EmbeddedTexts, rows: Sequence[int] | None = None
+) -> NDArray[Any]:
+    """Answer texts of any store, without noise.
+
+    Args:
+        policy: any SB3 policy that reads texts by `GRUFeatures`, of either observation, such as
+            `GRUPolicy` or SAC's "MlpPolicy" with that features extractor.
+        texts: the store.
+        rows: which of its texts, in which order; all of them if None.
+
+    Returns:
+        (n, T, D) float32 unit vectors.
+    """
+    was_training = policy.training
+    policy.set_training_mode(False)
+    index = np.arange(len(texts)) if rows is None else np.asarray(rows)
+    # Batches of like length waste little on padding.
+    order = np.argsort(texts.lengths[index], kind="stable")
+    index = index[order]
+    answers = []
+    for first in range(0, len(index), _BLOCK):
+        vectors, lengths = texts.gather(index[first : first + _BLOCK])
+        vectors = vectors[:, : lengths.max()]
+        answers.append(_act(policy, torch.as_tensor(vectors, device=policy.device)))
+    policy.set_training_mode(was_training)
+    *_, dim = policy.action_space.shape or ()
+    directions = F.normalize(torch.cat(answers).view(len(index), -1, dim), dim=-1)
+    result: NDArray[Any] = directions.cpu().numpy()
+    result[order] = result.copy()
+    return result
+
+
+def _act(policy: BasePolicy, vectors: Tensor) -> Tensor:
+    """The most likely actions for texts, (B, L, D), at the start of an episode.
+
+    `predict` would refuse texts that are longer or shorter than those of the observation space.
+    """
+    act: Callable[..., Any] = policy._predict
+    state_shape: tuple[int, int, int] | None = getattr(policy, "lstm_hidden_state_shape", None)
+    if state_shape is None:
+        actions: Tensor = act(vectors, deterministic=True)
+        return actions
+    # sb3-contrib's recurrent policies.
+    zero = vectors.new_zeros(state_shape[0], len(vectors), state_shape[2])
+    starts = vectors.new_ones(len(vectors))
+    actions, _ = act(vectors, (zero, zero), starts, deterministic=True)
+    return actions

@@ -1,0 +1,78 @@
+"""The GRU for sb3-contrib's algorithms; needs the extra "contrib"."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import sb3_contrib
+from gymnasium import spaces
+from sb3_contrib.ars.policies import ARSPolicy
+from sb3_contrib.crossq.policies import CrossQPolicy
+from sb3_contrib.tqc.policies import TQCPolicy
+from stable_baselines3.common.callbacks import BaseCallback
+from stable_baselines3.common.torch_layers import BaseFeaturesExtractor
+
+from agents.encoders import GRUFeatures
+from agents.off_policy import DirectionActor
+
+__all__ = ["ARS", "GRUCrossQPolicy", "GRUSearchPolicy", "GRUTQCPolicy"]
+
+
+class GRUTQCPolicy(DirectionActor, TQCPolicy):
+    """`DirectionActor` for TQC."""
+
+
+class GRUCrossQPolicy(DirectionActor, CrossQPolicy):
+    """`DirectionActor` for CrossQ."""
+
+
+class GRUSearchPolicy(ARSPolicy):
+    """A GRU reads the text, linear layers give the answer; ARS searches all weights.
+
+    Make ARS with `zero_policy=False`: from weights that are all zero, a GRU answers every text
+    alike.
+
+    Args:
+        observation_space: embeddings, Box (L, D), or `TextIndex`.
+        action_space: Box (D,) or (T, D).
+        hidden_dim: H, the GRU's state.
+        net_arch: layers between the GRU and the answer; none by default.
+        **kwargs: of `ARSPolicy`.
+    """
+
+    def __init__(
+        self,
+        observation_space: spaces.Space[Any],
+        action_space: spaces.Space[Any],
+        *,
+        hidden_dim: int = 128,
+        net_arch: list[int] | None = None,
+        **kwargs: Any,
+    ) -> None:
+        self.hidden_dim = hidden_dim
+        super().__init__(observation_space, action_space, net_arch or [], **kwargs)
+
+    def _get_constructor_parameters(self) -> dict[str, Any]:
+        return super()._get_constructor_parameters() | {"hidden_dim": self.hidden_dim}
+
+    def make_features_extractor(self) -> BaseFeaturesExtractor:
+        """The GRU."""
+        return GRUFeatures(self.observation_space, self.hidden_dim, layer_norm=True)
+
+
+class ARS(sb3_contrib.ARS):
+    """sb3-contrib's ARS, counting steps in many environments right.
+
+    Upstream's counts all N environments anew at the step of each of them, N times too many.
+    """
+
+    def _trigger_callback(
+        self,
+        _locals: dict[str, Any],
+        _globals: dict[str, Any],
+        callback: BaseCallback,
+        n_envs: int,  # noqa: ARG002 - upstream's form
+    ) -> None:
+        call: Callable[..., None] = super()._trigger_callback
+        call(_locals, _globals, callback, n_envs=1)

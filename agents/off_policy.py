@@ -1,0 +1,106 @@
+"""SB3's off-policy actor-critics with a GRU, and an actor that answers with directions."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping
+from typing import Any
+
+from gymnasium import spaces
+from stable_baselines3.common.type_aliases import Schedule
+from stable_baselines3.sac.policies import SACPolicy
+from stable_baselines3.td3.policies import TD3Policy
+from torch import Tensor, nn
+from torch.nn import functional as F
+
+from agents.encoders import GRUFeatures
+
+__all__ = ["Direction", "DirectionActor", "GRUSACPolicy", "GRUTD3Policy"]
+
+
+class Direction(nn.Module):
+    """Scales each of T vectors to one length: (B, T * D) to (B, T * D).
+
+    Args:
+        num_vectors: T.
+        rms: root mean square of a coordinate, so that the length is rms * sqrt(D).
+    """
+
+    def __init__(self, num_vectors: int, rms: float) -> None:
+        super().__init__()
+        self.num_vectors = num_vectors
+        self.rms = rms
+
+    def forward(self, x: Tensor) -> Tensor:
+        """Scale."""
+        vectors = x.view(len(x), self.num_vectors, -1)
+        length = self.rms * math.sqrt(vectors.shape[2])
+        return (length * F.normalize(vectors, dim=-1)).flatten(1)
+
+
+class DirectionActor:
+    """Makes the actor of an SB3 off-policy policy answer with directions; comes before it.
+
+    A cosine reward knows no length. The usual actor, which is free to choose one, is driven into
+    the corners of its tanh by a critic that still knows little, where it answers every text alike
+    and learns no more; or it begins near 0, where the cosine is erratic. Here a GRU reads the text
+    for actor and critic, each its own, and a linear layer gives the direction of the mean answer,
+    whose length is fixed.
+
+    Args:
+        observation_space: embeddings, Box (L, D), or `TextIndex`.
+        action_space: Box (D,) or (T, D).
+        lr_schedule: learning rate by remaining progress.
+        hidden_dim: H, the GRU's state.
+        rms: root mean square of a coordinate of the mean answer, before any squashing.
+        net_arch: layers of actor (pi) and critics (qf), as in SB3.
+        **kwargs: of SB3's policy.
+    """
+
+    action_space: spaces.Space[Any]
+
+    def __init__(
+        self,
+        observation_space: spaces.Space[Any],
+        action_space: spaces.Space[Any],
+        lr_schedule: Schedule,
+        *,
+        hidden_dim: int = 128,
+        rms: float = 0.25,
+        net_arch: Mapping[str, list[int]] | None = None,
+        **kwargs: Any,
+    ) -> None:
+        self.hidden_dim = hidden_dim
+        self.rms = rms
+        features = {"features_dim": hidden_dim, "layer_norm": True}
+        kwargs.setdefault("features_extractor_class", GRUFeatures)
+        kwargs["features_extractor_kwargs"] = features | kwargs.get("features_extractor_kwargs", {})
+        super().__init__(  # type: ignore[call-arg]  # SB3's policy, which comes after
+            observation_space,
+            action_space,
+            lr_schedule,
+            net_arch=dict(net_arch or {"pi": [], "qf": [256, 256]}),
+            **kwargs,
+        )
+
+    def _get_constructor_parameters(self) -> dict[str, Any]:
+        data: dict[str, Any] = super()._get_constructor_parameters()  # type: ignore[misc]
+        return data | {"hidden_dim": self.hidden_dim, "rms": self.rms}
+
+    def make_actor(self, features_extractor: Any = None) -> Any:
+        """SB3's actor, its mean turned into directions."""
+        actor = super().make_actor(features_extractor)  # type: ignore[misc]
+        shape = self.action_space.shape or ()
+        layers = [*actor.mu] if isinstance(actor.mu, nn.Sequential) else [actor.mu]
+        if isinstance(layers[-1], nn.Tanh):  # TD3's, whose mean is the answer
+            layers.pop()
+        actor.mu = nn.Sequential(*layers, Direction(shape[0] if len(shape) == 2 else 1, self.rms))
+        return actor
+
+
+class GRUSACPolicy(DirectionActor, SACPolicy):
+    """`DirectionActor` for SAC."""
+
+
+class GRUTD3Policy(DirectionActor, TD3Policy):
+    """`DirectionActor` for TD3 and DDPG."""

@@ -1,0 +1,340 @@
+import math
+import sys
+
+import numpy as np
+import pytest
+import torch
+from stable_baselines3 import PPO, SAC, TD3
+from stable_baselines3.common.distributions import kl_divergence
+from torch.nn import functional as F
+
+import train
+from agents import (
+    ALGORITHMS,
+    LLMAR,
+    Config,
+    GRUFeatures,
+    GRUPolicy,
+    GRUSACPolicy,
+    GRUTD3Policy,
+    answer,
+    attach_texts,
+    make_vec_env,
+)
+from agents.algorithms import find_algorithm, tuned
+from agents.distributions import DirectionalGaussian
+from agents.encoders import GRUEncoder
+from agents.evaluation import evaluate
+from llmar_env.text.corpus import Corpus
+
+CONTRIB = {"trpo", "recurrent_ppo", "tqc", "crossq", "ars"}
+OFF_POLICY = {"sac", "td3", "ddpg", "tqc", "crossq"}
+# What keeps a run on 36 texts short.
+SMALL = {"hidden_dim": 8, "num_texts": 8, "supervised": False, "progress": False, "device": "cpu"}
+_OFF_POLICY = {
+    "learning_starts": 64,
+    "batch_size": 32,
+    "buffer_size": 512,
+    "gradient_steps": 1,
+    "policy.net_arch": {"pi": [], "qf": [16]},
+}
+SETTINGS = {
+    "ppo": {"batch_size": 16},
+    "trpo": {"batch_size": 16},
+    "recurrent_ppo": {"batch_size": 16, "policy.lstm_hidden_size": 8},
+    "ars": {"n_eval_episodes": 8, "n_delta": 2},
+    **dict.fromkeys(OFF_POLICY, _OFF_POLICY),
+}
+
+
+def config(name, group_size=4, **kwargs):
+    if name in CONTRIB:
+        pytest.importorskip("sb3_contrib", reason='needs the extra "contrib"')
+    given = kwargs.pop("settings", {})
+    settings = tuple((SETTINGS.get(name, {}) | given).items())
+    group_size = 1 if name == "ars" else group_size
+    return Config(algo=name, group_size=group_size, settings=settings, **SMALL | kwargs)
+
+
+def echo_of(corpus):
+    return Corpus(corpus.source, corpus.source, corpus.splits, corpus.sources, corpus.sources)
+
+
+def align_env(corpus, **kwargs):
+    kwargs = {"data": corpus, "observation": "index"} | kwargs
+    return make_vec_env("LLMAR/Align-v0", 8, env_kwargs=kwargs)
+
+
+# ---------------------------------------------------------------------------- all of them
+
+
+@pytest.mark.parametrize("vectors", [1, 2])
+@pytest.mark.parametrize("observation", ["index", "embeddings"])
+@pytest.mark.parametrize("name", ALGORITHMS)
+def test_every_algorithm_trains_answers_and_comes_back(
+    corpus, name, observation, vectors, tmp_path
+):
+    llmar = LLMAR(config(name, total_steps=200, observation=observation, num_vectors=vectors))
+    trained = llmar.train(corpus)
+    assert trained.timings["steps"] >= 200
+    assert any(isinstance(module, GRUFeatures) for module in llmar.policy.modules())
+    answers = answer(llmar.policy, corpus.source)
+    assert answers.shape == (36, vectors, 4)
+    np.testing.assert_allclose(np.linalg.norm(answers, axis=-1), 1, atol=1e-5)
+    llmar.save(tmp_path)
+    loaded = LLMAR.load(tmp_path, device="cpu")
+    np.testing.assert_array_equal(answer(loaded.policy, corpus.source), answers)
+    assert loaded.config == llmar.config
+
+
+@pytest.mark.parametrize("name", ALGORITHMS)
+def test_every_algorithm_moves_its_gru_and_its_answer(corpus, name):
+    llmar = LLMAR(config(name, total_steps=600))
+    model = llmar.task._make_model(
+        llmar.task._policy_kwargs(), corpus, {"observation": "index"}, None
+    )
+    before = {key: value.clone() for key, value in model.policy.named_parameters()}
+    model.learn(600)
+    after = dict(model.policy.named_parameters())
+    moved = {key for key in before if not torch.equal(before[key], after[key])}
+    assert any("gru" in key for key in moved)
+    assert any("action_net" in key or "mu" in key for key in moved)
+    assert all(value.isfinite().all() for value in after.values())
+
+
+@pytest.mark.parametrize("name", [*ALGORITHMS])
+def test_every_algorithm_follows_its_seed(corpus, name):
+    answers = []
+    for seed in (3, 3, 4):
+        llmar = LLMAR(config(name, total_steps=150, seed=seed))
+        llmar.train(corpus)
+        answers.append(answer(llmar.policy, corpus.source))
+    np.testing.assert_array_equal(answers[0], answers[1])
+    assert np.abs(answers[0] - answers[2]).max() > 1e-3
+
+
+@pytest.mark.parametrize("name", ["sac", "td3", "crossq", "trpo"])
+def test_they_learn_to_echo(corpus, name):
+    steps = {"trpo": 1500}.get(name, 5000)
+    settings = {"gradient_steps": 4, "policy.net_arch": {"pi": [], "qf": [64]}}
+    settings = settings if name in OFF_POLICY else {"target_kl": 0.5}
+    echo = echo_of(corpus)
+    llmar = LLMAR(
+        config(name, hidden_dim=32, learning_rate=3e-3, total_steps=steps, settings=settings)
+    )
+    scores = llmar.train(echo).scores["valid"]
+    assert scores["trained"].alignment > scores["untrained"].alignment + 0.25
+    assert scores["trained"].alignment > scores["constant"].alignment + 0.1
+
+
+@pytest.mark.parametrize("name", ALGORITHMS)
+def test_the_time_limit_ends_every_algorithm(corpus, name):
+    llmar = LLMAR(config(name, total_steps=1e12, time_limit=0.3))
+    trained = llmar.train(corpus)
+    assert trained.timings["steps"] < 1e9
+    seconds = [record.seconds for record in trained.curves["trained"]]
+    assert seconds == sorted(seconds)
+    assert seconds[-1] >= 0.3  # validated once more at the end
+
+
+# ---------------------------------------------------------------------------- policies
+
+
+@pytest.mark.parametrize(("cls", "policy"), [(SAC, GRUSACPolicy), (TD3, GRUTD3Policy)])
+def test_the_mean_answer_of_an_actor_is_a_direction_of_fixed_length(corpus, cls, policy):
+    env = align_env(corpus, num_vectors=3)
+    kwargs = {"hidden_dim": 8, "rms": 0.2}
+    model = cls(policy, env, seed=0, device="cpu", policy_kwargs=kwargs, buffer_size=64)
+    obs = torch.arange(36)[:, None]
+    mean = model.actor(obs, deterministic=True) if cls is SAC else model.actor(obs)
+    mean = torch.atanh(mean) if cls is SAC else mean  # SAC squashes it
+    lengths = mean.view(36, 3, 4).norm(dim=-1)
+    torch.testing.assert_close(lengths, torch.full((36, 3), 0.2 * math.sqrt(4)))
+    features = model.actor.features_extractor(obs)
+    linear = model.actor.mu[0](features).view(36, 3, 4)
+    torch.testing.assert_close(
+        F.normalize(linear, dim=-1), F.normalize(mean.view(36, 3, 4), dim=-1)
+    )
+
+
+def test_stock_policies_read_texts_by_the_features_extractor(corpus, tmp_path):
+    env = align_env(corpus)
+    kwargs = {"features_extractor_class": GRUFeatures, "net_arch": [8]}
+    model = SAC("MlpPolicy", env, learning_starts=16, seed=0, device="cpu", policy_kwargs=kwargs)
+    model.learn(64)
+    model.save(tmp_path / "sac")
+    loaded = SAC.load(tmp_path / "sac", device="cpu")
+    with pytest.raises(RuntimeError, match=r"agents\.attach_texts"):
+        loaded.predict(np.array([[1]]))
+    attach_texts(loaded.policy, corpus.source)
+    obs = np.array([[1], [30]])
+    np.testing.assert_array_equal(
+        loaded.predict(obs, deterministic=True)[0], model.predict(obs, deterministic=True)[0]
+    )
+    # The same answers for the same texts, whether by number or as vectors.
+    expected = model.predict(np.arange(36)[:, None], deterministic=True)[0]
+    expected /= np.linalg.norm(expected, axis=1, keepdims=True)
+    np.testing.assert_allclose(answer(model.policy, corpus.source)[:, 0], expected, atol=1e-5)
+
+
+@pytest.mark.parametrize("mode", [True, False])
+def test_answering_leaves_the_policys_mode_as_it_was(corpus, mode):
+    model = PPO(GRUPolicy, align_env(corpus), n_steps=2, batch_size=16, device="cpu")
+    model.policy.set_training_mode(mode)
+    evaluate(model.policy, corpus, "valid")
+    assert model.policy.training == mode
+
+
+def test_kl_of_directions_is_that_of_their_gaussians():
+    torch.manual_seed(0)
+    first, second = torch.randn(2, 5, 6)
+    spread = torch.tensor(0.3).log()
+    p = DirectionalGaussian(2, 3, radius=0.5).proba_distribution(first, spread)
+    q = DirectionalGaussian(2, 3, radius=0.5).proba_distribution(second, spread)
+    # KL(N(m, s^2 I), N(n, s^2 I)) = |m - n|^2 / 2 s^2, with s = 0.5 * 0.3.
+    gap = 0.5 * (p.centre - q.centre).flatten(1)
+    expected = gap.square().sum(1) / (2 * 0.15**2)
+    torch.testing.assert_close(kl_divergence(p, q), expected)
+
+
+def test_the_twice_differentiable_encoder_is_the_same_and_has_a_second_derivative():
+    torch.manual_seed(0)
+    slow, fast = GRUEncoder(3, 4, twice_differentiable=True), GRUEncoder(3, 4)
+    fast.load_state_dict(slow.state_dict())
+    vectors, lengths = torch.randn(5, 7, 3), torch.tensor([3, 7, 1, 7, 2])
+    torch.testing.assert_close(slow(vectors, lengths), fast(vectors, lengths))
+    slow.double()
+    small = torch.randn(2, 3, 3, dtype=torch.double, requires_grad=True)
+    assert torch.autograd.gradgradcheck(lambda x: slow(x, torch.tensor([3, 2])), (small,))
+    loss = fast(vectors, lengths).square().sum()
+    with pytest.raises(RuntimeError, match=r"features_extractor_kwargs.*twice_differentiable"):
+        torch.autograd.grad(loss, list(fast.parameters()), create_graph=True)
+
+
+def test_ars_counts_each_step_of_each_environment_once(corpus):
+    contrib = pytest.importorskip("agents.contrib", reason='needs the extra "contrib"')
+    env = align_env(corpus)
+    model = contrib.ARS(
+        contrib.GRUSearchPolicy,
+        env,
+        n_delta=3,
+        n_eval_episodes=8,
+        zero_policy=False,
+        seed=0,
+        policy_kwargs={"hidden_dim": 4},
+    )
+    model.learn(1)
+    # Six candidates, each answering once in each of eight environments.
+    assert model.num_timesteps == 6 * 8
+
+
+# ---------------------------------------------------------------------------- names and settings
+
+
+@pytest.mark.parametrize("name", ["SAC", "Recurrent-PPO", "RecurrentPPO", "recurrent_ppo"])
+def test_names_are_forgiving(name):
+    found = find_algorithm(name)
+    assert found.path.rpartition(":")[2].lower() == name.lower().replace("-", "").replace("_", "")
+
+
+def test_an_unknown_name_lists_the_known_ones():
+    with pytest.raises(ValueError, match=r"no algorithm 'pop'; there are reinforce, ppo, .*ars"):
+        find_algorithm("pop")
+
+
+@pytest.mark.parametrize("name", ["dqn", "QR-DQN", "MaskablePPO"])
+def test_an_algorithm_for_numbered_actions_says_why_it_cannot_be_used(name):
+    message = rf"{name} chooses among numbered actions .*Discrete.* are reinforce, ppo, .*sac"
+    with pytest.raises(ValueError, match=message):
+        find_algorithm(name)
+
+
+def test_settings_reach_the_algorithm_and_its_policy(corpus):
+    given = (("n_epochs", 2), ("clip_range", 0.3), ("policy.net_arch", [7]))
+    llmar = LLMAR(Config(algo="ppo", learning_rate=0.5, settings=given, **SMALL))
+    model = llmar.task._make_model(
+        llmar.task._policy_kwargs(), corpus, {"observation": "index"}, None
+    )
+    assert model.n_epochs == 2
+    assert model.clip_range(1.0) == 0.3
+    assert model.learning_rate(1.0) == 0.5
+    assert model.policy.net_arch == [7]
+    assert ALGORITHMS["ppo"].settings["n_epochs"] != 2  # the table stays as it is
+
+
+def test_noise_of_an_action_has_a_deviation_in_each_coordinate(corpus):
+    llmar = LLMAR(config("td3", settings={"action_noise": 0.25}))
+    model = llmar.task._make_model(
+        llmar.task._policy_kwargs(), corpus, {"observation": "index", "num_vectors": 2}, None
+    )
+    drawn = np.stack([model.action_noise() for _ in range(2000)])
+    assert drawn.shape == (2000, 2, 4)
+    np.testing.assert_allclose(drawn.std(axis=0), 0.25, atol=0.02)
+    assert abs(np.corrcoef(drawn[:, 0, 0], drawn[:, 1, 3])[0, 1]) < 0.1
+
+
+@pytest.mark.parametrize(
+    ("algo", "setting", "message"),
+    [
+        ("ppo", ("n_step", 4), "no setting 'n_step'; did you mean n_steps.* There are batch_size"),
+        ("ppo", ("xyzzy", 4), r"no setting 'xyzzy' There are|no setting 'xyzzy'. There are"),
+        ("ppo", ("policy.net_arc", [4]), "did you mean net_arch"),
+        ("ppo", ("n_steps", "many"), "n_steps is 2048 by default, and takes no 'many'"),
+        ("ppo", ("normalize_advantage", 3), "normalize_advantage is True by default"),
+        ("sac", ("learning_rate", 1.0), "give --learning-rate"),
+        ("sac", ("env", 1), "give --env"),
+        ("reinforce", ("baseline", "mean"), "give --baseline"),
+        ("reinforce", ("policy.spread", 0.1), "give --spread"),
+    ],
+)
+def test_a_typo_in_a_setting_is_an_error(algo, setting, message):
+    with pytest.raises(ValueError, match=message):
+        tuned(find_algorithm(algo), Config(algo=algo, settings=(setting,)))
+
+
+def test_a_setting_given_twice_is_an_error():
+    with pytest.raises(ValueError, match="given twice"):
+        Config(settings=(("gamma", 0.5), ("gamma", 0.9)))
+
+
+@pytest.mark.parametrize(
+    ("kwargs", "message"),
+    [
+        ({"spread": 0.3}, "spread is a setting of"),
+        ({"distribution": "power_spherical"}, "distribution is a setting of"),
+        ({"baseline": "group"}, "baseline is a setting of reinforce"),
+    ],
+)
+def test_what_an_algorithm_would_ignore_is_refused(kwargs, message):
+    with pytest.raises(ValueError, match=message):
+        LLMAR(Config(algo="sac", **kwargs))
+
+
+@pytest.mark.parametrize("name", sorted(CONTRIB))
+def test_without_sb3_contrib_the_extra_is_named(monkeypatch, name):
+    for module in [one for one in sys.modules if one.startswith("sb3_contrib")]:
+        monkeypatch.delitem(sys.modules, module)
+    monkeypatch.delitem(sys.modules, "agents.contrib", raising=False)
+    monkeypatch.setitem(sys.modules, "sb3_contrib", None)
+    with pytest.raises(ImportError, match=r'pip install "llmar\[contrib\]"'):
+        LLMAR(Config(algo=name))
+
+
+def test_the_command_line_sets_what_it_says(tmp_path, capsys):
+    arguments = ["--algo", "ppo", "--total-steps", "64", "--hidden-dim", "8", "--num-texts", "8"]
+    arguments += ["--group-size", "4", "--no-supervised", "--no-progress", "--device", "cpu"]
+    arguments += ["--set", "n_epochs=1", "--set", "normalize_advantage=false"]
+    train.cli([*arguments, "--set", "policy.net_arch=[4]", "--runs", str(tmp_path), "--name", "x"])
+    llmar = LLMAR.load(tmp_path / "x", device="cpu")
+    assert dict(llmar.config.settings) == {
+        "n_epochs": 1,
+        "normalize_advantage": False,
+        "policy.net_arch": [4],
+    }
+    assert llmar.algorithm.settings["normalize_advantage"] is False
+    with pytest.raises(SystemExit) as caught:
+        train.cli(["--algo", "dqn"])
+    assert "numbered actions" in caught.value.code
+    with pytest.raises(SystemExit):
+        train.cli([*arguments, "--set", "n_epochs"])
+    assert "NAME=VALUE" in capsys.readouterr().err
