@@ -140,8 +140,9 @@ class AlignTask(Task):
         """Arguments of the policy, with the width of the GRU where it has its place."""
         config, given = self.config, dict(self.algorithm.policy_kwargs)
         if self._is_direction:
-            own = {"distribution": config.distribution, "spread": config.spread}
-            return {"hidden_dim": config.hidden_dim} | own | given
+            own = {"hidden_dim": config.hidden_dim, "distribution": config.distribution}
+            spread = {} if config.spread is None else {"spread": config.spread}
+            return own | given | spread
         if ":" in self.algorithm.policy:
             return {"hidden_dim": config.hidden_dim} | given
         features = {"features_dim": config.hidden_dim, "layer_norm": True}

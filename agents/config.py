@@ -104,9 +104,11 @@ class Config:
     baseline: Literal["none", "leave_one_out", "mean", "group"] = "leave_one_out"
     """What REINFORCE compares rewards with."""
     distribution: DistributionName = "gaussian"
-    """Noise around the direction of an answer; a writer chooses among its words instead."""
-    spread: float = 0.1
-    """Noise of a coordinate over the length of the mean answer; not a writer's."""
+    """Noise around the direction of an answer, of reinforce, ppo, a2c and trpo; a writer chooses
+    among its words instead."""
+    spread: float | None = None
+    """Noise of a coordinate over the length of the mean answer, at first; by default the
+    algorithm's own. For reinforce, ppo, a2c and trpo, and not a writer's."""
     observation: Literal["index", "embeddings"] = "index"
     """What the environment shows: the row of the text, looked up by the policy, or its vectors.
     Training a writer takes the row."""

@@ -1,0 +1,158 @@
+"""What groups bring to SB3's own algorithms: speed of PPO and A2C, memory of a replay buffer.
+
+The plain side is `GRUPolicy` on embeddings, each row of a batch encoded by itself, with SB3's
+buffers. The other side observes rows of the text store in groups of 16, and its minibatches keep
+the answers to a text together (`GroupedRolloutBuffer`), so that each text is encoded once a
+minibatch. Environments, batch size, epochs and network are the same: those of
+`agents.algorithms.ALGORITHMS`, but for groups of 16 on either side. Sides alternate, medians are
+reported.
+
+    python benchmarks/groups.py --data ../shared/data/multi30k-de-en
+
+DIR holds train.tsv. Run it on a machine that does nothing else.
+"""
+
+from __future__ import annotations
+
+import json
+import time
+from dataclasses import dataclass
+from pathlib import Path
+from statistics import median
+from typing import Any
+
+import numpy as np
+import torch
+import tyro
+from rich.console import Console
+from rich.table import Table
+from stable_baselines3.common.base_class import BaseAlgorithm
+from stable_baselines3.common.buffers import ReplayBuffer, RolloutBuffer
+from stable_baselines3.common.callbacks import BaseCallback
+
+from agents import GroupedReplayBuffer, GRUPolicy, make_vec_env
+from agents.algorithms import ALGORITHMS, Algorithm
+from llmar_env.envs.align import AlignVectorEnv
+from llmar_env.text.corpus import Corpus
+from llmar_env.text.pairs import TextPairs
+
+_GROUP_SIZE = 16
+_TRANSITIONS = 1_000_000
+_NUM_ENVS = 512
+
+
+@dataclass(frozen=True)
+class Options:
+    """Measure what groups bring to SB3's own algorithms."""
+
+    data: Path = Path("../shared/data/multi30k-de-en")
+    """Folder with train.tsv, columns source and target."""
+    json: Path | None = None
+    """Write the figures to this file, one flat object."""
+    seconds: float = 10.0
+    """Of training, for each side and repeat."""
+    repeats: int = 3
+    """Runs of each side, whose median counts."""
+    device: str = "auto"
+    """As in train.py."""
+
+
+class Rate(BaseCallback):
+    """Takes the steps per second of whole iterations, the first one left out as a warm-up."""
+
+    def __init__(self, seconds: float) -> None:
+        super().__init__()
+        self.limit = seconds
+        self.marks: list[tuple[float, int]] = []  # time and steps at the start of iterations
+
+    def _on_rollout_start(self) -> None:
+        self.marks.append((time.perf_counter(), self.model.num_timesteps))
+
+    def _on_step(self) -> bool:
+        first = self.marks[min(1, len(self.marks) - 1)][0]
+        return len(self.marks) < 4 or time.perf_counter() - first < self.limit
+
+    @property
+    def steps_per_second(self) -> float:
+        """Between the first mark that counts and the last."""
+        (start, before), (end, after) = self.marks[1], self.marks[-1]
+        return (after - before) / (end - start)
+
+
+def make_model(algorithm: Algorithm, corpus: Corpus, side: str, device: str) -> BaseAlgorithm:
+    """One side's model: "embeddings", "index" with SB3's buffer, or "grouped"."""
+    env_kwargs: dict[str, Any] = {
+        "data": corpus,
+        "observation": "embeddings" if side == "embeddings" else "index",
+        "group_size": _GROUP_SIZE,
+    }
+    settings = dict(algorithm.settings)
+    if side != "grouped":
+        settings["rollout_buffer_class"] = RolloutBuffer
+    size = algorithm.num_texts * algorithm.group_size
+    make: Any = algorithm.cls
+    model: BaseAlgorithm = make(
+        GRUPolicy,
+        make_vec_env("LLMAR/Align-v0", size, env_kwargs=env_kwargs),
+        learning_rate=algorithm.learning_rate,
+        seed=0,
+        device=device,
+        policy_kwargs=dict(algorithm.policy_kwargs),
+        **settings,
+    )
+    return model
+
+
+def measure_speed(options: Options, corpus: Corpus, console: Console) -> dict[str, float]:
+    """Steps per second of each side, and ratios to the plain one."""
+    sides = ("embeddings", "index", "grouped")
+    table = Table("algorithm", *sides, "grouped / embeddings", title="steps/s")
+    figures: dict[str, float] = {}
+    for name in ("ppo", "a2c"):
+        rates: dict[str, list[float]] = {side: [] for side in sides}
+        for _ in range(options.repeats):
+            for side in sides:
+                rate = Rate(options.seconds)
+                make_model(ALGORITHMS[name], corpus, side, options.device).learn(10**12, rate)
+                rates[side].append(rate.steps_per_second)
+        middle = {side: median(found) for side, found in rates.items()}
+        ratio = middle["grouped"] / middle["embeddings"]
+        table.add_row(name, *(f"{middle[side]:,.0f}" for side in sides), f"{ratio:.1f}x")
+        figures |= {f"{name}_{side}_steps_per_second": rate for side, rate in middle.items()}
+        figures[f"{name}_grouped_ratio"] = ratio
+    console.print(table)
+    return figures
+
+
+def measure_replay(corpus: Corpus, console: Console) -> dict[str, float]:
+    """Bytes of a replay buffer of a million transitions, for either observation."""
+    table = Table("observation", "MB", title=f"replay of {_TRANSITIONS:,} transitions, D = 64")
+    figures: dict[str, float] = {}
+    for observation in ("index", "embeddings"):
+        env = AlignVectorEnv(num_envs=_NUM_ENVS, data=corpus, observation=observation)
+        spaces = (env.single_observation_space, env.single_action_space)
+        # As SAC and its like make them. Zeros take no memory until they are written, so a buffer
+        # that is larger than the machine can be weighed too.
+        cls = GroupedReplayBuffer if observation == "index" else ReplayBuffer
+        buffer = cls(_TRANSITIONS, *spaces, "cpu", n_envs=_NUM_ENVS)
+        arrays = [value for value in vars(buffer).values() if isinstance(value, np.ndarray)]
+        size = sum(array.nbytes for array in arrays) / 1e6
+        table.add_row(observation, f"{size:,.0f}")
+        figures[f"replay_{observation}_mb"] = size
+    console.print(table)
+    return figures
+
+
+def main(options: Options) -> None:
+    """Measure, print, and write the figures."""
+    console = Console()
+    console.print(f"torch {torch.__version__}, {torch.get_num_threads()} threads")
+    corpus = Corpus.load({"train": TextPairs.read(options.data / "train.tsv")})
+    figures = measure_speed(options, corpus, console) | measure_replay(corpus, console)
+    if options.json is not None:
+        options.json.parent.mkdir(parents=True, exist_ok=True)
+        options.json.write_text(json.dumps(figures, indent=2) + "\n", "utf-8")
+
+
+if __name__ == "__main__":
+    main(tyro.cli(Options))
