@@ -1,0 +1,373 @@
+"""Every algorithm beside every other: alignment over seconds and over steps, with intervals.
+
+Each row of `agents.ALGORITHMS`, REINFORCE with each of its baselines, and stock PPO as a user of
+Stable-Baselines3 writes it, learn the echo task and German to English, several seeds of each, for
+the same seconds of one core. Runs are added to a file, one JSON object a line, and those that it
+holds are not run again, so that the benchmark can be interrupted, and grows with the table.
+
+    python benchmarks/algorithms.py --data DIR
+    python benchmarks/algorithms.py --data DIR --report-only
+
+DIR holds train.tsv, val.tsv and test.tsv. Run it on a machine that does nothing else; it pins its
+workers to cores, which takes Linux.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import json
+import multiprocessing
+import os
+import platform
+import re
+import subprocess
+import time
+import warnings
+from collections.abc import Iterator, Mapping, Sequence
+from concurrent.futures import ProcessPoolExecutor, as_completed
+from contextlib import suppress
+from dataclasses import asdict, dataclass, replace
+from functools import partial
+from importlib.metadata import PackageNotFoundError, version
+from multiprocessing.queues import Queue
+from pathlib import Path
+from typing import Any, Literal, get_args
+
+import torch
+import tyro
+from algorithm_page import Commands, write_page
+from algorithm_results import Job, Run, append_run, read_runs
+from rich.console import Console
+from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
+from stable_baselines3 import PPO
+from stable_baselines3.common.callbacks import BaseCallback
+from stable_baselines3.common.env_util import make_vec_env as sb3_make_vec_env
+from stable_baselines3.common.policies import BasePolicy
+
+from agents import ALGORITHMS, LLMAR, Config, GRUFeatures
+from agents.algorithms import find_algorithm, tuned
+from agents.data import load_corpus
+from agents.evaluation import Trained, baselines, evaluate
+from agents.terminal import plain_words
+from agents.training import Clock, Record, Training, Validation
+from llmar_env.text.corpus import Corpus
+
+Task = Literal["echo", "de-en"]
+_TASKS: Mapping[str, Mapping[str, Any]] = {"echo": {"source_column": "target"}, "de-en": {}}
+_PLAIN = "ppo-plain"
+_PLAIN_ENVS = 8
+_MORE_BASELINES = ("mean", "group", "none")
+_PACKAGES = ("torch", "gymnasium", "stable-baselines3", "sb3-contrib", "numpy")
+_REPOSITORY = Path(__file__).parents[1]
+
+ROWS: Mapping[str, Mapping[str, Any]] = (
+    {name: {"algo": name} for name in ALGORITHMS}
+    | {f"reinforce-{one}": {"algo": "reinforce", "baseline": one} for one in _MORE_BASELINES}
+    | {_PLAIN: {}}
+)
+"""The options of `train.py` that make a row; stock PPO has none."""
+
+
+@dataclass(frozen=True)
+class Options:
+    """Measure all algorithms for the same time, and write a page about it."""
+
+    data: Path = Path("../shared/data/multi30k-de-en")
+    """Folder with train.tsv, val.tsv and test.tsv, columns source (German) and target (English)."""
+    algos: tuple[str, ...] = tuple(ROWS)
+    """Rows to run: algorithms of train.py, reinforce-BASELINE, or ppo-plain."""
+    tasks: tuple[Task, ...] = get_args(Task)
+    """echo, where English captions are their own targets, and German to English."""
+    seeds: int = 5
+    """Runs of each, with the seeds 0, 1 and so on."""
+    seconds: float = 60.0
+    """Of each run, validations included."""
+    results: Path = Path("benchmarks/results/algorithms.jsonl")
+    """File of runs, which are added to it."""
+    workers: int = 2
+    """Runs beside each other, each in a process on a core of its own."""
+    page: Path = Path("docs/benchmarks.md")
+    """Where to write the page; plots come into a folder of its name beside it."""
+    report_only: bool = False
+    """Run nothing, and write the page of what the file holds."""
+
+    def __post_init__(self) -> None:
+        """Refuse what no run could use."""
+        if unknown := [name for name in self.algos if name not in ROWS]:
+            raise ValueError(f"no algorithm {unknown[0]!r}; there are {', '.join(ROWS)}")
+        for name in ("seeds", "seconds", "workers"):
+            if not getattr(self, name) > 0:
+                raise ValueError(f"{name} must be above 0, found {getattr(self, name)}")
+
+
+# ---------------------------------------------------------------------------- what is run
+
+
+def task_config(data: Path, task: str, seconds: float) -> Config:
+    """What all runs of a task have in common."""
+    return Config(
+        data=str(data / "train.tsv"),
+        valid=data / "val.tsv",
+        test=data / "test.tsv",
+        device="cpu",
+        total_steps=1e12,
+        time_limit=seconds,
+        supervised=False,
+        progress=False,
+        **_TASKS[task],
+    )
+
+
+def settings_of(algorithm: str) -> dict[str, Any]:
+    """What a row trains with, as plain JSON-able data: runs with other settings are others."""
+    if algorithm == _PLAIN:
+        return {"n_envs": _PLAIN_ENVS}
+    config = Config(**ROWS[algorithm])
+    settings = asdict(tuned(find_algorithm(config.algo), config))
+    del settings["total_steps"]  # time ends a run
+    plain: dict[str, Any] = json.loads(json.dumps(settings, default=lambda cls: cls.__name__))
+    return plain
+
+
+def plan(options: Options) -> list[Job]:
+    """All jobs; seeds outermost, so that what an interrupted benchmark has is balanced."""
+    settings = {name: settings_of(name) for name in options.algos}
+    return [
+        Job(name, task, options.data.name, seed, options.seconds, settings[name])
+        for seed in range(options.seeds)
+        for task in options.tasks
+        for name in options.algos
+    ]
+
+
+def pending(jobs: Sequence[Job], runs: Sequence[Run]) -> list[Job]:
+    """The jobs that no run has done yet; those that have failed are tried again."""
+    done = {run.job.key for run in runs if run.error is None}
+    return [job for job in jobs if job.key not in done]
+
+
+def current(runs: Sequence[Run], options: Options) -> list[Run]:
+    """The runs of this data set and time, with the settings that rows have now; any seed."""
+    settings = {name: settings_of(name) for name in ROWS}
+    return [
+        run
+        for run in runs
+        if (run.job.data, run.job.seconds) == (options.data.name, options.seconds)
+        and run.job.settings == settings.get(run.job.algorithm)
+    ]
+
+
+def arguments(config: Config, default: Config) -> list[str]:
+    """The arguments of `train.py` that make one configuration of another."""
+    found = []
+    for one in dataclasses.fields(Config):
+        value = getattr(config, one.name)
+        if value == getattr(default, one.name):
+            continue
+        flag = one.name.replace("_", "-")
+        if isinstance(value, bool):
+            found.append(f"--{flag}" if value else f"--no-{flag}")
+        else:
+            found += [f"--{flag}", f"{value:g}" if isinstance(value, float) else str(value)]
+    return found
+
+
+def commands(options: Options) -> Commands:
+    """What to type for a row, with the arguments that a task's rows share in a variable."""
+    shared, rows = {}, {}
+    for task in _TASKS:
+        config, variable = task_config(Path("$DATA"), task, options.seconds), _variable(task)
+        shared[variable] = " ".join(arguments(config, Config()))
+        for name, own in ROWS.items():
+            more = " ".join(f"--{option} {value}" for option, value in own.items())
+            rows[task, name] = f"python train.py ${variable} {more}"
+        rows[task, _PLAIN] = (
+            f"python benchmarks/algorithms.py --data $DATA --algos {_PLAIN} --tasks {task}"
+        )
+    return Commands(shared, rows)
+
+
+def _variable(task: str) -> str:
+    return task.upper().replace("-", "_")
+
+
+# ---------------------------------------------------------------------------- one run
+
+
+class Doublings(BaseCallback):
+    """Scores a policy whenever its steps have doubled.
+
+    `Training` validates at equal distances of time, between which a fast algorithm goes a long way;
+    to compare at equal steps takes scores of early ones too.
+
+    Attributes:
+        records: one for each scoring, from 1,024 steps on.
+    """
+
+    def __init__(self, corpus: Corpus) -> None:
+        super().__init__()
+        self.corpus = corpus
+        self.records: list[Record] = []
+        self.due = 1024
+        self.clock = Clock()
+
+    def _on_training_start(self) -> None:
+        self.clock.start()
+
+    def _on_rollout_start(self) -> None:
+        steps = self.model.num_timesteps
+        if steps < self.due:
+            return
+        while self.due <= steps:
+            self.due *= 2
+        policy = self.model.policy
+        assert isinstance(policy, BasePolicy)
+        scores = evaluate(policy, self.corpus, "valid")
+        self.records.append(Record(self.clock.elapsed, steps, steps, scores))
+
+    def _on_step(self) -> bool:
+        return True
+
+
+def train_plain(corpus: Corpus, seconds: float, seed: int, callback: BaseCallback) -> Trained:
+    """Stock PPO with SB3's own settings and environments, as its documentation leads to it."""
+    env = sb3_make_vec_env("LLMAR/Align-v0", _PLAIN_ENVS, seed, env_kwargs={"data": corpus})
+    kwargs = {"features_extractor_class": GRUFeatures}
+    model = PPO("MlpPolicy", env, policy_kwargs=kwargs, seed=seed, device="cpu")
+    scores = {split: baselines(corpus, split) for split in ("valid", "test")}
+    validation = Validation(partial(evaluate, corpus=corpus, split="valid"))
+    model.learn(10**12, [Training(Clock(seconds), validation, group_size=1), callback])
+    validation.restore_best(model.policy)
+    for split, found in scores.items():
+        found["trained"] = evaluate(model.policy, corpus, split)
+    return Trained(scores, {"trained": validation.records}, {})
+
+
+def run_job(job: Job, corpus: Corpus, data: Path, where: Mapping[str, Any]) -> Run:
+    """Train as a job says; what goes wrong is its error."""
+    doublings = Doublings(corpus)
+    where = {**where, "date": time.strftime("%Y-%m-%d")}
+    try:
+        if job.algorithm == _PLAIN:
+            trained = train_plain(corpus, job.seconds, job.seed, doublings)
+        else:
+            config = task_config(data, job.task, job.seconds)
+            config = replace(config, **ROWS[job.algorithm], seed=job.seed)
+            trained = LLMAR(config).train(corpus, callback=doublings)
+    except Exception as error:
+        return Run(job, where, error=f"{type(error).__name__}: {error}")
+    scores = {
+        split: {name: asdict(one) for name, one in found.items()}
+        for split, found in trained.scores.items()
+    }
+    curve = curve_of([*trained.curves["trained"], *doublings.records])
+    return Run(job, where, curve, scores["valid"], scores["test"])
+
+
+def curve_of(records: Sequence[Record]) -> dict[str, list[float]]:
+    """Validations as columns, in the order of their seconds; rounded, to keep files small."""
+    ordered = sorted(records, key=lambda record: (record.steps, record.seconds))
+    return {
+        "seconds": [round(record.seconds, 3) for record in ordered],
+        "steps": [record.steps for record in ordered],
+        **{
+            name: [round(getattr(record.scores, name), 4) for record in ordered]
+            for name in ("alignment", "p_at_1")
+        },
+    }
+
+
+# ---------------------------------------------------------------------------- all of them
+
+_corpora: dict[str, Corpus] = {}  # a worker's, by task
+
+
+def begin_worker(cores: Queue[int], corpora: Mapping[str, Corpus]) -> None:
+    """Take a core, one thread and the texts."""
+    os.sched_setaffinity(0, {cores.get()})
+    torch.set_num_threads(1)
+    warnings.simplefilter("ignore")
+    _corpora.update(corpora)
+
+
+def work(job: Job, data: Path, where: Mapping[str, Any]) -> Run:
+    """Do a job, in a worker."""
+    return run_job(job, _corpora[job.task], data, where)
+
+
+def run_all(jobs: Sequence[Job], options: Options) -> Iterator[Run]:
+    """Do jobs in their order, several at a time; runs come as they end.
+
+    Raises:
+        ValueError: there are fewer cores than workers.
+    """
+    free = sorted(os.sched_getaffinity(0))
+    if options.workers > len(free):
+        raise ValueError(f"{options.workers} workers need a core each, and there are {len(free)}")
+    corpora = {
+        task: load_corpus(task_config(options.data, task, options.seconds))
+        for task in dict.fromkeys(job.task for job in jobs)
+    }
+    os.environ["OMP_NUM_THREADS"] = "1"  # workers read it as they import
+    context = multiprocessing.get_context("spawn")
+    cores = context.Queue()
+    for core in free[: options.workers]:
+        cores.put(core)
+    where = describe_machine() | {"workers": options.workers}
+    pool = ProcessPoolExecutor(options.workers, context, begin_worker, (cores, corpora))
+    try:
+        for future in as_completed([pool.submit(work, job, options.data, where) for job in jobs]):
+            yield future.result()
+    finally:
+        pool.shutdown(cancel_futures=True)
+
+
+def describe_machine() -> dict[str, Any]:
+    """The machine, the versions and the commit."""
+    models = re.findall(r"model name\s*: (.*)", Path("/proc/cpuinfo").read_text("utf-8"))
+    versions = {"python": platform.python_version()}
+    for name in _PACKAGES:
+        with suppress(PackageNotFoundError):
+            versions[name] = version(name)
+    return {
+        "cpu": models[0] if models else platform.machine(),
+        "cores": os.cpu_count(),
+        "versions": versions,
+        "commit": _commit(),
+    }
+
+
+def _commit() -> str:
+    """The commit of what is run, marked where it was changed since."""
+    git = partial(subprocess.run, cwd=_REPOSITORY, capture_output=True, text=True, check=False)
+    head = git(["git", "rev-parse", "--short", "HEAD"]).stdout.strip()
+    changed = git(["git", "status", "--porcelain", "agents", "llmar_env"]).stdout
+    return f"{head or 'none'}{' with changes' if changed else ''}"
+
+
+def main(options: Options) -> None:
+    """Run what is missing, and write the page of all that there is."""
+    console = Console()
+    runs = read_runs(options.results)
+    jobs = [] if options.report_only else pending(plan(options), runs)
+    columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn())
+    if jobs:
+        with Progress(*columns, TimeRemainingColumn(), console=console) as progress:
+            bar = progress.add_task("reading and embedding the texts", total=len(jobs))
+            for run in run_all(jobs, options):
+                append_run(options.results, run)
+                runs.append(run)
+                progress.update(bar, advance=1, description=str(run))
+    shown = current(runs, options)
+    if len(shown) < len(runs):
+        others = len(runs) - len(shown)
+        console.print(f"{others} runs of other data, seconds or settings are not on the page")
+    if not shown:
+        raise ValueError(f"{options.results} holds no run of {options.data.name} to report on")
+    write_page(options.page, shown, commands(options))
+    console.print(f"the page is {options.page}", markup=False)
+
+
+if __name__ == "__main__":
+    with plain_words():
+        main(tyro.cli(Options))
