@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
+import warnings
 from functools import cache
+from typing import Any
 
 import torch
+from numpy.typing import NDArray
+from torch import Tensor
 
-__all__ = ["has_fast_bfloat16", "resolve_device"]
+__all__ = ["as_shared_tensor", "has_fast_bfloat16", "resolve_device"]
 
 
 def resolve_device(name: torch.device | str) -> torch.device:
@@ -40,3 +44,14 @@ def has_fast_bfloat16(device: torch.device) -> bool:
     # Private, and not in every torch; without it float32 it is.
     has_amx = getattr(torch.cpu, "_is_amx_tile_supported", lambda: False)
     return device.type == "cpu" and bool(has_amx())
+
+
+def as_shared_tensor(array: NDArray[Any], device: torch.device | str = "cpu") -> Tensor:
+    """A read-only array as a tensor, in the same memory where the device is the CPU.
+
+    Texts are shared by processes, and nothing writes to them; torch, which knows no read-only
+    tensors, would warn.
+    """
+    with warnings.catch_warnings():
+        warnings.filterwarnings("ignore", message="The given NumPy array is not writ")
+        return torch.as_tensor(array, device=device)

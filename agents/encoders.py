@@ -8,6 +8,7 @@ from stable_baselines3.common.torch_layers import BaseFeaturesExtractor
 from torch import Tensor, nn
 from torch.nn.utils.rnn import pack_padded_sequence
 
+from agents.device import as_shared_tensor
 from agents.gru import last_hidden_state
 from llmar_env.spaces import TextIndex
 from llmar_env.text.embedded import EmbeddedTexts, gather_padded
@@ -74,10 +75,10 @@ class TextLookup(nn.Module):
             self.register_buffer(name, None, persistent=False)
 
     def attach(self, texts: EmbeddedTexts, device: torch.device | str = "cpu") -> None:
-        """Copy a store to a device, in place of the one before."""
-        self.padded_table = torch.as_tensor(texts.padded_table, device=device).float()
-        self.ids = None if texts.ids is None else torch.as_tensor(texts.ids, device=device).long()
-        self.offsets = torch.as_tensor(texts.offsets, device=device)
+        """Take a store, in place of the one before; on the CPU its arrays are read in place."""
+        self.padded_table = as_shared_tensor(texts.padded_table, device).float()
+        self.ids = None if texts.ids is None else as_shared_tensor(texts.ids, device)
+        self.offsets = as_shared_tensor(texts.offsets, device)
         self.max_length = texts.max_length
         self.fingerprint = texts.fingerprint
 

@@ -13,6 +13,7 @@ from stable_baselines3.common.policies import BasePolicy
 
 from agents.answering import answer
 from agents.decoding import decode
+from agents.device import as_shared_tensor
 from agents.training import Record
 from agents.writer_policy import WriterPolicy
 from llmar_env.metrics import Scores, TextScores, score_answers, score_texts
@@ -40,7 +41,7 @@ def evaluate(policy: BasePolicy, corpus: Corpus, split: str) -> Scores:
     answers = torch.as_tensor(answer(policy, corpus.source, rows).mean(axis=1))
     # In torch: NumPy's BLAS threads go on spinning for 0.1 s after each product, and take the
     # cores from torch's, which then runs at a fifth of its speed.
-    return score_answers(answers, torch.as_tensor(corpus.target.means[rows.start : rows.stop]))
+    return score_answers(answers, as_shared_tensor(corpus.target.means[rows.start : rows.stop]))
 
 
 def baselines(corpus: Corpus, split: str) -> dict[str, Scores]:

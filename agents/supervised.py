@@ -7,6 +7,7 @@ import torch
 from stable_baselines3.common.utils import update_learning_rate
 from tqdm import tqdm
 
+from agents.device import as_shared_tensor
 from agents.policies import GRUPolicy
 from agents.reinforce import NonFiniteLossError
 from agents.training import Clock, LinearDecay, Validation
@@ -53,7 +54,7 @@ def train_supervised(
     """
     rows = corpus.rows("train")
     generator = np.random.default_rng(seed)
-    targets = torch.as_tensor(corpus.target.unit_means, device=policy.device)
+    targets = as_shared_tensor(corpus.target.unit_means, policy.device)
     clock = Clock(seconds)
     schedule = LinearDecay(learning_rate, clock)
     policy.set_training_mode(True)

@@ -350,7 +350,7 @@ def main(options: Options) -> None:
     console = Console()
     runs = read_runs(options.results)
     jobs = [] if options.report_only else pending(plan(options), runs)
-    columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn())
+    columns = (TextColumn("{task.description}", markup=False), BarColumn(), MofNCompleteColumn())
     if jobs:
         with Progress(*columns, TimeRemainingColumn(), console=console) as progress:
             bar = progress.add_task("reading and embedding the texts", total=len(jobs))

@@ -1,5 +1,6 @@
 import copy
 import dataclasses
+import pickle
 
 import numpy as np
 import pytest
@@ -66,7 +67,7 @@ class TestGather:
         index = np.array([3, 0, 0, 2])
         arrays = (store.padded_table, store.ids, store.offsets, index)
         vectors, lengths = gather_padded(*arrays, 5)
-        tensors = [None if array is None else torch.from_numpy(array) for array in arrays]
+        tensors = [None if array is None else torch.tensor(array) for array in arrays]
         as_torch = gather_padded(*tensors, 5)
         assert all(isinstance(tensor, torch.Tensor) for tensor in as_torch)
         assert np.array_equal(as_torch[0], vectors)
@@ -245,3 +246,72 @@ def test_vectors_that_are_zero_or_not_finite_are_refused(value):
         EmbeddedTexts.from_ids(table, [[0, 1], [2, 3]])
     with pytest.raises(ValueError, match=r"text 1 has a vector .* at its position 1"):
         EmbeddedTexts(table, None, np.array([0, 2, 4]))
+
+
+@KINDS
+class TestSharing:
+    def arrays(self, store):
+        found = (store.padded_table, store.table, store.ids, store.offsets)
+        return [array for array in (*found, store.means, store.unit_means) if array is not None]
+
+    def test_nobody_can_write_to_it(self, kind):
+        store, _ = make(kind, [2, 5, 1])
+        for array in self.arrays(store):
+            with pytest.raises(ValueError, match="read-only"):
+                array[0] = 1
+
+    def test_the_callers_arrays_stay_writable(self, kind):
+        table = np.ones((3, 2), np.float32)
+        ids = np.array([0, 1, 2], np.int32) if kind == "ids" else None
+        offsets = np.array([0, 1, 3])
+        EmbeddedTexts(table, ids, offsets)
+        table[0], offsets[0] = 2, 5
+        if ids is not None:
+            ids[0] = 1
+
+    def test_the_table_lies_in_memory_once(self, kind):
+        store, _ = make(kind, [2, 5, 1])
+        assert np.shares_memory(store.table, store.padded_table)
+        assert store.padded_table.shape == (len(store.table) + 1, DIM)
+        assert not store.padded_table[-1].any()
+        again = EmbeddedTexts(store.table, store.ids, store.offsets)
+        assert np.shares_memory(again.padded_table, store.padded_table)
+        assert again.fingerprint == store.fingerprint
+
+    def test_a_slice_of_another_table_is_not_taken_for_a_padded_one(self, kind):
+        ids = np.array([0, 1], np.int32) if kind == "ids" else None
+        whole = np.arange(1.0, 7.0, dtype=np.float32).reshape(3, 2)
+        strided = np.zeros((6, 2), np.float32)
+        strided[::2] = whole
+        for table in (whole[:2], strided[::2][:2], np.asfortranarray(whole)[:2]):
+            store = EmbeddedTexts(table, ids, np.array([0, 2]))
+            np.testing.assert_array_equal(store.padded_table[:-1], whole[:2])
+            assert not store.padded_table[-1].any()
+            assert not np.shares_memory(store.padded_table, table)
+
+    @pytest.mark.parametrize("computed", [True, False])
+    def test_a_pickle_hands_its_arrays_over_without_a_copy(self, kind, computed):
+        store, _ = make(kind, [2, 5, 1, 4])
+        if computed:
+            _ = store.means, store.unit_means, store.fingerprint
+        buffers = []
+        data = pickle.dumps(store, protocol=5, buffer_callback=buffers.append)
+        sizes = sorted(buffer.raw().nbytes for buffer in buffers)
+        parts = [store.padded_table, store.offsets]
+        parts += [store.ids] if kind == "ids" else []
+        parts += [store.means, store.unit_means] if computed else []
+        assert sizes == sorted(part.nbytes for part in parts)  # the table once
+        memory = [bytes(buffer.raw()) for buffer in buffers]
+        loaded = pickle.loads(data, buffers=memory)
+        raw = [np.frombuffer(one, np.uint8) for one in memory]
+        for array in (loaded.padded_table, loaded.table, loaded.offsets, loaded.ids):
+            assert array is None or any(np.shares_memory(array, one) for one in raw)
+        assert loaded.fingerprint == store.fingerprint
+        assert contents(loaded) == contents(store)
+        np.testing.assert_array_equal(loaded.unit_means, store.unit_means)
+
+    def test_a_pickle_without_buffers_is_read_only_too(self, kind):
+        store, _ = make(kind, [2, 5, 1])
+        loaded = pickle.loads(pickle.dumps(store))
+        assert contents(loaded) == contents(store)
+        assert not any(array.flags.writeable for array in self.arrays(loaded))

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import cached_property
 from itertools import accumulate
-from typing import Any
+from typing import Any, TypeVar
 
 import numpy as np
 from array_api_compat import array_namespace, device
@@ -16,6 +16,8 @@ from numpy.typing import ArrayLike, NDArray
 from llmar_env.arrays import Array, unit
 
 __all__ = ["EmbeddedTexts", "gather_padded"]
+
+_Scalar = TypeVar("_Scalar", bound=np.generic)
 
 # Texts whose vectors are averaged at a time: bounds the memory that one pass takes.
 _MEAN_BLOCK = 4096
@@ -56,6 +58,24 @@ def _take(xp: Any, array: Array, index: Array) -> Array:
     return xp.take(array, xp.reshape(index, (-1,)), axis=0)
 
 
+def _padded(table: NDArray[np.floating]) -> NDArray[np.floating]:
+    """A table, (V, D), and a zero row behind it: what it is a view of, or else a copy."""
+    shape = (len(table) + 1, *table.shape[1:])
+    base = table.base
+    if isinstance(base, np.ndarray) and (base.shape, base.dtype) == (shape, table.dtype):
+        whole = base.ctypes.data == table.ctypes.data and base.strides == table.strides
+        if whole and base.flags.c_contiguous and not base[-1].any():
+            return base
+    return np.concatenate([table, np.zeros((1, *shape[1:]), table.dtype)])
+
+
+def _read_only(array: NDArray[_Scalar]) -> NDArray[_Scalar]:
+    """A view that nobody can write to; the caller's array stays as it is."""
+    view = array.view()
+    view.flags.writeable = False
+    return view
+
+
 @dataclass(frozen=True, eq=False)
 class EmbeddedTexts:
     """n texts, each a sequence of D-vectors, in one ragged store.
@@ -64,15 +84,21 @@ class EmbeddedTexts:
     their own (contextual embeddings, other modalities) keep the rows themselves, of any floating
     type, and no ids. The store is immutable and is passed by reference, also through `deepcopy`.
 
+    Processes can share one: its arrays are read-only, each vector lies in memory once, and a pickle
+    of protocol 5 hands the arrays over as buffers, which `pickle.loads` takes without a copy.
+
     Attributes:
         table: (V, D) floating: the vocabulary's vectors, or all rows of all texts in order.
         ids: (total,) int32 into `table`, or None where `table` holds the rows themselves.
         offsets: (n + 1,) int64; text i takes positions offsets[i] to offsets[i + 1].
+        padded_table: (V + 1, D) the table, which is a view of it, and a zero row, which padding
+            points to.
     """
 
     table: NDArray[np.floating]  # (V, D)
     ids: NDArray[np.int32] | None  # (total,)
     offsets: NDArray[np.int64]  # (n + 1,)
+    padded_table: NDArray[np.floating] = field(init=False)  # (V + 1, D)
 
     def __post_init__(self) -> None:
         """Check the shapes, and that every position of every text has a vector."""
@@ -101,6 +127,18 @@ class EmbeddedTexts:
                 f"text {text} has a vector that is zero or not finite, at its position "
                 f"{places[0] - self.offsets[text]}"
             )
+        arrays = {"ids": self.ids, "offsets": self.offsets}
+        self.__setstate__({"padded_table": _padded(self.table), **arrays})
+
+    def __getstate__(self) -> dict[str, Any]:
+        """Everything but the table, which is a view of the padded one."""
+        return {name: value for name, value in self.__dict__.items() if name != "table"}
+
+    def __setstate__(self, state: dict[str, Any]) -> None:
+        """Take what was checked when it was made, as views that nobody can write to."""
+        for name, value in state.items():
+            self.__dict__[name] = _read_only(value) if isinstance(value, np.ndarray) else value
+        self.__dict__["table"] = self.padded_table[:-1]
 
     @classmethod
     def from_ids(cls, table: NDArray[np.floating], texts: Iterable[list[int]]) -> EmbeddedTexts:
@@ -117,7 +155,9 @@ class EmbeddedTexts:
         """Store texts given as (length, D) arrays of vectors of their own."""
         sequences = [np.asarray(text) for text in texts]
         offsets = np.cumsum([0, *map(len, sequences)], dtype=np.int64)
-        return cls(np.concatenate(sequences), None, offsets)
+        # With the zero row of the padded table behind them, so that they are not copied again.
+        zero = [np.zeros((1, *text.shape[1:]), text.dtype) for text in sequences[:1]]
+        return cls(np.concatenate([*sequences, *zero])[:-1], None, offsets)
 
     def __len__(self) -> int:
         """Count the texts."""
@@ -166,18 +206,12 @@ class EmbeddedTexts:
             rows = self.table[span] if self.ids is None else self.table[self.ids[span]]
             sums = np.add.reduceat(rows.astype(np.float32), offsets[:-1] - offsets[0], axis=0)
             means[first : first + _MEAN_BLOCK] = sums / np.diff(offsets)[:, None]
-        return means
+        return _read_only(means)
 
     @cached_property
     def unit_means(self) -> NDArray[np.float32]:
         """(n, D) the mean vector of each text, scaled to unit length."""
-        scaled: NDArray[np.float32] = unit(self.means)
-        return scaled
-
-    @cached_property
-    def padded_table(self) -> NDArray[np.floating]:
-        """(V + 1, D) the table and a zero row, which padding points to."""
-        return np.concatenate([self.table, np.zeros((1, self.dim), self.table.dtype)])
+        return _read_only(unit(self.means))
 
     def gather(self, index: ArrayLike) -> tuple[NDArray[np.float32], NDArray[np.int64]]:
         """Look up texts as one padded batch.

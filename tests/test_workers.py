@@ -1,0 +1,119 @@
+"""Environments in processes and threads of their own: the streams of one process, and no copies."""
+
+import hashlib
+import pickle
+
+import gymnasium
+import numpy as np
+import pytest
+from gymnasium.vector import AsyncVectorEnv, AutoresetMode, SyncVectorEnv
+from stable_baselines3.common.vec_env import DummyVecEnv, SubprocVecEnv
+
+from llmar_env.envs.align import AlignEnv
+from llmar_env.envs.refine import RefineEnv
+
+NUM_ENVS, STEPS = 2, 6
+
+
+def makers(env, corpus):
+    """Functions that make environments, as workers of any start method take them."""
+    if env == "refine":
+        return [
+            Maker(RefineEnv, {"data": corpus, "draft": "random", "episode_length": 3})
+        ] * NUM_ENVS
+    return [Maker(AlignEnv, {"data": corpus, "observation": env})] * NUM_ENVS
+
+
+class Maker:
+    def __init__(self, cls, kwargs):
+        self.cls, self.kwargs = cls, kwargs
+
+    def __call__(self):
+        return self.cls(**self.kwargs)
+
+
+def content(corpus):
+    """A digest of every array that environments share."""
+    digest = hashlib.sha256()
+    for texts in (corpus.source, corpus.target):
+        for array in (texts.padded_table, texts.ids, texts.offsets, texts.means, texts.unit_means):
+            digest.update(array.tobytes())
+    return digest.hexdigest()
+
+
+def flat(observation):
+    if isinstance(observation, dict):
+        return np.concatenate([flat(observation[key]) for key in sorted(observation)], axis=1)
+    return observation.reshape(len(observation), -1)
+
+
+def sb3_stream(vec_env):
+    """What an SB3 learner sees in some steps: observations, rewards, ends and rows."""
+    vec_env.seed(5)
+    vec_env.action_space.seed(1)
+    seen = [flat(vec_env.reset())]
+    for _ in range(STEPS):
+        actions = np.stack([vec_env.action_space.sample() for _ in range(NUM_ENVS)])
+        observations, rewards, dones, infos = vec_env.step(actions)
+        rows = [[info["row"], info.get("terminal_observation") is not None] for info in infos]
+        # DummyVecEnv keeps rewards in float32, SubprocVecEnv as they come.
+        seen += [flat(observations), rewards.astype(np.float32), dones, np.array(rows)]
+    vec_env.close()
+    return seen
+
+
+def gymnasium_stream(envs):
+    envs.action_space.seed(1)
+    observations, infos = envs.reset(seed=5)
+    seen = [flat(observations), infos["row"]]
+    for _ in range(STEPS):
+        observations, rewards, terminated, truncated, infos = envs.step(envs.action_space.sample())
+        seen += [flat(observations), rewards, terminated, truncated, infos["row"]]
+    envs.close()
+    return seen
+
+
+def assert_same(one, other):
+    assert len(one) == len(other)
+    for a, b in zip(one, other, strict=True):
+        np.testing.assert_array_equal(a, b)
+
+
+@pytest.mark.parametrize("method", ["fork", "spawn", "forkserver"])
+@pytest.mark.parametrize("env", ["embeddings", "refine"])
+def test_sb3s_workers_give_the_streams_of_one_process(words, env, method):
+    before = content(words)
+    expected = sb3_stream(DummyVecEnv(makers(env, words)))
+    assert_same(sb3_stream(SubprocVecEnv(makers(env, words), start_method=method)), expected)
+    assert content(words) == before
+
+
+@pytest.mark.parametrize("env", ["embeddings", "index", "refine"])
+@pytest.mark.parametrize("mode", [AutoresetMode.NEXT_STEP, AutoresetMode.SAME_STEP])
+def test_gymnasiums_workers_give_the_streams_of_one_process(words, env, mode):
+    before = content(words)
+    expected = gymnasium_stream(SyncVectorEnv(makers(env, words), autoreset_mode=mode))
+    # Shared memory has no place for the index space's texts, so observations go by pipes.
+    workers = AsyncVectorEnv(
+        makers(env, words), shared_memory=env == "embeddings", autoreset_mode=mode
+    )
+    assert_same(gymnasium_stream(workers), expected)
+    assert content(words) == before
+
+
+def test_make_vec_takes_them_too(words):
+    kwargs = {"num_envs": NUM_ENVS, "data": words}
+    seen = [
+        gymnasium_stream(
+            gymnasium.make_vec("llmar_env:LLMAR/Align-v0", vectorization_mode=mode, **kwargs)
+        )
+        for mode in ("sync", "async")
+    ]
+    assert_same(*seen)
+
+
+def test_an_environment_writes_to_nothing_that_is_shared(words):
+    """An attempt would be an error: the arrays of a store are read-only, in pickles too."""
+    for texts in (words.source, pickle.loads(pickle.dumps(words)).target):
+        for array in (texts.padded_table, texts.ids, texts.offsets, texts.means, texts.unit_means):
+            assert not array.flags.writeable

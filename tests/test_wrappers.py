@@ -1,0 +1,105 @@
+import pickle
+
+import gymnasium
+import numpy as np
+import pytest
+from gymnasium import spaces
+from gymnasium.utils.env_checker import check_env
+from gymnasium.vector import AutoresetMode
+
+from llmar_env.wrappers import FlattenAction, VectorFlattenAction
+
+EVERY = pytest.mark.parametrize(
+    ("env_id", "kwargs", "shape"),
+    [
+        ("llmar_env:LLMAR/Align-v0", {"num_vectors": 3}, (3, 64)),
+        ("llmar_env:LLMAR/Align-v0", {}, (64,)),
+        ("llmar_env:LLMAR/Refine-v0", {"draft": "random"}, (2, 64)),
+    ],
+)
+
+
+class Bounded(gymnasium.Env):
+    """Returns what it is given; its bounds differ from number to number."""
+
+    observation_space = spaces.Box(-1.0, 1.0, (1,))
+    action_space = spaces.Box(
+        np.arange(-6, 0, dtype=np.float32).reshape(2, 3),
+        np.arange(1, 7, dtype=np.float32).reshape(2, 3),
+    )
+
+    def reset(self, *, seed=None, options=None):
+        super().reset(seed=seed)
+        return np.zeros(1, np.float32), {}
+
+    def step(self, action):
+        return np.zeros(1, np.float32), 0.0, False, False, {"action": action}
+
+
+@EVERY
+def test_a_flat_action_does_what_the_shaped_one_does(env_id, kwargs, shape):
+    env, flat = gymnasium.make(env_id, **kwargs), FlattenAction(gymnasium.make(env_id, **kwargs))
+    assert flat.action_space == spaces.Box(-1.0, 1.0, (int(np.prod(shape)),))
+    assert flat.env.action_space.shape == shape
+    env.reset(seed=4)
+    flat.reset(seed=4)
+    flat.action_space.seed(0)
+    for _ in range(5):
+        action = flat.action_space.sample()
+        one, other = env.step(action.reshape(shape)), flat.step(action)
+        assert one[1:4] == other[1:4]
+        assert one[4]["row"] == other[4]["row"]
+        if one[2] or one[3]:
+            env.reset()
+            flat.reset()
+
+
+@EVERY
+@pytest.mark.parametrize("mode", [AutoresetMode.SAME_STEP, AutoresetMode.DISABLED])
+def test_the_vector_wrapper_does_what_single_ones_do(env_id, kwargs, shape, mode):
+    envs = gymnasium.make_vec(env_id, num_envs=4, autoreset_mode=mode, **kwargs)
+    flat = VectorFlattenAction(envs)
+    size = int(np.prod(shape))
+    assert flat.single_action_space == spaces.Box(-1.0, 1.0, (size,))
+    assert flat.action_space.shape == (4, size)
+    assert flat.metadata["autoreset_mode"] == mode
+    singles = [FlattenAction(gymnasium.make(env_id, **kwargs)) for _ in range(4)]
+    flat.reset(seed=2)
+    for i, one in enumerate(singles):
+        one.reset(seed=2 + i)
+    actions = flat.action_space.sample()
+    _, rewards, terminated, truncated, _ = flat.step(actions)
+    for i, one in enumerate(singles):
+        _, reward, *ended, _ = one.step(actions[i])
+        assert reward == rewards[i]
+        assert ended == [terminated[i], truncated[i]]
+
+
+def test_bounds_and_order_are_kept():
+    env = FlattenAction(Bounded())
+    assert env.action_space.low.tolist() == [-6, -5, -4, -3, -2, -1]
+    assert env.action_space.high.tolist() == [1, 2, 3, 4, 5, 6]
+    assert env.action_space.dtype == np.float32
+    env.reset()
+    given = np.arange(6, dtype=np.float32)
+    assert env.step(given)[4]["action"].tolist() == [[0, 1, 2], [3, 4, 5]]
+
+
+def test_gymnasiums_checker_passes():
+    env = gymnasium.make("llmar_env:LLMAR/Align-v0", num_vectors=2, disable_env_checker=True)
+    check_env(FlattenAction(env), skip_render_check=True)
+
+
+def test_it_is_part_of_the_spec():
+    env = FlattenAction(gymnasium.make("llmar_env:LLMAR/Align-v0", num_vectors=2))
+    again = gymnasium.make(pickle.loads(pickle.dumps(env.spec)))
+    assert again.action_space == env.action_space
+    assert "FlattenAction" in str(again)
+
+
+def test_other_actions_are_refused():
+    single, vector = gymnasium.make("CartPole-v1"), gymnasium.make_vec("CartPole-v1", num_envs=2)
+    with pytest.raises(TypeError, match=r"actions in a Box, found Discrete\(2\)"):
+        FlattenAction(single)
+    with pytest.raises(TypeError, match=r"actions in a Box, found Discrete\(2\)"):
+        VectorFlattenAction(vector)
