@@ -1,5 +1,5 @@
 # The one entry point for developers; CI calls the same targets.
-.PHONY: all format lint type test gymnasium bench
+.PHONY: all format lint type test gymnasium examples bench
 
 all: format lint type test
 
@@ -23,13 +23,25 @@ GYMNASIUM ?= 1.1.0 1.2.2 1.4.0
 ENVIRONMENT_TESTS = $(addprefix tests/test_,$(addsuffix .py,align_env generate_env refine_env \
 	writing_envs spaces checks wrappers workers vec_env))
 gymnasium: $(addprefix gymnasium-,$(GYMNASIUM))
-gymnasium-%:
-	python -m venv --clear --without-pip .gymnasium/$*
-	pip --python .gymnasium/$*/bin/python install --quiet --no-deps gymnasium==$*
-	python -c "import site; print('import site; site.addsitedir(%r)' % site.getsitepackages()[0])" \
-		> "$$(.gymnasium/$*/bin/python -c 'import site; print(site.getsitepackages()[0])')/rest.pth"
-	.gymnasium/$*/bin/python -c "import gymnasium; assert gymnasium.__version__ == '$*'"
-	.gymnasium/$*/bin/python -m pytest $(ENVIRONMENT_TESTS)
+gymnasium-%: .gymnasium/%
+	$</bin/python -c "import gymnasium; assert gymnasium.__version__ == '$*'"
+	$</bin/python -m pytest $(ENVIRONMENT_TESTS)
+
+.PRECIOUS: .gymnasium/%
+SITE = import site; print(site.getsitepackages()[0])
+.gymnasium/%:
+	python -m venv --clear --without-pip $@
+	pip --python $@/bin/python install --quiet --no-deps gymnasium==$*
+	echo "import site; site.addsitedir('$$(python -c "$(SITE)")')" \
+		> "$$($@/bin/python -c "$(SITE)")/rest.pth"
+
+# The examples of other libraries, and the tests of what is shipped for them.
+examples: .gymnasium/1.2.2
+	pip install --quiet -c constraints.txt -e ".[benchmark,examples]"
+	pytest -m examples
+	grep -v '^gymnasium==' constraints.txt > $</constraints.txt
+	pip --python $</bin/python install --quiet -c $</constraints.txt "ray[rllib]>=2.60"
+	$</bin/python -m pytest tests/test_rllib.py
 
 # Takes some 15 minutes, and a machine that does nothing else meanwhile.
 DATA ?= ../shared/data/multi30k-de-en

@@ -81,7 +81,11 @@ class Config:
     device: str = "auto"
     """auto, cpu, cuda, cuda:1; one that is asked for and absent is an error."""
     seed: int = 0
-    """Seeds everything: the same seed gives the same run, up to the effect of --time-limit."""
+    """Seeds everything but the word vectors: the same seed gives the same run, up to the effect of
+    --time-limit."""
+    vectors_seed: int = 0
+    """Seeds the word vectors that are trained on --data. Scores of runs with other vectors cannot
+    be compared."""
     total_steps: float | None = None
     """Steps of sub-environments to train on: answers, or words of a writer, where texts that have
     ended wait for the longest. By default the algorithm's own."""

@@ -46,7 +46,7 @@ def load_corpus(config: Config, data: CorpusLike | None = None) -> Corpus:
 def _word_vectors(config: Config) -> WordVectorsConfig:
     """What word vectors are trained with."""
     default = WRITING.word_vectors if config.writes else WordVectorsConfig()
-    return replace(default, dim=config.dim or default.dim, seed=config.seed)
+    return replace(default, dim=config.dim or default.dim, seed=config.vectors_seed)
 
 
 def _named(config: Config) -> CorpusLike:

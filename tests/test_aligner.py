@@ -372,3 +372,12 @@ def test_real_translations_after_some_seconds_worth_of_steps(multi30k):
     assert abs(scores["constant"].alignment) < 0.05
     assert scores["trained"].alignment > 0.4
     assert scores["trained"].p_at_1 > 0.02
+
+
+def test_the_seed_of_a_run_leaves_the_vectors_as_they_are(words):
+    pairs = TextPairs(tuple(words.sources), tuple(words.targets))
+    found = [
+        load_corpus(Config(dim=8, seed=seed, vectors_seed=vectors), pairs).source.fingerprint
+        for seed, vectors in ((0, 0), (1, 0), (0, 1))
+    ]
+    assert found[0] == found[1] != found[2]
