@@ -18,14 +18,15 @@ test:
 	pytest
 
 # Environments under every Gymnasium that we support: the oldest, the one that RLlib pins, the newest.
-# Each has an environment of its own that takes everything but Gymnasium from the present one.
+# Each has an environment of its own that takes everything but Gymnasium from the present one; -v
+# shows the header, which says which Gymnasium was imported.
 GYMNASIUM ?= 1.1.0 1.2.2 1.4.0
 ENVIRONMENT_TESTS = $(addprefix tests/test_,$(addsuffix .py,align_env generate_env refine_env \
 	writing_envs spaces checks wrappers workers vec_env))
 gymnasium: $(addprefix gymnasium-,$(GYMNASIUM))
 gymnasium-%: .gymnasium/%
 	$</bin/python -c "import gymnasium; assert gymnasium.__version__ == '$*'"
-	$</bin/python -m pytest $(ENVIRONMENT_TESTS)
+	$</bin/python -m pytest -v $(ENVIRONMENT_TESTS)
 
 .PRECIOUS: .gymnasium/%
 SITE = import site; print(site.getsitepackages()[0])

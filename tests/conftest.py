@@ -4,6 +4,7 @@ from pathlib import Path
 # The tests' tensors are tiny: a second thread costs more than it brings. Read when torch loads.
 os.environ.setdefault("OMP_NUM_THREADS", "1")
 
+import gymnasium
 import numpy as np
 import pytest
 
@@ -19,6 +20,10 @@ SOURCE_WORDS = ["ein", "kleiner", "roter", "Hund", "Ball", "springt", "nie", "we
 TARGET_WORDS = ["a", "small", "red", "dog", "ball", "jumps", "never"]
 SOURCE_DIM, TARGET_DIM = 6, 4
 SPLITS = {"train": range(24), "valid": range(24, 30), "test": range(30, 36)}
+
+
+def pytest_report_header():
+    return f"gymnasium: {gymnasium.__version__}"
 
 
 def pytest_collection_modifyitems(items):

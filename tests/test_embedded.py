@@ -1,6 +1,7 @@
 import copy
 import dataclasses
 import pickle
+import tracemalloc
 
 import numpy as np
 import pytest
@@ -248,6 +249,15 @@ def test_vectors_that_are_zero_or_not_finite_are_refused(value):
         EmbeddedTexts(table, None, np.array([0, 2, 4]))
 
 
+def test_texts_of_vectors_are_copied_once():
+    vectors = np.ones((10_000, 8))
+    tracemalloc.start()
+    EmbeddedTexts.from_vectors([vectors])
+    _, peak = tracemalloc.get_traced_memory()
+    tracemalloc.stop()
+    assert vectors.nbytes < peak < 1.5 * vectors.nbytes
+
+
 @KINDS
 class TestSharing:
     def arrays(self, store):
@@ -274,20 +284,39 @@ class TestSharing:
         assert np.shares_memory(store.table, store.padded_table)
         assert store.padded_table.shape == (len(store.table) + 1, DIM)
         assert not store.padded_table[-1].any()
-        again = EmbeddedTexts(store.table, store.ids, store.offsets)
-        assert np.shares_memory(again.padded_table, store.padded_table)
-        assert again.fingerprint == store.fingerprint
+        for one in (store, pickle.loads(pickle.dumps(store))):
+            again = EmbeddedTexts(one.table, one.ids, one.offsets)
+            assert again.padded_table is one.padded_table
+            assert again.table is one.table
+            assert again.fingerprint == store.fingerprint
 
     def test_a_slice_of_another_table_is_not_taken_for_a_padded_one(self, kind):
         ids = np.array([0, 1], np.int32) if kind == "ids" else None
-        whole = np.arange(1.0, 7.0, dtype=np.float32).reshape(3, 2)
+        whole = np.array([[1, 2], [3, 4], [5, 6]], np.float32)
+        columns = np.asfortranarray([[1, 2], [3, 4], [0, 0]], np.float32)
         strided = np.zeros((6, 2), np.float32)
         strided[::2] = whole
-        for table in (whole[:2], strided[::2][:2], np.asfortranarray(whole)[:2]):
+        padded = np.array([[1, 2], [3, 4], [0, 0]], np.float32)
+        for array in (whole, columns, strided, padded):
+            array.flags.writeable = False
+        for table in (whole[:2], columns[:2], strided[::2][:2], padded[1::-1]):
             store = EmbeddedTexts(table, ids, np.array([0, 2]))
-            np.testing.assert_array_equal(store.padded_table[:-1], whole[:2])
+            np.testing.assert_array_equal(store.table, table)
+            np.testing.assert_array_equal(store.padded_table[:-1], table)
             assert not store.padded_table[-1].any()
+            assert store.padded_table.flags.c_contiguous
             assert not np.shares_memory(store.padded_table, table)
+
+    def test_what_somebody_can_write_to_is_copied(self, kind):
+        ids = np.array([0, 1], np.int32) if kind == "ids" else None
+        padded = np.array([[1, 2], [3, 4], [0, 0]], np.float32)
+        early = padded[:2]
+        for fixed in (False, True):
+            padded.flags.writeable = not fixed
+            store = EmbeddedTexts(early, ids, np.array([0, 2]))
+            assert not np.shares_memory(store.padded_table, padded)
+        store = EmbeddedTexts(padded[:2], ids, np.array([0, 2]))
+        assert store.padded_table is padded
 
     @pytest.mark.parametrize("computed", [True, False])
     def test_a_pickle_hands_its_arrays_over_without_a_copy(self, kind, computed):

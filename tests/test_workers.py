@@ -2,6 +2,8 @@
 
 import hashlib
 import pickle
+from functools import partial
+from itertools import product
 
 import gymnasium
 import numpy as np
@@ -11,6 +13,8 @@ from stable_baselines3.common.vec_env import DummyVecEnv, SubprocVecEnv
 
 from llmar_env.envs.align import AlignEnv
 from llmar_env.envs.refine import RefineEnv
+from llmar_env.text.corpus import Corpus
+from llmar_env.text.embedded import EmbeddedTexts
 
 NUM_ENVS, STEPS = 2, 6
 
@@ -18,18 +22,10 @@ NUM_ENVS, STEPS = 2, 6
 def makers(env, corpus):
     """Functions that make environments, as workers of any start method take them."""
     if env == "refine":
-        return [
-            Maker(RefineEnv, {"data": corpus, "draft": "random", "episode_length": 3})
-        ] * NUM_ENVS
-    return [Maker(AlignEnv, {"data": corpus, "observation": env})] * NUM_ENVS
-
-
-class Maker:
-    def __init__(self, cls, kwargs):
-        self.cls, self.kwargs = cls, kwargs
-
-    def __call__(self):
-        return self.cls(**self.kwargs)
+        make = partial(RefineEnv, data=corpus, draft="random", episode_length=3)
+    else:
+        make = partial(AlignEnv, data=corpus, observation=env)
+    return [make] * NUM_ENVS
 
 
 def content(corpus):
@@ -79,8 +75,11 @@ def assert_same(one, other):
         np.testing.assert_array_equal(a, b)
 
 
-@pytest.mark.parametrize("method", ["fork", "spawn", "forkserver"])
-@pytest.mark.parametrize("env", ["embeddings", "refine"])
+# A forked server takes the same pickles as a spawned worker, and some seconds too.
+@pytest.mark.parametrize(
+    ("env", "method"),
+    [*product(["embeddings", "index", "refine"], ["fork", "spawn"]), ("refine", "forkserver")],
+)
 def test_sb3s_workers_give_the_streams_of_one_process(words, env, method):
     before = content(words)
     expected = sb3_stream(DummyVecEnv(makers(env, words)))
@@ -93,10 +92,7 @@ def test_sb3s_workers_give_the_streams_of_one_process(words, env, method):
 def test_gymnasiums_workers_give_the_streams_of_one_process(words, env, mode):
     before = content(words)
     expected = gymnasium_stream(SyncVectorEnv(makers(env, words), autoreset_mode=mode))
-    # Shared memory has no place for the index space's texts, so observations go by pipes.
-    workers = AsyncVectorEnv(
-        makers(env, words), shared_memory=env == "embeddings", autoreset_mode=mode
-    )
+    workers = AsyncVectorEnv(makers(env, words), autoreset_mode=mode)
     assert_same(gymnasium_stream(workers), expected)
     assert content(words) == before
 
@@ -110,6 +106,18 @@ def test_make_vec_takes_them_too(words):
         for mode in ("sync", "async")
     ]
     assert_same(*seen)
+
+
+@pytest.mark.parametrize("there", [lambda corpus: corpus, lambda corpus: corpus.truncate(2)])
+@pytest.mark.filterwarnings("ignore:.* input texts are longer")
+def test_a_corpus_without_embedders_keeps_its_one_space_in_a_worker(there):
+    table = np.eye(3, dtype=np.float32)
+    sides = [EmbeddedTexts.from_ids(table, [[0, 1], [2, 1, 0]]) for _ in range(2)]
+    other = EmbeddedTexts.from_ids(2 * table, [[0, 1], [2, 1, 0]])
+    for target, one_space in ((sides[0], True), (sides[1], True), (other, False)):
+        corpus = Corpus(sides[0], target, {"train": range(2)})
+        for sent in (corpus, pickle.loads(pickle.dumps(corpus))):
+            assert there(sent).shared_space is one_space
 
 
 def test_an_environment_writes_to_nothing_that_is_shared(words):

@@ -85,6 +85,7 @@ def test_bounds_and_order_are_kept():
     assert env.step(given)[4]["action"].tolist() == [[0, 1, 2], [3, 4, 5]]
 
 
+@pytest.mark.filterwarnings("ignore:.*different from the unwrapped version")
 def test_gymnasiums_checker_passes():
     env = gymnasium.make("llmar_env:LLMAR/Align-v0", num_vectors=2, disable_env_checker=True)
     check_env(FlattenAction(env), skip_render_check=True)

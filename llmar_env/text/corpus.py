@@ -12,6 +12,8 @@ from importlib.resources import files
 from pathlib import Path
 from typing import Any
 
+import numpy as np
+
 from llmar_env.text.embedded import EmbeddedTexts
 from llmar_env.text.embedders import Embedder, WordVectors, WordVectorsConfig
 from llmar_env.text.pairs import TextPairs
@@ -171,10 +173,15 @@ class Corpus:
 
     @cached_property
     def shared_space(self) -> bool:
-        """Whether inputs and targets are vectors of one space, so that their cosine has meaning."""
+        """Whether inputs and targets are vectors of one space, so that their cosine has meaning.
+
+        Without embedders they are, if both sides are one store or have one table of vectors.
+        """
         if self.source_embedder is not None or self.target_embedder is not None:
             return self.source_embedder is self.target_embedder
-        return self.source.table is self.target.table
+        if self.source.ids is None or self.target.ids is None:
+            return self.source is self.target
+        return np.array_equal(self.source.table, self.target.table)
 
     def truncate(self, max_length: int | None) -> Corpus:
         """Cut the input texts to `max_length` vectors; a warning counts those that were cut."""

@@ -15,7 +15,7 @@ from numpy.typing import ArrayLike, NDArray
 
 from llmar_env.arrays import Array, unit
 
-__all__ = ["EmbeddedTexts", "gather_padded"]
+__all__ = ["EmbeddedTexts", "gather_padded", "shareable"]
 
 _Scalar = TypeVar("_Scalar", bound=np.generic)
 
@@ -58,19 +58,33 @@ def _take(xp: Any, array: Array, index: Array) -> Array:
     return xp.take(array, xp.reshape(index, (-1,)), axis=0)
 
 
-def _padded(table: NDArray[np.floating]) -> NDArray[np.floating]:
-    """A table, (V, D), and a zero row behind it: what it is a view of, or else a copy."""
+def shareable(table: NDArray[_Scalar]) -> NDArray[_Scalar]:
+    """A table of vectors that every store takes without a copy.
+
+    Args:
+        table: (V, D).
+
+    Returns:
+        (V, D) read-only, a view of an array that has a zero row behind it: `table`, if it is such
+        a view already, or else a copy.
+    """
     shape = (len(table) + 1, *table.shape[1:])
     base = table.base
     if isinstance(base, np.ndarray) and (base.shape, base.dtype) == (shape, table.dtype):
         whole = base.ctypes.data == table.ctypes.data and base.strides == table.strides
-        if whole and base.flags.c_contiguous and not base[-1].any():
-            return base
-    return np.concatenate([table, np.zeros((1, *shape[1:]), table.dtype)])
+        fixed = not (base.flags.writeable or table.flags.writeable)
+        if whole and fixed and base.flags.c_contiguous and not base[-1].any():
+            return table
+    padded = np.zeros(shape, table.dtype)
+    padded[:-1] = table
+    padded.flags.writeable = False
+    return padded[:-1]
 
 
 def _read_only(array: NDArray[_Scalar]) -> NDArray[_Scalar]:
-    """A view that nobody can write to; the caller's array stays as it is."""
+    """An array, or else a view of it, that nobody can write to; a caller's stays as it is."""
+    if not array.flags.writeable:
+        return array
     view = array.view()
     view.flags.writeable = False
     return view
@@ -127,18 +141,21 @@ class EmbeddedTexts:
                 f"text {text} has a vector that is zero or not finite, at its position "
                 f"{places[0] - self.offsets[text]}"
             )
-        arrays = {"ids": self.ids, "offsets": self.offsets}
-        self.__setstate__({"padded_table": _padded(self.table), **arrays})
+        table = shareable(self.table)
+        self.__dict__.update(table=table, padded_table=table.base, offsets=_read_only(self.offsets))
+        if self.ids is not None:
+            self.__dict__["ids"] = _read_only(self.ids)
 
     def __getstate__(self) -> dict[str, Any]:
         """Everything but the table, which is a view of the padded one."""
         return {name: value for name, value in self.__dict__.items() if name != "table"}
 
     def __setstate__(self, state: dict[str, Any]) -> None:
-        """Take what was checked when it was made, as views that nobody can write to."""
-        for name, value in state.items():
-            self.__dict__[name] = _read_only(value) if isinstance(value, np.ndarray) else value
-        self.__dict__["table"] = self.padded_table[:-1]
+        """Take what was checked when it was made, and let nobody write to it."""
+        for value in state.values():
+            if isinstance(value, np.ndarray):
+                value.flags.writeable = False
+        self.__dict__.update(state, table=state["padded_table"][:-1])
 
     @classmethod
     def from_ids(cls, table: NDArray[np.floating], texts: Iterable[list[int]]) -> EmbeddedTexts:
@@ -157,7 +174,9 @@ class EmbeddedTexts:
         offsets = np.cumsum([0, *map(len, sequences)], dtype=np.int64)
         # With the zero row of the padded table behind them, so that they are not copied again.
         zero = [np.zeros((1, *text.shape[1:]), text.dtype) for text in sequences[:1]]
-        return cls(np.concatenate([*sequences, *zero])[:-1], None, offsets)
+        padded = np.concatenate([*sequences, *zero])
+        padded.flags.writeable = False
+        return cls(padded[:-1], None, offsets)
 
     def __len__(self) -> int:
         """Count the texts."""

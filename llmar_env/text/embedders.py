@@ -14,7 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from llmar_env.arrays import unit
-from llmar_env.text.embedded import EmbeddedTexts
+from llmar_env.text.embedded import EmbeddedTexts, shareable
 
 __all__ = ["Embedder", "WordVectors", "WordVectorsConfig"]
 
@@ -104,7 +104,7 @@ class WordVectors:
 
     @property
     def table(self) -> NDArray[np.float32]:
-        """(V, D) the vector of each token.
+        """(V, D) the vector of each token, read-only.
 
         Raises:
             RuntimeError: `fit` has not run.
@@ -137,7 +137,7 @@ class WordVectors:
             used = np.unique(np.concatenate(tokens))
             table[used] = unit(_whiten(table[used], self.config.whitening))
         centre = EmbeddedTexts.from_ids(table, tokens).means.mean(axis=0)
-        self._tokenizer, self._table = tokenizer, table - centre
+        self._tokenizer, self._table = tokenizer, shareable(table - centre)
         return self
 
     def tokenize(self, texts: Sequence[str]) -> list[list[int]]:
@@ -188,7 +188,7 @@ class WordVectors:
         if not {"tokenizer", "config"} <= head.keys():
             raise ValueError(f"{path} holds no word vectors: its head lacks tokenizer and config")
         config = WordVectorsConfig(**json.loads(head["config"]))
-        return cls(config, Tokenizer.from_str(head["tokenizer"]), table)
+        return cls(config, Tokenizer.from_str(head["tokenizer"]), shareable(table))
 
 
 def _tokenize(tokenizer: Any, texts: Sequence[str]) -> list[list[int]]:
