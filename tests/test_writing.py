@@ -490,7 +490,7 @@ def test_the_network_is_as_wide_as_asked_for(trained):
 
 def test_texts_of_ones_own_get_whitened_vectors_to_write_with():
     pairs = {"train": TextPairs(["ein Hund", "ein Ball"] * 9, ["a dog", "a ball"] * 9)}
-    corpus = load_corpus(Config(**SMALL, seed=3), pairs)
+    corpus = load_corpus(Config(**SMALL, vectors_seed=3), pairs)
     for embedder in (corpus.source_embedder, corpus.target_embedder):
         assert embedder.config == replace(WRITING.word_vectors, seed=3)
     assert load_corpus(Config(**SMALL, dim=8), pairs).target_embedder.config.dim == 8
