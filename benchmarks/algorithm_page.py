@@ -135,8 +135,14 @@ def check_constant(echo: Runs, seconds: float) -> Check:
     return Check(claim, passed, facts)
 
 
-def check_lead(by_task: Mapping[str, Runs], seconds: float) -> Check:
-    """Whether REINFORCE is ahead at the end, and at which of the seconds before it is not."""
+def check_lead(by_task: Mapping[str, Runs], seconds: float, rivals: str) -> Check:
+    """Whether REINFORCE is ahead at the end, and at which of the seconds before it is not.
+
+    Args:
+        by_task: its runs, and those of the rivals.
+        seconds: of a run.
+        rivals: what they are, as the claim names them.
+    """
     grid = _seconds(seconds)
     passed, facts = True, []
     for task, runs in by_task.items():
@@ -144,9 +150,9 @@ def check_lead(by_task: Mapping[str, Runs], seconds: float) -> Check:
             name: interquartile_mean(curves(found, "seconds", grid)) for name, found in runs.items()
         }
         ours = means.pop(_OURS)
-        rivals = np.array(list(means.values()))
-        best = [list(means)[one] for one in rivals.argmax(axis=0)]
-        leads = rivals.max(axis=0) - ours
+        theirs = np.array(list(means.values()))
+        best = [list(means)[one] for one in theirs.argmax(axis=0)]
+        leads = theirs.max(axis=0) - ours
         passed &= bool(leads[-1] < 0)
         facts.append(
             f"{_TITLES[task]}, at {seconds:g} s: {ours[-1]:.4f}, and the best of the others, "
@@ -159,7 +165,7 @@ def check_lead(by_task: Mapping[str, Runs], seconds: float) -> Check:
             leaders = ", ".join(dict.fromkeys(best[point] for point in span))
             lead = f"{leaders} ahead by up to {leads[span].max():.4f}" if is_behind else "ahead"
             facts.append(f"{_TITLES[task]}, from {grid[span[0]]:g} to {grid[span[-1]]:g} s: {lead}")
-    claim = "REINFORCE, leave one out, is ahead of every other at equal time"
+    claim = f"REINFORCE, leave one out, is ahead of {rivals} at equal time"
     return Check(claim, passed, facts)
 
 
@@ -178,14 +184,29 @@ def check_plain(by_task: Mapping[str, Runs]) -> Check:
     return Check("PPO is at least as good as stock PPO at equal steps", passed, facts)
 
 
+def _beside_ours(runs: Runs, baselines: bool) -> Runs:
+    """REINFORCE, and either its other baselines or the other algorithms."""
+    return {
+        name: found
+        for name, found in runs.items()
+        if name == _OURS or name.startswith(f"{_OURS}-") == baselines
+    }
+
+
 def _checks(by_task: Mapping[str, Runs], failed: Sequence[Run], seconds: float) -> str:
     """The checks that there are runs for."""
     found = []
     good = [run for runs in by_task.values() for one in runs.values() for run in one]
     if echo := _by_algorithm([*good, *failed], "echo"):
         found.append(check_constant(echo, seconds))
-    if led := {task: runs for task, runs in by_task.items() if len(runs) > 1 and _OURS in runs}:
-        found.append(check_lead(led, seconds))
+    for rivals, are_baselines in (("every other algorithm", False), ("its other baselines", True)):
+        led = {
+            task: among
+            for task, runs in by_task.items()
+            if _OURS in runs and len(among := _beside_ours(runs, are_baselines)) > 1
+        }
+        if led:
+            found.append(check_lead(led, seconds, rivals))
     if both := {task: runs for task, runs in by_task.items() if {_PPO, _PLAIN} <= runs.keys()}:
         found.append(check_plain(both))
     lines = []

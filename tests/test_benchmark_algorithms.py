@@ -135,7 +135,7 @@ def test_every_run_has_to_beat_the_constant_answer():
 
 def test_the_lead_is_that_of_the_end_and_its_exceptions_are_told():
     runs = {"reinforce": [fake([0.0, 0.2, 0.9])], "ppo": [fake([0.0, 0.4, 0.8], algorithm="ppo")]}
-    check = algorithm_page.check_lead({"echo": runs}, 10.0)
+    check = algorithm_page.check_lead({"echo": runs}, 10.0, "others")
     assert check.passed
     # The lines meet at 0.2 + 0.14 (t - 5) = 0.4 + 0.08 (t - 5), t = 8.33; points lie 1/6 s apart.
     assert check.facts[1:] == [
@@ -143,7 +143,13 @@ def test_the_lead_is_that_of_the_end_and_its_exceptions_are_told():
         "Echo, from 8.5 to 10 s: ahead",
     ]
     swapped = {"reinforce": runs["ppo"], "ppo": runs["reinforce"]}
-    assert not algorithm_page.check_lead({"echo": swapped, "de-en": runs}, 10.0).passed
+    assert not algorithm_page.check_lead({"echo": swapped, "de-en": runs}, 10.0, "others").passed
+
+
+def test_other_algorithms_and_other_baselines_are_told_apart():
+    runs = {name: [fake([0.0])] for name in ("reinforce", "reinforce-mean", "ppo", "ppo-plain")}
+    rivals = [list(algorithm_page._beside_ours(runs, baselines)) for baselines in (False, True)]
+    assert rivals == [["reinforce", "ppo", "ppo-plain"], ["reinforce", "reinforce-mean"]]
 
 
 def test_ppo_is_compared_at_the_most_steps_that_all_have_made():

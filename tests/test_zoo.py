@@ -84,7 +84,7 @@ def test_command_learns(tmp_path):
     assert outcome.returncode == 0, outcome.stderr
     corpus = Corpus.load("phrasebook:en")
     folder = tmp_path / "ppo" / "LLMAR-Align-v0_1"
-    for name in ("LLMAR-Align-v0", "best_model"):
+    for name in ("LLMAR-Align-v0.zip", "best_model.zip"):
         policy = utils.ALGOS["ppo"].load(folder / name, device="cpu").policy
         trained = evaluate(policy, corpus, "test").alignment
         untrained = type(policy)(**policy._get_constructor_parameters())
