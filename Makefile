@@ -32,7 +32,8 @@ gymnasium-%: .gymnasium/%
 SITE = import site; print(site.getsitepackages()[0])
 .gymnasium/%:
 	python -m venv --clear --without-pip $@
-	pip --python $@/bin/python install --quiet --no-deps gymnasium==$*
+	pip --python $@/bin/python install --quiet --no-deps gymnasium==$* \
+		|| { rm -rf $@; exit 1; }
 	echo "import site; site.addsitedir('$$(python -c "$(SITE)")')" \
 		> "$$($@/bin/python -c "$(SITE)")/rest.pth"
 

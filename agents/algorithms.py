@@ -14,6 +14,7 @@ from stable_baselines3.common.policies import BasePolicy
 
 from agents.buffers import GroupedReplayBuffer, GroupedRolloutBuffer
 from agents.config import Config
+from agents.distributions import DISTRIBUTIONS
 from llmar_env.text.embedders import WordVectorsConfig
 
 __all__ = [
@@ -49,6 +50,8 @@ class Algorithm:
     """Further arguments of the class."""
     policy_kwargs: Mapping[str, Any] = field(default_factory=dict)
     """Further arguments of the policy."""
+    distributions: tuple[str, ...] = tuple(DISTRIBUTIONS)
+    """Those that `GRUPolicy` can explore with under it."""
 
     @property
     def cls(self) -> type[BaseAlgorithm]:
@@ -62,6 +65,8 @@ class Algorithm:
 
 
 _OPEN = (inspect.Parameter.VAR_POSITIONAL, inspect.Parameter.VAR_KEYWORD)
+# Numbers by default, which take other values too.
+_OF_ANY_KIND = ("train_freq", "ent_coef", "target_entropy")
 _DISCRETE = ("dqn", "qrdqn", "maskableppo")
 _SPACES = "the environment decides it"
 _OURS = {
@@ -138,6 +143,7 @@ ALGORITHMS: Mapping[str, Algorithm] = {
             "cg_max_steps": 10,
             "n_critic_updates": 1,
         },
+        distributions=("gaussian",),  # the one whose KL divergence is known
         policy_kwargs={
             "spread": 0.3,
             "features_extractor_kwargs": {"twice_differentiable": True},
@@ -307,6 +313,9 @@ def tuned(algorithm: Algorithm, config: Config) -> Algorithm:
         own, _, of_policy = name.partition(".")
         if of_policy and own == "policy":
             _check_setting(of_policy, value, _parameters(policy_class(algorithm)), _OURS_OF_POLICY)
+            before = policy_kwargs.get(of_policy)
+            if isinstance(before, dict) and isinstance(value, dict):
+                value = before | value
             policy_kwargs[of_policy] = value
         else:
             _check_setting(name, value, accepted, _OURS)
@@ -333,12 +342,20 @@ def _resolve(path: str) -> Any:
 
 
 def _parameters(cls: type) -> dict[str, Any]:
-    """The arguments of a class by name, those of its bases included, with their defaults."""
+    """The arguments of a class by name, with their defaults.
+
+    Those of its bases are among them for as long as each hands further ones on.
+    """
     found: dict[str, Any] = {}
-    for base in reversed(inspect.getmro(cls)):
-        if "__init__" in vars(base):
-            parameters = inspect.signature(base).parameters.values()
-            found |= {one.name: one.default for one in parameters if one.kind not in _OPEN}
+    for base in inspect.getmro(cls):
+        if "__init__" not in vars(base):
+            continue
+        parameters = inspect.signature(vars(base)["__init__"]).parameters.values()
+        named = {one.name: one.default for one in parameters if one.kind not in _OPEN}
+        found = named | found
+        if not any(one.kind is inspect.Parameter.VAR_KEYWORD for one in parameters):
+            break
+    del found["self"]
     return found
 
 
@@ -354,6 +371,8 @@ def _check_setting(
         known = ", ".join(sorted(set(parameters) - set(ours)))
         raise ValueError(f"no setting {name!r}{hint} There are {known}")
     default = parameters[name]
-    kinds = (bool,) if isinstance(default, bool) else (int, float)
-    if isinstance(default, int | float) and not isinstance(value, kinds):
+    kinds = {bool: (bool,), int: (int,), float: (int, float)}.get(type(default))
+    if name in _OF_ANY_KIND or kinds is None:
+        return
+    if not isinstance(value, kinds) or isinstance(value, bool) != isinstance(default, bool):
         raise ValueError(f"{name} is {default} by default, and takes no {value!r}")

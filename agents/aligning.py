@@ -58,6 +58,11 @@ class AlignTask(Task):
     def __init__(self, config: Config, device: torch.device) -> None:
         refuse_settings(config, _NOT_ITS_OWN, "writers (LLMAR/Generate-v0)")
         super().__init__(config, device, find_algorithm(config.algo), _HIDDEN_DIM)
+        if config.distribution not in self.algorithm.distributions:
+            raise ValueError(
+                f"{config.algo} explores with {', '.join(self.algorithm.distributions)} alone, "
+                f"found distribution={config.distribution!r}"
+            )
         if not self._is_direction:
             refuse_settings(config, ("distribution", "spread"), "reinforce, ppo, a2c and trpo")
         if "baseline" not in self.algorithm.settings:
@@ -146,6 +151,7 @@ class AlignTask(Task):
         if ":" in self.algorithm.policy:
             return {"hidden_dim": config.hidden_dim} | given
         features = {"features_dim": config.hidden_dim, "layer_norm": True}
+        features |= given.pop("features_extractor_kwargs", {})
         return {
             "features_extractor_class": GRUFeatures,
             "features_extractor_kwargs": features,

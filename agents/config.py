@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from ast import literal_eval
 from dataclasses import asdict, dataclass
 from pathlib import Path
@@ -108,8 +109,8 @@ class Config:
     baseline: Literal["none", "leave_one_out", "mean", "group"] = "leave_one_out"
     """What REINFORCE compares rewards with."""
     distribution: DistributionName = "gaussian"
-    """Noise around the direction of an answer, of reinforce, ppo, a2c and trpo; a writer chooses
-    among its words instead."""
+    """Noise around the direction of an answer, of reinforce, ppo, a2c and trpo (gaussian alone); a
+    writer chooses among its words instead."""
     spread: float | None = None
     """Noise of a coordinate over the length of the mean answer, at first; by default the
     algorithm's own. For reinforce, ppo, a2c and trpo, and not a writer's."""
@@ -176,6 +177,12 @@ class Config:
         names = [name for name, _ in self.settings]
         if len(set(names)) < len(names):
             raise ValueError(f"a setting is given twice: {', '.join(names)}")
+        try:
+            plain = json.loads(json.dumps([value for _, value in self.settings]))
+        except TypeError as error:
+            raise ValueError(f"a setting must be plain, as JSON has it: {error}") from None
+        # As they come back from a saved model.
+        object.__setattr__(self, "settings", tuple(zip(names, plain, strict=True)))
         if self.total_steps is not None and self.total_steps < 1:
             raise ValueError(f"total_steps must be at least 1, found {self.total_steps}")
 

@@ -72,9 +72,11 @@ class DirectionActor:
     ) -> None:
         self.hidden_dim = hidden_dim
         self.rms = rms
-        features = {"features_dim": hidden_dim, "layer_norm": True}
         kwargs.setdefault("features_extractor_class", GRUFeatures)
-        kwargs["features_extractor_kwargs"] = features | kwargs.get("features_extractor_kwargs", {})
+        if issubclass(kwargs["features_extractor_class"], GRUFeatures):
+            features = {"features_dim": hidden_dim, "layer_norm": True}
+            given = kwargs.get("features_extractor_kwargs") or {}
+            kwargs["features_extractor_kwargs"] = features | given
         super().__init__(  # type: ignore[call-arg]  # SB3's policy, which comes after
             observation_space,
             action_space,

@@ -184,8 +184,9 @@ class GRUPolicy(DirectionPolicy):
     ) -> None:
         self.hidden_dim = hidden_dim
         kwargs.setdefault("features_extractor_class", GRUFeatures)
-        features = {"features_dim": hidden_dim}
-        kwargs["features_extractor_kwargs"] = features | kwargs.get("features_extractor_kwargs", {})
+        if issubclass(kwargs["features_extractor_class"], GRUFeatures):
+            given = kwargs.get("features_extractor_kwargs") or {}
+            kwargs["features_extractor_kwargs"] = {"features_dim": hidden_dim} | given
         super().__init__(
             observation_space,
             action_space,

@@ -17,6 +17,7 @@ from gymnasium.vector import AutoresetMode, VectorEnv, VectorWrapper
 from torch import Tensor, nn
 from torch.nn.parallel import DistributedDataParallel
 
+from agents.device import as_shared_tensor
 from agents.distributions import DirectionalGaussian
 from agents.encoders import GRUFeatures
 from llmar_env.envs.align import AlignVectorEnv
@@ -222,5 +223,5 @@ def evaluate(module: GRUModule, corpus: Corpus, split: str) -> Scores:
         block = index[first : first + _BLOCK, None]
         output = module.forward_inference({Columns.OBS: block})
         answers.append(output[Columns.ACTION_DIST_INPUTS].chunk(2, dim=-1)[0].cpu())
-    targets = torch.as_tensor(corpus.target.means[rows.start : rows.stop])
+    targets = as_shared_tensor(corpus.target.means[rows.start : rows.stop])
     return score_answers(torch.cat(answers), targets)

@@ -16,6 +16,7 @@ from stable_baselines3.common.noise import NormalActionNoise
 from stable_baselines3.common.off_policy_algorithm import OffPolicyAlgorithm
 
 from agents.algorithms import Algorithm, policy_class, tuned
+from agents.buffers import GroupedReplayBuffer
 from agents.config import Config
 from agents.training import Clock, LinearDecay, Progress, TimeIsUp, Training, Validation
 from agents.vec_env import make_vec_env
@@ -74,9 +75,22 @@ class Task:
     def _settings(self, action_space: spaces.Space[Any]) -> dict[str, Any]:
         """The algorithm's settings in the form that its class takes."""
         settings = dict(self.algorithm.settings)
-        if "replay_buffer_class" in settings:
-            settings["replay_buffer_kwargs"] = {"group_size": self.algorithm.group_size}
+        if settings.get("replay_buffer_class") is GroupedReplayBuffer:
+            if settings.get("n_steps", 1) != 1:
+                raise ValueError(
+                    "returns of several steps take SB3's own replay buffer: add "
+                    "replay_buffer_class=none to the settings, or leave n_steps out"
+                )
+            own = {"group_size": self.algorithm.group_size}
+            settings["replay_buffer_kwargs"] = own | (settings.get("replay_buffer_kwargs") or {})
+        if isinstance(settings.get("train_freq"), list):  # as JSON has a tuple
+            settings["train_freq"] = tuple(settings["train_freq"])
         if (deviation := settings.get("action_noise")) is not None:
+            if not isinstance(deviation, int | float):
+                raise ValueError(
+                    "action_noise is the standard deviation of each coordinate, a number, found "
+                    f"{deviation!r}"
+                )
             zero = np.zeros(action_space.shape or ())
             settings["action_noise"] = NormalActionNoise(zero, zero + deviation)
         return settings

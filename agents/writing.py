@@ -81,6 +81,11 @@ class WriteTask(Task):
         refuse_settings(config, _NOT_ITS_OWN, "models that answer with vectors (LLMAR/Align-v0)")
         make_reward(config.reward)  # what is wrong with it is said before the texts are read
         super().__init__(config, device, WRITING.reinforcement, WRITING.hidden_dim)
+        if self.algorithm.policy_kwargs:
+            raise ValueError(
+                "a writer's policy has options of its own, such as --hidden-dim and --dropout; "
+                f"leave out policy.{next(iter(self.algorithm.policy_kwargs))}"
+            )
         self.policy: WriterPolicy | None = None
 
     def train(

@@ -1,3 +1,5 @@
+import inspect
+import json
 import math
 import sys
 
@@ -6,6 +8,7 @@ import pytest
 import torch
 from stable_baselines3 import PPO, SAC, TD3
 from stable_baselines3.common.distributions import kl_divergence
+from stable_baselines3.common.torch_layers import FlattenExtractor
 from torch.nn import functional as F
 
 import train
@@ -21,7 +24,7 @@ from agents import (
     attach_texts,
     make_vec_env,
 )
-from agents.algorithms import find_algorithm, tuned
+from agents.algorithms import _parameters, find_algorithm, policy_class, tuned
 from agents.distributions import DirectionalGaussian
 from agents.encoders import GRUEncoder
 from agents.evaluation import evaluate
@@ -281,6 +284,10 @@ def test_noise_of_an_action_has_a_deviation_in_each_coordinate(corpus):
         ("ppo", ("policy.net_arc", [4]), "did you mean net_arch"),
         ("ppo", ("n_steps", "many"), "n_steps is 2048 by default, and takes no 'many'"),
         ("ppo", ("normalize_advantage", 3), "normalize_advantage is True by default"),
+        ("ppo", ("n_epochs", 2.0), "n_epochs is 10 by default, and takes no 2.0"),
+        ("ppo", ("n_epochs", True), "n_epochs is 10 by default, and takes no True"),
+        ("ppo", ("monitor_wrapper", False), "no setting 'monitor_wrapper'"),
+        ("ddpg", ("policy_delay", 3), "no setting 'policy_delay'"),
         ("sac", ("learning_rate", 1.0), "give --learning-rate"),
         ("sac", ("env", 1), "give --env"),
         ("reinforce", ("baseline", "mean"), "give --baseline"),
@@ -308,6 +315,63 @@ def test_a_setting_given_twice_is_an_error():
 def test_what_an_algorithm_would_ignore_is_refused(kwargs, message):
     with pytest.raises(ValueError, match=message):
         LLMAR(Config(algo="sac", **kwargs))
+
+
+@pytest.mark.parametrize("name", ALGORITHMS)
+def test_every_setting_that_is_offered_is_an_argument(name):
+    algorithm = find_algorithm(config(name).algo)
+    for cls in (algorithm.cls, policy_class(algorithm)):
+        offered = _parameters(cls)
+        own = inspect.signature(cls).parameters
+        assert offered.keys() >= own.keys() - {"kwargs"}
+        if "kwargs" not in own:
+            assert offered.keys() == own.keys()
+
+
+@pytest.mark.parametrize(
+    ("name", "kwargs", "message"),
+    [
+        ("trpo", {"distribution": "power_spherical"}, "trpo explores with gaussian alone"),
+        ("td3", {"settings": {"action_noise": "much"}}, "action_noise is the standard deviation"),
+        ("sac", {"settings": {"n_steps": 3}}, "replay_buffer_class=none"),
+        ("ppo", {"settings": {"target_kl": PPO}}, "a setting must be plain"),
+    ],
+)
+def test_what_cannot_work_is_said_before_it_is_tried(corpus, name, kwargs, message):
+    with pytest.raises(ValueError, match=message):
+        LLMAR(config(name, total_steps=1, **kwargs)).train(corpus)
+
+
+def test_a_writers_policy_takes_no_settings():
+    with pytest.raises(ValueError, match=r"leave out policy\.net_arch"):
+        LLMAR(Config(env="LLMAR/Generate-v0", settings=(("policy.net_arch", [4]),)))
+
+
+def test_stock_replay_and_returns_of_several_steps(corpus):
+    settings = {"replay_buffer_class": None, "n_steps": 3, "train_freq": (2, "step")}
+    llmar = LLMAR(config("sac", total_steps=200, settings=settings))
+    assert llmar.train(corpus).timings["steps"] >= 200
+    again = Config.from_json(json.loads(json.dumps(llmar.config.as_json())))
+    assert again == llmar.config
+
+
+def test_settings_of_the_features_extractor_add_to_those_of_the_table(corpus):
+    given = {"policy.features_extractor_kwargs": {"features_dim": 5}}
+    for name in ("trpo", "recurrent_ppo"):
+        llmar = LLMAR(config(name, settings=given, total_steps=1))
+        llmar.train(corpus)
+        features = llmar.policy.features_extractor
+        assert features.features_dim == 5
+        assert features.encoder.twice_differentiable == (name == "trpo")
+        assert (features.norm is not None) == (name == "recurrent_ppo")
+
+
+def test_another_features_extractor_gets_no_arguments_of_ours(corpus):
+    env = align_env(corpus, observation="embeddings")
+    kwargs = {"features_extractor_class": FlattenExtractor}
+    for cls, policy in ((PPO, GRUPolicy), (SAC, GRUSACPolicy)):
+        model = cls(policy, env, device="cpu", policy_kwargs=kwargs)
+        assert model.predict(env.reset())[0].shape == (8, 4)
 
 
 @pytest.mark.parametrize("name", sorted(CONTRIB))

@@ -422,7 +422,7 @@ def cut_short(path):
         lambda folder: cut_short(folder / "policy.safetensors"),
         lambda folder: cut_short(folder / "vocabulary.safetensors"),
         lambda folder: cut_short(folder / "model.json"),
-        lambda folder: (folder / "model.json").write_text('{"format": 1}'),
+        lambda folder: (folder / "model.json").write_text('{"format": 2}'),
         lambda folder: save_file({"none": np.zeros(1)}, folder / "vocabulary.safetensors"),
     ],
 )
