@@ -182,7 +182,9 @@ def commands(options: Options) -> Commands:
             more = " ".join(f"--{option} {value}" for option, value in own.items())
             rows[task, name] = f"python train.py ${variable} {more}"
         rows[task, _PLAIN] = (
-            f"python benchmarks/algorithms.py --data $DATA --algos {_PLAIN} --tasks {task}"
+            f"python benchmarks/algorithms.py --data $DATA --algos {_PLAIN} --tasks {task} "
+            f"--seeds 1 --workers 1 --seconds {options.seconds:g} --results runs/{_PLAIN}.jsonl "
+            f"--page runs/{_PLAIN}.md"
         )
     return Commands(shared, rows)
 

@@ -4,8 +4,8 @@ The plain side is `GRUPolicy` on embeddings, each row of a batch encoded by itse
 buffers. The other side observes rows of the text store in groups of 16, and its minibatches keep
 the answers to a text together (`GroupedRolloutBuffer`), so that each text is encoded once a
 minibatch. Environments, batch size, epochs and network are the same: those of
-`agents.algorithms.ALGORITHMS`, but for groups of 16 on either side. Sides alternate, medians are
-reported.
+`agents.algorithms.ALGORITHMS`, but for groups of 16 on either side; PPO also with minibatches of
+2,048. Sides alternate, medians are reported.
 
     python benchmarks/groups.py --data ../shared/data/multi30k-de-en
 
@@ -16,7 +16,7 @@ from __future__ import annotations
 
 import json
 import time
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from statistics import median
 from typing import Any
@@ -37,6 +37,13 @@ from llmar_env.text.corpus import Corpus
 from llmar_env.text.pairs import TextPairs
 
 _GROUP_SIZE = 16
+_PPO = ALGORITHMS["ppo"]
+# A minibatch of 256 holds 16 texts, few enough that calls of operations take most of the time.
+_ROWS = {
+    "ppo": _PPO,
+    "ppo_2048": replace(_PPO, settings={**_PPO.settings, "batch_size": 2048}),
+    "a2c": ALGORITHMS["a2c"],
+}
 _TRANSITIONS = 1_000_000
 _NUM_ENVS = 512
 
@@ -108,12 +115,12 @@ def measure_speed(options: Options, corpus: Corpus, console: Console) -> dict[st
     sides = ("embeddings", "index", "grouped")
     table = Table("algorithm", *sides, "grouped / embeddings", title="steps/s")
     figures: dict[str, float] = {}
-    for name in ("ppo", "a2c"):
+    for name, algorithm in _ROWS.items():
         rates: dict[str, list[float]] = {side: [] for side in sides}
         for _ in range(options.repeats):
             for side in sides:
                 rate = Rate(options.seconds)
-                make_model(ALGORITHMS[name], corpus, side, options.device).learn(10**12, rate)
+                make_model(algorithm, corpus, side, options.device).learn(10**12, rate)
                 rates[side].append(rate.steps_per_second)
         middle = {side: median(found) for side, found in rates.items()}
         ratio = middle["grouped"] / middle["embeddings"]
