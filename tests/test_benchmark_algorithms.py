@@ -321,7 +321,7 @@ def test_the_benchmark_runs_once_and_resumes(folder, tmp_path, capsys):
     assert (ours.job.algorithm, plain.job.algorithm) == ("reinforce", "ppo-plain")
     assert ours.curve["seconds"][-1] >= 1.0
     # Steps that have doubled are scored too: those of the first batch, 384 x 16, among them.
-    assert ours.curve["steps"][:3] == [0, 6144, 6144]
+    assert {0, 6144, 12288} <= set(ours.curve["steps"])
     assert ours.curve["steps"] == sorted(ours.curve["steps"])
     # The weights that were best on the validation texts are those that are scored.
     assert round(ours.valid["trained"]["alignment"], 4) in ours.curve["alignment"]
