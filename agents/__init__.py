@@ -6,7 +6,7 @@ from agents.answering import answer
 from agents.buffers import GroupedReplayBuffer, GroupedRolloutBuffer
 from agents.config import Config
 from agents.decoding import decode
-from agents.distributions import DirectionalGaussian, EntrySoftmax, PowerSpherical
+from agents.distributions import DirectionalGaussian, EntrySoftmax, FreeGaussian, PowerSpherical
 from agents.encoders import GRUEncoder, GRUFeatures, attach_texts
 from agents.off_policy import GRUSACPolicy, GRUTD3Policy
 from agents.policies import GRUPolicy
@@ -26,6 +26,7 @@ __all__ = [
     "CrossEntropy",
     "DirectionalGaussian",
     "EntrySoftmax",
+    "FreeGaussian",
     "GRUEncoder",
     "GRUFeatures",
     "GRUPolicy",

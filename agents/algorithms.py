@@ -114,11 +114,16 @@ ALGORITHMS: Mapping[str, Algorithm] = {
         "stable_baselines3:PPO",
         num_texts=512,
         group_size=4,
-        learning_rate=2e-3,
+        learning_rate=5e-3,
         total_steps=2e5,
         settings=_ON_POLICY
-        | {"n_steps": 1, "batch_size": 256, "n_epochs": 10, "max_grad_norm": 1.0},
-        policy_kwargs={"spread": 0.5, "learn_spread": True},
+        | {"n_steps": 8, "batch_size": 256, "n_epochs": 10, "max_grad_norm": 1.0},
+        policy_kwargs={
+            "distribution": "free_gaussian",
+            "radius": 0.0625,
+            "spread": 4.0,
+            "learn_spread": True,
+        },
     ),
     "a2c": Algorithm(
         "stable_baselines3:A2C",
@@ -143,7 +148,7 @@ ALGORITHMS: Mapping[str, Algorithm] = {
             "cg_max_steps": 10,
             "n_critic_updates": 1,
         },
-        distributions=("gaussian",),  # the one whose KL divergence is known
+        distributions=("gaussian", "free_gaussian"),  # whose KL divergence is known
         policy_kwargs={
             "spread": 0.3,
             "features_extractor_kwargs": {"twice_differentiable": True},

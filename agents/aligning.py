@@ -58,7 +58,7 @@ class AlignTask(Task):
     def __init__(self, config: Config, device: torch.device) -> None:
         refuse_settings(config, _NOT_ITS_OWN, "writers (LLMAR/Generate-v0)")
         super().__init__(config, device, find_algorithm(config.algo), _HIDDEN_DIM)
-        if config.distribution not in self.algorithm.distributions:
+        if config.distribution not in (None, *self.algorithm.distributions):
             raise ValueError(
                 f"{config.algo} explores with {', '.join(self.algorithm.distributions)} alone, "
                 f"found distribution={config.distribution!r}"
@@ -145,9 +145,13 @@ class AlignTask(Task):
         """Arguments of the policy, with the width of the GRU where it has its place."""
         config, given = self.config, dict(self.algorithm.policy_kwargs)
         if self._is_direction:
-            own = {"hidden_dim": config.hidden_dim, "distribution": config.distribution}
+            if config.distribution not in (None, given.get("distribution")):
+                # What the algorithm was tuned to is of another distribution.
+                for name in ("radius", "spread") if "distribution" in given else ():
+                    given.pop(name, None)
+                given["distribution"] = config.distribution
             spread = {} if config.spread is None else {"spread": config.spread}
-            return own | given | spread
+            return {"hidden_dim": config.hidden_dim} | given | spread
         if ":" in self.algorithm.policy:
             return {"hidden_dim": config.hidden_dim} | given
         features = {"features_dim": config.hidden_dim, "layer_norm": True}

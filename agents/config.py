@@ -108,9 +108,9 @@ class Config:
     may be given several times. In Python pairs of name and value."""
     baseline: Literal["none", "leave_one_out", "mean", "group"] = "leave_one_out"
     """What REINFORCE compares rewards with."""
-    distribution: DistributionName = "gaussian"
-    """Noise around the direction of an answer, of reinforce, ppo, a2c and trpo (gaussian alone); a
-    writer chooses among its words instead."""
+    distribution: DistributionName | None = None
+    """Noise around an answer, of reinforce, ppo, a2c and trpo (not power_spherical); by default the
+    algorithm's own. A writer chooses among its words instead."""
     spread: float | None = None
     """Noise of a coordinate over the length of the mean answer, at first; by default the
     algorithm's own. For reinforce, ppo, a2c and trpo, and not a writer's."""

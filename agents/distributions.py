@@ -1,7 +1,8 @@
 """Action distributions centred on a direction.
 
 A cosine reward knows directions only, so the mean of an action is a direction at a fixed radius:
-the scale, which the reward cannot correct, has nowhere to drift. Each distribution can give a
+the scale, which the reward cannot correct, has nowhere to drift. `FreeGaussian` alone leaves the
+length to the state. Each distribution can give a
 *group* of K actions for each state, which share everything computed from the state.
 """
 
@@ -25,12 +26,13 @@ __all__ = [
     "DirectionalGaussian",
     "DistributionName",
     "EntrySoftmax",
+    "FreeGaussian",
     "PowerSpherical",
 ]
 
 _MAX_SCALE = 80.0
 
-DistributionName = Literal["gaussian", "power_spherical"]
+DistributionName = Literal["gaussian", "free_gaussian", "power_spherical"]
 
 
 class DirectionDistribution(Distribution):
@@ -104,14 +106,14 @@ class DirectionDistribution(Distribution):
     def spread(self) -> Tensor:
         """() typical noise of one coordinate, over the radius."""
 
-    def _dot_with_centre(self, actions: Tensor) -> tuple[Tensor, Tensor]:
-        """Actions as (B, K, T, D), and their products with the centres, (B, K, T)."""
+    def _dot(self, actions: Tensor, vectors: Tensor) -> tuple[Tensor, Tensor]:
+        """Actions as (B, K, T, D), and their products with (B, T, D) vectors, (B, K, T)."""
         grouped = actions.view(-1, self.group_size, self.num_vectors, self.dim)
         if self.num_vectors == 1:
             # A batched product reads each action once, forward and backward.
-            dot = torch.bmm(grouped[:, :, 0], self.centre.transpose(1, 2))
+            dot = torch.bmm(grouped[:, :, 0], vectors.transpose(1, 2))
         else:
-            dot = torch.einsum("bktd,btd->bkt", grouped, self.centre)
+            dot = torch.einsum("bktd,btd->bkt", grouped, vectors)
         return grouped, dot
 
 
@@ -128,17 +130,30 @@ class DirectionalGaussian(DirectionDistribution):
     odd in e, has mean zero. Where the spread is learned, whose score is even in e, each action has
     a length of its own. The groups of a batch take their directions from one random frame,
     which costs one QR factorisation of a (T * D, T * D) matrix.
+
+    Attributes:
+        mean: (B, T, D) mean vectors.
     """
+
+    mean: Tensor  # (B, T, D)
 
     def proba_distribution(
         self, directions: Tensor, log_spread: Tensor, group_size: int = 1
     ) -> Self:
         """Set the parameters; `distribution`, over the B states, is for SB3's `kl_divergence`."""
         super().proba_distribution(directions, log_spread, group_size)
-        mean = (self.radius * self.centre).flatten(1)
-        normal = Normal(mean, self.radius * self.spread, validate_args=False)
+        self.mean = self.radius * self._unscaled_mean(directions.view_as(self.centre))
+        normal = Normal(self.mean.flatten(1), self.radius * self.spread, validate_args=False)
         self.distribution = Independent(normal, 1, validate_args=False)
         return self
+
+    def _unscaled_mean(self, vectors: Tensor) -> Tensor:  # noqa: ARG002 - for `FreeGaussian`
+        """The mean over the radius, for the linear layer's vectors; both (B, T, D)."""
+        return self.centre
+
+    def mode(self) -> Tensor:
+        """(B * K, T * D) the means."""
+        return self.mean.flatten(1).repeat_interleave(self.group_size, dim=0)
 
     @property
     def spread(self) -> Tensor:
@@ -148,7 +163,7 @@ class DirectionalGaussian(DirectionDistribution):
     def sample(self) -> Tensor:
         """(B * K, T * D) actions; the gradient does not flow into them."""
         with torch.no_grad():
-            mean = (self.radius * self.centre).flatten(1).unsqueeze(1)  # (B, 1, T * D)
+            mean = self.mean.flatten(1).unsqueeze(1)  # (B, 1, T * D)
             shape = (len(mean), self.group_size, mean.shape[2])
             scale = self.radius * self.spread
             if self.group_size == 1:
@@ -167,12 +182,13 @@ class DirectionalGaussian(DirectionDistribution):
     def log_prob(self, actions: Tensor) -> Tensor:
         """(B * K,) log-density of (B * K, T * D) actions.
 
-        |a - ru|^2 is taken apart into |a|^2 - 2r a.u + r^2, so that the gradient with respect to
-        u is one batched product instead of three passes over all actions.
+        |a - m|^2 is taken apart into |a|^2 - 2 a.m + |m|^2, so that the gradient with respect to
+        m is one batched product instead of three passes over all actions.
         """
-        grouped, dot = self._dot_with_centre(actions)
+        grouped, dot = self._dot(actions, self.mean)
         square = torch.linalg.vecdot(grouped, grouped)
-        distance = (square - 2 * self.radius * dot + self.radius**2).sum(-1)  # (B, K)
+        mean_square = torch.linalg.vecdot(self.mean, self.mean).unsqueeze(1)  # (B, 1, T)
+        distance = (square - 2 * dot + mean_square).sum(-1)  # (B, K)
         log_std = math.log(self.radius) + self.log_spread
         constant = self.num_vectors * self.dim * (log_std + 0.5 * math.log(2 * math.pi))
         log_prob: Tensor = (-0.5 * distance * (-2 * log_std).exp() - constant).flatten()
@@ -183,6 +199,20 @@ class DirectionalGaussian(DirectionDistribution):
         log_std = math.log(self.radius) + self.log_spread
         value = self.num_vectors * self.dim * (log_std + 0.5 * math.log(2 * math.pi * math.e))
         return value.expand(len(self.centre) * self.group_size)
+
+
+class FreeGaussian(DirectionalGaussian):
+    """Isotropic Gaussian noise around a vector of any length: a ~ N(radius v, (radius spread)^2 I).
+
+    The length is how sure a state is. A new network's vectors are short beside a spread of 1 or
+    more, so that the first actions point anywhere and their rewards tell the most; a text that is
+    learned makes its vector longer, and so its noise smaller. An update can also turn a short mean
+    by a large angle within the ratios that PPO allows. Take a radius of about 0.25 / spread, or the
+    bounds of the action space cut actions off.
+    """
+
+    def _unscaled_mean(self, vectors: Tensor) -> Tensor:
+        return vectors
 
 
 class PowerSpherical(DirectionDistribution):
@@ -225,7 +255,7 @@ class PowerSpherical(DirectionDistribution):
 
     def log_prob(self, actions: Tensor) -> Tensor:
         """(B * K,) log-density, on the sphere of the radius, of the actions' directions."""
-        grouped, dot = self._dot_with_centre(actions)
+        grouped, dot = self._dot(actions, self.centre)
         cosine = dot / torch.linalg.vector_norm(grouped, dim=-1)
         log_one_plus = torch.log1p(cosine.clamp_min(-1 + 1e-6))
         density = self.concentration * log_one_plus - self._log_normaliser()
@@ -362,6 +392,7 @@ def _orthonormal_groups(batch: int, size: int, dim: int, like: Tensor) -> Tensor
 
 DISTRIBUTIONS: dict[str, type[DirectionDistribution]] = {
     "gaussian": DirectionalGaussian,
+    "free_gaussian": FreeGaussian,
     "power_spherical": PowerSpherical,
 }
 """The distributions by the names that configuration uses."""

@@ -161,7 +161,7 @@ class GRUPolicy(DirectionPolicy):
         action_space: Box (D,) or (T, D).
         lr_schedule: learning rate by remaining progress.
         hidden_dim: H, the GRU's state.
-        distribution: "gaussian" or "power_spherical".
+        distribution: "gaussian", "free_gaussian" or "power_spherical".
         spread: initial noise of a coordinate, over the length of the mean vector.
         learn_spread: whether the spread is learned with the weights.
         **kwargs: of `DirectionPolicy`.

@@ -25,7 +25,7 @@ from agents import (
     make_vec_env,
 )
 from agents.algorithms import _parameters, find_algorithm, policy_class, tuned
-from agents.distributions import DirectionalGaussian
+from agents.distributions import DirectionalGaussian, FreeGaussian
 from agents.encoders import GRUEncoder
 from agents.evaluation import evaluate
 from llmar_env.text.corpus import Corpus
@@ -188,14 +188,17 @@ def test_answering_leaves_the_policys_mode_as_it_was(corpus, mode):
     assert model.policy.training == mode
 
 
-def test_kl_of_directions_is_that_of_their_gaussians():
+@pytest.mark.parametrize("cls", [DirectionalGaussian, FreeGaussian])
+def test_kl_of_directions_is_that_of_their_gaussians(cls):
     torch.manual_seed(0)
     first, second = torch.randn(2, 5, 6)
     spread = torch.tensor(0.3).log()
-    p = DirectionalGaussian(2, 3, radius=0.5).proba_distribution(first, spread)
-    q = DirectionalGaussian(2, 3, radius=0.5).proba_distribution(second, spread)
+    p = cls(2, 3, radius=0.5).proba_distribution(first, spread)
+    q = cls(2, 3, radius=0.5).proba_distribution(second, spread)
     # KL(N(m, s^2 I), N(n, s^2 I)) = |m - n|^2 / 2 s^2, with s = 0.5 * 0.3.
-    gap = 0.5 * (p.centre - q.centre).flatten(1)
+    gap = 0.5 * (first - second)
+    if cls is DirectionalGaussian:
+        gap = 0.5 * (p.centre - q.centre).flatten(1)
     expected = gap.square().sum(1) / (2 * 0.15**2)
     torch.testing.assert_close(kl_divergence(p, q), expected)
 
@@ -331,7 +334,11 @@ def test_every_setting_that_is_offered_is_an_argument(name):
 @pytest.mark.parametrize(
     ("name", "kwargs", "message"),
     [
-        ("trpo", {"distribution": "power_spherical"}, "trpo explores with gaussian alone"),
+        (
+            "trpo",
+            {"distribution": "power_spherical"},
+            "trpo explores with gaussian, free_gaussian alone",
+        ),
         ("td3", {"settings": {"action_noise": "much"}}, "action_noise is the standard deviation"),
         ("sac", {"settings": {"n_steps": 3}}, "replay_buffer_class=none"),
         ("ppo", {"settings": {"target_kl": PPO}}, "a setting must be plain"),
@@ -340,6 +347,22 @@ def test_every_setting_that_is_offered_is_an_argument(name):
 def test_what_cannot_work_is_said_before_it_is_tried(corpus, name, kwargs, message):
     with pytest.raises(ValueError, match=message):
         LLMAR(config(name, total_steps=1, **kwargs)).train(corpus)
+
+
+def test_another_distribution_does_not_begin_with_what_the_tuned_one_was_tuned_to(corpus):
+    def policy(**kwargs):
+        llmar = LLMAR(config("ppo", total_steps=1, **kwargs))
+        llmar.train(corpus)
+        return llmar.policy
+
+    assert policy().distribution == "free_gaussian"
+    assert policy().radius == find_algorithm("ppo").policy_kwargs["radius"]
+    for other in ("gaussian", "power_spherical"):
+        found, default = policy(distribution=other), inspect.signature(GRUPolicy).parameters
+        assert (found.distribution, found.radius) == (other, 0.5)
+        assert found.spread == default["spread"].default
+    assert policy(distribution="gaussian", spread=0.7).spread == 0.7
+    assert policy(distribution="free_gaussian", spread=3.0).radius == policy().radius
 
 
 def test_a_writers_policy_takes_no_settings():

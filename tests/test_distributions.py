@@ -8,7 +8,12 @@ from scipy.integrate import quad
 from torch.distributions import Normal
 from torch.nn import functional as F
 
-from agents.distributions import DISTRIBUTIONS, DirectionalGaussian, PowerSpherical
+from agents.distributions import (
+    DISTRIBUTIONS,
+    DirectionalGaussian,
+    FreeGaussian,
+    PowerSpherical,
+)
 
 
 def made(cls, batch=5, vectors=1, dim=4, group=1, spread=0.3, seed=0, dtype=torch.double):
@@ -20,6 +25,14 @@ def made(cls, batch=5, vectors=1, dim=4, group=1, spread=0.3, seed=0, dtype=torc
 
 
 both = pytest.mark.parametrize("cls", DISTRIBUTIONS.values())
+gaussians = pytest.mark.parametrize("cls", [DirectionalGaussian, FreeGaussian])
+
+
+def mean_of(cls, directions, vectors=1, dim=4):
+    """Means at the radius 0.5, (B, T * D)."""
+    shaped = directions.view(-1, vectors, dim)
+    unscaled = shaped if cls is FreeGaussian else F.normalize(shaped, dim=-1)
+    return 0.5 * unscaled.flatten(1)
 
 
 @both
@@ -30,7 +43,7 @@ def test_shapes_and_the_order_of_groups(cls, vectors, group):
     assert actions.shape == (5 * group, vectors * 4)
     assert distribution.log_prob(actions).shape == (5 * group,)
     assert distribution.entropy().shape == (5 * group,)
-    expected = 0.5 * F.normalize(directions.view(5, vectors, 4), dim=-1).flatten(1)
+    expected = mean_of(cls, directions, vectors)
     assert torch.equal(distribution.mode()[::group], expected)
     assert torch.equal(distribution.mode()[group - 1 :: group], expected)
     assert not actions.requires_grad
@@ -46,11 +59,11 @@ def test_the_log_density_of_a_group_is_that_of_its_members_one_by_one(cls):
     torch.testing.assert_close(together, alone)
 
 
+@gaussians
 @pytest.mark.parametrize("vectors", [1, 3])
-def test_the_gaussian_is_torchs(vectors):
-    distribution, directions, log_spread = made(DirectionalGaussian, vectors=vectors)
-    mean = 0.5 * F.normalize(directions.view(5, vectors, 4), dim=-1).flatten(1)
-    peer = Normal(mean, 0.5 * log_spread.exp())
+def test_the_gaussians_are_torchs(cls, vectors):
+    distribution, directions, log_spread = made(cls, vectors=vectors)
+    peer = Normal(mean_of(cls, directions, vectors), 0.5 * log_spread.exp())
     actions = distribution.sample()
     ours, theirs = distribution.log_prob(actions), peer.log_prob(actions).sum(1)
     torch.testing.assert_close(ours, theirs)
@@ -63,10 +76,11 @@ def test_the_gaussian_is_torchs(vectors):
         torch.testing.assert_close(one, other)
 
 
+@gaussians
 @pytest.mark.parametrize("group", [1, 3, 4, 6])
-def test_each_gaussian_action_alone_has_the_same_distribution_in_any_group(group):
-    distribution, directions, _ = made(DirectionalGaussian, batch=1, group=group)
-    mean = 0.5 * F.normalize(directions.detach(), dim=-1)
+def test_each_gaussian_action_alone_has_the_same_distribution_in_any_group(cls, group):
+    distribution, directions, _ = made(cls, batch=1, group=group)
+    mean = mean_of(cls, directions.detach())
     draws = torch.stack([distribution.sample() for _ in range(4000)])  # (4000, K, 4)
     noise = ((draws - mean) / (0.5 * 0.3)).numpy()
     for member in range(group):
@@ -135,10 +149,27 @@ def test_the_spread_is_the_deviation_of_a_coordinate_over_the_radius(cls):
     assert distribution.spread.item() == pytest.approx(0.02)
 
 
-@both
+@pytest.mark.parametrize("cls", [DirectionalGaussian, PowerSpherical])
 def test_clipping_is_rare_at_the_default_radius(cls):
     distribution, _, _ = made(cls, batch=64, dim=64, group=8, spread=0.2)
     assert (distribution.sample().abs() > 1).float().mean() < 1e-4
+
+
+def test_clipping_is_rare_at_the_radius_that_a_free_mean_is_told_to_take():
+    torch.manual_seed(0)
+    for spread in (1.0, 4.0):
+        free = FreeGaussian(1, 64, radius=0.25 / spread)
+        directions = F.normalize(torch.randn(64, 64), dim=1)
+        free.proba_distribution(directions, torch.tensor(spread).log(), group_size=8)
+        assert (free.sample().abs() > 1).float().mean() < 1e-3
+
+
+def test_the_length_of_a_free_mean_is_the_states_own():
+    free, directions, _ = made(FreeGaussian)
+    torch.testing.assert_close(free.centre[:, 0], F.normalize(directions, dim=1))
+    longer = FreeGaussian(1, 4).proba_distribution(3 * directions, free.log_spread)
+    torch.testing.assert_close(longer.mode(), 3 * free.mode())
+    torch.testing.assert_close(longer.centre, free.centre)
 
 
 @both

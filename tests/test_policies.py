@@ -9,6 +9,7 @@ from torch import nn
 from torch.nn import functional as F
 
 from agents import GRUFeatures, GRUPolicy, answer, make_vec_env
+from agents.distributions import DISTRIBUTIONS
 from llmar_env.spaces import TextIndex
 from llmar_env.text.corpus import Corpus
 from llmar_env.text.embedded import EmbeddedTexts
@@ -61,7 +62,7 @@ def test_both_observations_give_the_same_distribution_values_and_gradients(corpu
 
 @both_observations
 @pytest.mark.parametrize("vectors", [1, 3])
-@pytest.mark.parametrize("distribution", ["gaussian", "power_spherical"])
+@pytest.mark.parametrize("distribution", DISTRIBUTIONS)
 @pytest.mark.parametrize("cls", [PPO, A2C])
 def test_sb3s_algorithms_train_it(corpus, cls, distribution, vectors, observation):
     env = align_env(corpus, observation, num_vectors=vectors)
@@ -163,7 +164,7 @@ def test_a_stock_mlp_policy_on_rows_is_warned_about(corpus):
 @pytest.mark.parametrize(
     ("kwargs", "message"),
     [
-        ({"distribution": "cauchy"}, "gaussian, power_spherical"),
+        ({"distribution": "cauchy"}, "gaussian, free_gaussian, power_spherical"),
         ({"use_sde": True}, "use_sde"),
     ],
 )
