@@ -35,18 +35,20 @@ def answer(
     Returns:
         (n, T, D) float32 unit vectors.
     """
-    was_training = policy.training
-    policy.set_training_mode(False)
     index = np.arange(len(texts)) if rows is None else np.asarray(rows)
     # Batches of like length waste little on padding.
     order = np.argsort(texts.lengths[index], kind="stable")
     index = index[order]
     answers = []
-    for first in range(0, len(index), _BLOCK):
-        vectors, lengths = texts.gather(index[first : first + _BLOCK])
-        vectors = vectors[:, : lengths.max()]
-        answers.append(_act(policy, torch.as_tensor(vectors, device=policy.device)))
-    policy.set_training_mode(was_training)
+    was_training = policy.training
+    policy.set_training_mode(False)
+    try:
+        for first in range(0, len(index), _BLOCK):
+            vectors, lengths = texts.gather(index[first : first + _BLOCK])
+            vectors = vectors[:, : lengths.max()]
+            answers.append(_act(policy, torch.as_tensor(vectors, device=policy.device)))
+    finally:
+        policy.set_training_mode(was_training)
     *_, dim = policy.action_space.shape or ()
     directions = F.normalize(torch.cat(answers).view(len(index), -1, dim), dim=-1)
     result: NDArray[Any] = directions.cpu().numpy()

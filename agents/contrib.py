@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from typing import Any
+from typing import Any, Self
 
 import sb3_contrib
 from gymnasium import spaces
@@ -61,11 +60,25 @@ class GRUSearchPolicy(ARSPolicy):
         return GRUFeatures(self.observation_space, self.hidden_dim, layer_norm=True)
 
 
-class ARS(sb3_contrib.ARS):
-    """sb3-contrib's ARS, counting steps in many environments right.
+class _StopLearning(Exception):  # noqa: N818 - no error
+    """A callback has said that learning is to end."""
 
-    Upstream's counts all N environments anew at the step of each of them, N times too many.
+
+class ARS(sb3_contrib.ARS):
+    """sb3-contrib's ARS, counting steps in many environments right, and ending when told to.
+
+    Upstream's counts all N environments anew at the step of each of them, N times too many, and
+    goes on after a callback has returned False.
     """
+
+    def learn(self, *args: Any, **kwargs: Any) -> Self:
+        """As upstream's; the weights stay those of the last whole update."""
+        try:
+            return super().learn(*args, **kwargs)
+        except _StopLearning as stop:
+            [callback] = stop.args
+            callback.on_training_end()
+            return self
 
     def _trigger_callback(
         self,
@@ -74,5 +87,6 @@ class ARS(sb3_contrib.ARS):
         callback: BaseCallback,
         n_envs: int,  # noqa: ARG002 - upstream's form
     ) -> None:
-        call: Callable[..., None] = super()._trigger_callback
-        call(_locals, _globals, callback, n_envs=1)
+        self.num_timesteps += 1
+        if not callback.on_step():
+            raise _StopLearning(callback)

@@ -18,7 +18,7 @@ from stable_baselines3.common.off_policy_algorithm import OffPolicyAlgorithm
 from agents.algorithms import Algorithm, policy_class, tuned
 from agents.buffers import GroupedReplayBuffer
 from agents.config import Config
-from agents.training import Clock, LinearDecay, Progress, TimeIsUp, Training, Validation
+from agents.training import Clock, LinearDecay, Progress, Training, Validation
 from agents.vec_env import make_vec_env
 from llmar_env.text.corpus import Corpus
 
@@ -115,9 +115,6 @@ class Task:
         interval = _LOG_INTERVAL * (model.n_envs if isinstance(model, OffPolicyAlgorithm) else 1)
         try:
             model.learn(int(self.algorithm.total_steps), callbacks, log_interval=interval)
-        except TimeIsUp:
-            for one in callbacks:
-                one.on_training_end()
         finally:
             # Also after an error: what was best stays.
             schedule.clock.stop()

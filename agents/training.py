@@ -24,7 +24,6 @@ __all__ = [
     "LinearDecay",
     "Progress",
     "Record",
-    "TimeIsUp",
     "Training",
     "Validation",
 ]
@@ -136,10 +135,6 @@ class Validation:
             policy.load_state_dict(self._best)
 
 
-class TimeIsUp(Exception):  # noqa: N818 - no error
-    """Ends the training of an algorithm that goes on after a callback has told it to stop."""
-
-
 class Training(BaseCallback):
     """SB3 callback: validates when it is due, logs it, and ends the training when time is up.
 
@@ -154,7 +149,6 @@ class Training(BaseCallback):
         self.clock = clock
         self.validation = validation
         self.group_size = group_size
-        self._ended = False
 
     def _on_training_start(self) -> None:
         self.clock.start()
@@ -187,11 +181,7 @@ class Training(BaseCallback):
     def _on_step(self) -> bool:
         if not isinstance(self.model, REINFORCE):
             self._log_step()
-        if self._ended:
-            # ARS looks at no callback's answer.
-            raise TimeIsUp
-        self._ended = self.clock.elapsed >= self.clock.limit
-        return not self._ended
+        return self.clock.elapsed < self.clock.limit
 
     def _log_step(self) -> None:
         """Log what REINFORCE logs by itself, from what SB3's rollout has at hand."""

@@ -7,9 +7,11 @@ import numpy as np
 import pytest
 import torch
 from stable_baselines3 import PPO, SAC, TD3
+from stable_baselines3.common.callbacks import BaseCallback
 from stable_baselines3.common.distributions import kl_divergence
 from stable_baselines3.common.torch_layers import FlattenExtractor
 from torch.nn import functional as F
+from torch.nn.utils import parameters_to_vector
 
 import train
 from agents import (
@@ -186,6 +188,9 @@ def test_answering_leaves_the_policys_mode_as_it_was(corpus, mode):
     model.policy.set_training_mode(mode)
     evaluate(model.policy, corpus, "valid")
     assert model.policy.training == mode
+    with pytest.raises(IndexError):
+        answer(model.policy, corpus.source, [len(corpus.source)])
+    assert model.policy.training == mode
 
 
 @pytest.mark.parametrize("cls", [DirectionalGaussian, FreeGaussian])
@@ -217,21 +222,43 @@ def test_the_twice_differentiable_encoder_is_the_same_and_has_a_second_derivativ
         torch.autograd.grad(loss, list(fast.parameters()), create_graph=True)
 
 
-def test_ars_counts_each_step_of_each_environment_once(corpus):
+@pytest.fixture
+def ars(corpus):
+    """ARS of six candidates, each of which answers once in each of eight environments."""
     contrib = pytest.importorskip("agents.contrib", reason='needs the extra "contrib"')
-    env = align_env(corpus)
-    model = contrib.ARS(
+    return contrib.ARS(
         contrib.GRUSearchPolicy,
-        env,
+        align_env(corpus),
         n_delta=3,
         n_eval_episodes=8,
         zero_policy=False,
         seed=0,
         policy_kwargs={"hidden_dim": 4},
     )
-    model.learn(1)
-    # Six candidates, each answering once in each of eight environments.
-    assert model.num_timesteps == 6 * 8
+
+
+def test_ars_counts_each_step_of_each_environment_once(ars):
+    assert ars.learn(1).num_timesteps == 6 * 8
+
+
+def test_ars_ends_where_a_callback_says_so_with_the_weights_of_its_last_update(ars):
+    class Stop(BaseCallback):
+        ends = 0
+
+        def _on_step(self):
+            if self.num_timesteps == 6 * 8 + 1:  # the first after an update
+                self.after = parameters_to_vector(self.model.policy.parameters()).detach().clone()
+            return self.num_timesteps < 6 * 8 + 10
+
+        def _on_training_end(self):
+            self.ends += 1
+
+    before, callback = ars.weights.clone(), Stop()
+    assert ars.learn(10_000, callback) is ars
+    assert ars.num_timesteps == 6 * 8 + 10
+    assert callback.ends == 1
+    assert not torch.equal(callback.after, before)
+    assert torch.equal(parameters_to_vector(ars.policy.parameters()), callback.after)
 
 
 # ---------------------------------------------------------------------------- names and settings

@@ -152,6 +152,18 @@ def test_other_algorithms_and_other_baselines_are_told_apart():
     assert rivals == [["reinforce", "ppo", "ppo-plain"], ["reinforce", "reinforce-mean"]]
 
 
+def test_ppo_is_compared_whenever_steps_have_doubled():
+    ppo = [fake([0.0, 0.25, 0.5, 0.75, 1.0], algorithm="ppo")]  # steps 0, 2500, ..., 10000
+    plain = [fake([0.0, 0.3, 0.4, 0.5, 0.6], algorithm="ppo-plain", rate=900)]
+    check = algorithm_page.check_plain({"echo": {"ppo": ppo, "ppo-plain": plain}})
+    assert [fact.partition(":")[0] for fact in check.facts] == [
+        f"Echo, at {steps} steps" for steps in ("4,096", "8,192", "9,000")
+    ]
+    assert check.passed
+    plain = [fake([0.0, 0.45, 0.45, 0.5, 0.6], algorithm="ppo-plain", rate=900)]
+    assert not algorithm_page.check_plain({"echo": {"ppo": ppo, "ppo-plain": plain}}).passed
+
+
 def test_ppo_is_compared_at_the_most_steps_that_all_have_made():
     ppo = [fake([0.0, 0.5, 0.9], algorithm="ppo")]
     plain = [fake([0.0, 0.1, 0.6], algorithm="ppo-plain", rate=500)]

@@ -2,6 +2,7 @@
 
 import hashlib
 import pickle
+from concurrent.futures import ThreadPoolExecutor
 from functools import partial
 from itertools import product
 
@@ -28,12 +29,17 @@ def makers(env, corpus):
     return [make] * NUM_ENVS
 
 
+def arrays(corpus):
+    """Every array that environments share."""
+    for texts in (corpus.source, corpus.target):
+        yield from (texts.padded_table, texts.ids, texts.offsets, texts.means, texts.unit_means)
+
+
 def content(corpus):
     """A digest of every array that environments share."""
     digest = hashlib.sha256()
-    for texts in (corpus.source, corpus.target):
-        for array in (texts.padded_table, texts.ids, texts.offsets, texts.means, texts.unit_means):
-            digest.update(array.tobytes())
+    for array in arrays(corpus):
+        digest.update(array.tobytes())
     return digest.hexdigest()
 
 
@@ -120,8 +126,45 @@ def test_a_corpus_without_embedders_keeps_its_one_space_in_a_worker(there):
             assert there(sent).shared_space is one_space
 
 
-def test_an_environment_writes_to_nothing_that_is_shared(words):
-    """An attempt would be an error: the arrays of a store are read-only, in pickles too."""
-    for texts in (words.source, pickle.loads(pickle.dumps(words)).target):
-        for array in (texts.padded_table, texts.ids, texts.offsets, texts.means, texts.unit_means):
-            assert not array.flags.writeable
+class Witness(gymnasium.Wrapper):
+    """An environment that tells what its worker's copy of the corpus holds."""
+
+    def __init__(self, corpus):
+        super().__init__(AlignEnv(data=corpus))
+        self.corpus = corpus
+
+    def testimony(self):
+        return content(self.corpus), any(array.flags.writeable for array in arrays(self.corpus))
+
+
+@pytest.mark.parametrize("method", ["fork", "spawn"])
+def test_a_workers_texts_are_read_only_and_stay_as_they_came(words, method):
+    vec_env = SubprocVecEnv([partial(Witness, words)] * NUM_ENVS, start_method=method)
+    vec_env.seed(0)
+    vec_env.reset()
+    for _ in range(STEPS):
+        vec_env.step(np.stack([vec_env.action_space.sample() for _ in range(NUM_ENVS)]))
+    assert vec_env.env_method("testimony") == [(content(words), False)] * NUM_ENVS
+    vec_env.close()
+
+
+@pytest.mark.parametrize("env", ["embeddings", "index", "refine"])
+def test_threads_over_one_corpus_give_the_streams_of_one_thread(words, env):
+    def stream(seed):
+        [make, *_] = makers(env, words)
+        vec_env = DummyVecEnv([make])
+        vec_env.seed(seed)
+        rng = np.random.default_rng(seed)
+        seen = [flat(vec_env.reset())]
+        for _ in range(20 * STEPS):
+            actions = rng.uniform(-1, 1, (1, *vec_env.action_space.shape)).astype(np.float32)
+            observations, rewards, dones, _ = vec_env.step(actions)
+            seen += [flat(observations), rewards, dones]
+        return seen
+
+    before, seeds = content(words), range(4)
+    with ThreadPoolExecutor(len(seeds)) as pool:
+        together = list(pool.map(stream, seeds))
+    for seed in seeds:
+        assert_same(together[seed], stream(seed))
+    assert content(words) == before
