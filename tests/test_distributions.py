@@ -164,6 +164,17 @@ def test_clipping_is_rare_at_the_radius_that_a_free_mean_is_told_to_take():
         assert (free.sample().abs() > 1).float().mean() < 1e-3
 
 
+@pytest.mark.gpu
+@both
+def test_on_cuda_they_are_as_on_the_cpu(cls):
+    distribution, directions, log_spread = made(cls, vectors=2, group=3)
+    actions = distribution.sample()
+    there = cls(2, 4).proba_distribution(directions.cuda(), log_spread.cuda(), 3)
+    assert there.sample().shape == actions.shape
+    torch.testing.assert_close(there.log_prob(actions.cuda()).cpu(), distribution.log_prob(actions))
+    torch.testing.assert_close(there.entropy().cpu(), distribution.entropy())
+
+
 def test_the_length_of_a_free_mean_is_the_states_own():
     free, directions, _ = made(FreeGaussian)
     torch.testing.assert_close(free.centre[:, 0], F.normalize(directions, dim=1))

@@ -19,6 +19,7 @@ ray = pytest.importorskip("ray", reason='needs Ray: pip install "llmar[rllib]"')
 pytest.importorskip("ray.rllib", reason='needs RLlib: pip install "llmar[rllib]"')
 
 from rllib_memory import in_object_store, shared_arrays  # noqa: E402
+from test_examples import stated  # noqa: E402
 
 from agents.policies import GRUPolicy  # noqa: E402
 from agents.rllib import (  # noqa: E402
@@ -84,9 +85,10 @@ def assert_equal(weights, others):
 
 
 def test_the_example_learns_and_goes_on_where_it_ended(tmp_path):
-    untrained, trained = main(iterations=8, save=tmp_path / "a")
+    _, _, margin, _ = stated("rllib")
+    untrained, trained = main(save=tmp_path / "a")
     assert abs(untrained) < 0.1
-    assert trained > untrained + 0.3
+    assert trained >= untrained + float(margin)
     again, _ = main(iterations=0, restore=tmp_path / "a", save=tmp_path / "b")
     assert again == trained
 
