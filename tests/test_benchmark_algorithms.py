@@ -237,6 +237,12 @@ def test_the_commands_make_the_configurations_that_ran(task):
         assert (program, script) == ("python", "train.py")
         config = replace(algorithms.task_config(options.data, task, 7.0), **own)
         assert replace(tyro.cli(Config, args=arguments), progress=False) == config
+    line = found.rows[task, "ppo-plain"].replace("$DATA", str(options.data))
+    program, script, *arguments = shlex.split(line)
+    assert (program, script) == ("python", "benchmarks/algorithms.py")
+    [job] = algorithms.plan(tyro.cli(Options, args=arguments))
+    settings = algorithms.settings_of("ppo-plain")
+    assert job == Job("ppo-plain", task, options.data.name, 0, options.seconds, settings)
 
 
 @pytest.mark.parametrize(
