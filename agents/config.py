@@ -112,8 +112,9 @@ class Config:
     """Noise around an answer, of reinforce, ppo, a2c and trpo (not power_spherical); by default the
     algorithm's own. A writer chooses among its words instead."""
     spread: float | None = None
-    """Noise of a coordinate over the length of the mean answer, at first; by default the
-    algorithm's own. For reinforce, ppo, a2c and trpo, and not a writer's."""
+    """Noise of a coordinate, at first, over the length of the mean answer, or over the policy's
+    radius where that length is free; by default the algorithm's own. For reinforce, ppo, a2c and
+    trpo, and not a writer's."""
     observation: Literal["index", "embeddings"] = "index"
     """What the environment shows: the row of the text, looked up by the policy, or its vectors.
     Training a writer takes the row."""

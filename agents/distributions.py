@@ -2,8 +2,8 @@
 
 A cosine reward knows directions only, so the mean of an action is a direction at a fixed radius:
 the scale, which the reward cannot correct, has nowhere to drift. `FreeGaussian` alone leaves the
-length to the state. Each distribution can give a
-*group* of K actions for each state, which share everything computed from the state.
+length to the state, as a measure of how sure it is. Each distribution can give a *group* of K
+actions for each state, which share everything computed from the state.
 """
 
 from __future__ import annotations

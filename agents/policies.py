@@ -28,7 +28,7 @@ class DirectionPolicy(ActorCriticPolicy):
         distribution: name of the distribution.
         spread: its initial spread.
         learn_spread: whether the spread is learned with the weights.
-        radius: length of the mean vectors.
+        radius: length of the mean vectors, or their unit where it is free.
         net_arch: layers between features and heads, as in SB3; none by default.
         ortho_init: as in SB3, but off: it would shrink the first directions to noise.
         **kwargs: of `ActorCriticPolicy`.
@@ -162,7 +162,7 @@ class GRUPolicy(DirectionPolicy):
         lr_schedule: learning rate by remaining progress.
         hidden_dim: H, the GRU's state.
         distribution: "gaussian", "free_gaussian" or "power_spherical".
-        spread: initial noise of a coordinate, over the length of the mean vector.
+        spread: initial noise of a coordinate, over the radius.
         learn_spread: whether the spread is learned with the weights.
         **kwargs: of `DirectionPolicy`.
 

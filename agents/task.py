@@ -14,6 +14,7 @@ from stable_baselines3.common.base_class import BaseAlgorithm
 from stable_baselines3.common.callbacks import BaseCallback
 from stable_baselines3.common.noise import NormalActionNoise
 from stable_baselines3.common.off_policy_algorithm import OffPolicyAlgorithm
+from stable_baselines3.common.on_policy_algorithm import OnPolicyAlgorithm
 
 from agents.algorithms import Algorithm, policy_class, tuned
 from agents.buffers import GroupedReplayBuffer
@@ -24,7 +25,7 @@ from llmar_env.text.corpus import Corpus
 
 __all__ = ["Task", "refuse_settings", "scored_splits"]
 
-_LOG_INTERVAL = 20
+_LOG_INTERVAL = 20  # steps of the environments
 
 
 class Task:
@@ -111,8 +112,12 @@ class Task:
             callbacks.append(bar(training))
         if callback is not None:
             callbacks.append(callback)
-        # Off-policy algorithms count episodes, others rollouts; an episode of Align is one step.
-        interval = _LOG_INTERVAL * (model.n_envs if isinstance(model, OffPolicyAlgorithm) else 1)
+        # Off-policy algorithms count episodes, which are one step of Align; others rollouts.
+        interval = _LOG_INTERVAL
+        if isinstance(model, OffPolicyAlgorithm):
+            interval *= model.n_envs
+        elif isinstance(model, OnPolicyAlgorithm):
+            interval = max(1, interval // model.n_steps)
         try:
             model.learn(int(self.algorithm.total_steps), callbacks, log_interval=interval)
         finally:

@@ -90,7 +90,6 @@ def write_page(page: Path, runs: Sequence[Run], commands: Commands) -> None:
         data=job.data,
         seconds=f"{job.seconds:g}",
         validations=VALIDATIONS,
-        level=_LEVEL,
         machine=_distinct(map(_machine, runs)),
         commits=_distinct(str(run.where["commit"]) for run in runs),
         dates=_distinct(str(run.where["date"]) for run in runs),

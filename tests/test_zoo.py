@@ -104,13 +104,20 @@ def test_zoo_makes_the_tables_model(path, tmp_path):
 
 
 @pytest.mark.examples
-@pytest.mark.parametrize(("name", "margin"), [("ppo", 0.3), ("sac", 0.1)])
-def test_command_learns(name, margin, tmp_path):
+@pytest.mark.parametrize(("name", "steps", "margin"), [("ppo", 32_768, 0.6), ("sac", 8192, 0.1)])
+def test_command_learns(name, steps, margin, tmp_path):
     utils = pytest.importorskip("rl_zoo3.utils", reason=NEEDS_ZOO)
     command = [sys.executable, "-m", "rl_zoo3.train", "--algo", name, "--env", "LLMAR/Align-v0"]
     command += ["--gym-packages", "llmar_env", "--conf-file", str(make.FOLDER / f"{name}.yml")]
-    command += ["--env-kwargs", "data:'phrasebook:en'", "--n-timesteps", "8192", "--seed", "1"]
-    command += ["--eval-freq", "4096", "--eval-episodes", "200", "--log-folder", str(tmp_path)]
+    command += ["--env-kwargs", "data:'phrasebook:en'", "--seed", "1", "--n-timesteps", f"{steps}"]
+    command += [
+        "--eval-freq",
+        f"{steps // 2}",
+        "--eval-episodes",
+        "200",
+        "--log-folder",
+        str(tmp_path),
+    ]
     outcome = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True, check=False)
     assert outcome.returncode == 0, outcome.stderr
     corpus = Corpus.load("phrasebook:en")
