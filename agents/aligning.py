@@ -107,7 +107,8 @@ class AlignTask(Task):
         curves = {"trained": validation.records}
         if self.config.supervised:
             rival = self._make_rival(corpus)
-            rival.load_state_dict(untrained)
+            if self._is_direction:
+                rival.load_state_dict(untrained)
             try:
                 records = self._learn_supervised(rival, corpus, seconds).records
                 policies["supervised"], curves["supervised"] = rival, records
@@ -128,12 +129,22 @@ class AlignTask(Task):
         return Trained(scores, curves, timings)
 
     def _make_rival(self, corpus: Corpus) -> GRUPolicy:
-        """The agent's GRU; it observes rows whatever the agent does, which is the same."""
+        """The agent's network, or a new `GRUPolicy` where it is of another kind.
+
+        It observes rows whatever the agent does, which is the same.
+        """
+        kwargs: dict[str, Any] = {"hidden_dim": self.config.hidden_dim}
+        if self._is_direction:
+            kwargs = self._policy_kwargs()
+            features = dict(kwargs.get("features_extractor_kwargs") or {})
+            features.pop("twice_differentiable", None)  # slower, and TRPO's alone
+            kwargs["features_extractor_kwargs"] = features
+        torch.manual_seed(self.config.seed)
         return GRUPolicy(
             TextIndex(corpus.source),
             _action_space(corpus.target.dim, self.config.num_vectors),
             lambda _: SUPERVISED.learning_rate,
-            hidden_dim=self.config.hidden_dim or _HIDDEN_DIM,
+            **kwargs,
         ).to(self.device)
 
     @property

@@ -118,6 +118,33 @@ def test_every_algorithm_follows_its_seed(corpus, name):
     assert np.abs(answers[0] - answers[2]).max() > 1e-3
 
 
+@pytest.mark.parametrize("name", ALGORITHMS)
+def test_every_algorithm_is_scored_beside_its_supervised_rival(corpus, name):
+    llmar = LLMAR(config(name, total_steps=200, supervised=True))
+    trained = llmar.train(corpus)
+    assert trained.scores["test"].keys() >= {"trained", "supervised", "untrained", "constant"}
+    assert trained.curves["supervised"][-1].seconds > 0
+
+
+def test_the_rival_is_the_agents_network_and_begins_with_its_weights(corpus, monkeypatch):
+    seen = {}
+
+    def spy(self, rival, corpus, seconds):
+        seen.update(rival.state_dict())
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(type(LLMAR(config("ppo")).task), "_learn_supervised", spy)
+    settings = {"policy.net_arch": [5], "policy.features_extractor_kwargs": {"features_dim": 6}}
+    # At such a rate the weights stay the first ones.
+    given = {"supervised": True, "learning_rate": 1e-30, "total_steps": 1, "settings": settings}
+    llmar = LLMAR(config("ppo", **given))
+    with pytest.warns(UserWarning, match="interrupted"):
+        llmar.train(corpus)
+    agents = llmar.policy.state_dict()
+    assert seen.keys() == agents.keys()
+    assert all(torch.equal(seen[key], weight) for key, weight in agents.items())
+
+
 @pytest.mark.gpu
 @pytest.mark.parametrize("observation", ["index", "embeddings"])
 @pytest.mark.parametrize("name", ALGORITHMS)
