@@ -96,6 +96,7 @@ def write_page(page: Path, runs: Sequence[Run], commands: Commands) -> None:
         shared="\n".join(f'{name}="{line}"' for name, line in commands.shared.items()),
         tasks="\n\n".join(sections),
         checks=_checks(by_task, failed, job.seconds),
+        longest=_longest(by_task),
         failures="\n".join(f"- {run}" for run in failed) or "None.",
     )
     page.write_text(text, "utf-8")
@@ -333,6 +334,16 @@ def _typical(runs: Sequence[Run], figure: Callable[[Run, Axis], float]) -> str:
 
 def _line(cells: Sequence[str]) -> str:
     return f"| {' | '.join(cells)} |"
+
+
+def _longest(by_task: Mapping[str, Runs]) -> str:
+    """The three algorithms with the longest runs, and the seconds of those."""
+    took: dict[str, float] = defaultdict(float)
+    for runs in by_task.values():
+        for name, found in runs.items():
+            took[name] = max(took[name], *(run.curve["seconds"][-1] for run in found))
+    longest = sorted(took, key=lambda name: -took[name])[:3]
+    return ", ".join(f"{name}'s with {took[name]:.1f} s" for name in longest)
 
 
 def _distinct(values: Iterable[str]) -> str:

@@ -268,6 +268,7 @@ def test_a_page_of_fake_runs(tmp_path):
         for name, base in {"reinforce": 0.4, "ppo": 0.3, "ppo-plain": 0.2, "sac": 0.02}.items()
         for seed in range(3)
     ]
+    runs[-1].curve["seconds"][-1] = 11.0
     runs.append(Run(Job("ars", "de-en", "texts", 0, 10.0), WHERE, error="ValueError: no such luck"))
     page = tmp_path / "page.md"
     algorithm_page.write_page(page, runs, commands)
@@ -282,6 +283,7 @@ def test_a_page_of_fake_runs(tmp_path):
     assert "**PASS**: PPO is at least as good as stock PPO" in text
     assert "- ars on de-en, seed 0: ValueError: no such luck" in text
     assert "abacus, 2 cores" in text
+    assert "the longest runs were sac's with 11.0 s, reinforce's with 10.0 s," in text
     for task in ("echo", "de-en"):
         assert f"(page/{task}.png)" in text
         assert (tmp_path / "page" / f"{task}.png").stat().st_size > 10_000
