@@ -311,7 +311,7 @@ def tuned(algorithm: Algorithm, config: Config) -> Algorithm:
         for name in ("num_texts", "group_size", "learning_rate", "total_steps")
         if (value := getattr(config, name)) is not None
     }
-    settings, policy_kwargs = dict(algorithm.settings), dict(algorithm.policy_kwargs)
+    settings, policy_kwargs = dict(algorithm.settings), _with_noise(algorithm, config)
     if "baseline" in settings:
         settings["baseline"] = config.baseline
     for name, value in config.settings:
@@ -326,6 +326,19 @@ def tuned(algorithm: Algorithm, config: Config) -> Algorithm:
             _check_setting(name, value, accepted, _OURS)
             settings[name] = value
     return replace(algorithm, settings=settings, policy_kwargs=policy_kwargs, **given)
+
+
+def _with_noise(algorithm: Algorithm, config: Config) -> dict[str, Any]:
+    """The policy's arguments, with the noise that a configuration asks for."""
+    kwargs = dict(algorithm.policy_kwargs)
+    if config.distribution not in (None, kwargs.get("distribution")):
+        if "distribution" in kwargs:  # radius and spread were tuned to that one
+            kwargs.pop("radius", None)
+            kwargs.pop("spread", None)
+        kwargs["distribution"] = config.distribution
+    if config.spread is not None:
+        kwargs["spread"] = config.spread
+    return kwargs
 
 
 def policy_class(algorithm: Algorithm) -> type[BasePolicy]:

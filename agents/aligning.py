@@ -155,14 +155,6 @@ class AlignTask(Task):
     def _policy_kwargs(self) -> dict[str, Any]:
         """Arguments of the policy, with the width of the GRU where it has its place."""
         config, given = self.config, dict(self.algorithm.policy_kwargs)
-        if self._is_direction:
-            if config.distribution not in (None, given.get("distribution")):
-                # What the algorithm was tuned to is of another distribution.
-                for name in ("radius", "spread") if "distribution" in given else ():
-                    given.pop(name, None)
-                given["distribution"] = config.distribution
-            spread = {} if config.spread is None else {"spread": config.spread}
-            return {"hidden_dim": config.hidden_dim} | given | spread
         if ":" in self.algorithm.policy:
             return {"hidden_dim": config.hidden_dim} | given
         features = {"features_dim": config.hidden_dim, "layer_norm": True}

@@ -430,6 +430,9 @@ def test_another_distribution_does_not_begin_with_what_the_tuned_one_was_tuned_t
         assert found.spread == default["spread"].default
     assert policy(distribution="gaussian", spread=0.7).spread == 0.7
     assert policy(distribution="free_gaussian", spread=3.0).radius == policy().radius
+    given = {"policy.radius": 0.3}
+    for one in ("gaussian", "free_gaussian"):
+        assert policy(distribution=one, settings=given).radius == 0.3
 
 
 def test_a_writers_policy_takes_no_settings():
