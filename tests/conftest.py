@@ -12,6 +12,7 @@ from llmar_env.text.corpus import Corpus
 from llmar_env.text.embedded import EmbeddedTexts
 from llmar_env.text.embedders import WordVectorsConfig
 from llmar_env.text.pairs import TextPairs
+from llmar_env.text.phrasebook import Phrasebook
 from llmar_env.text.vocabulary import Vocabulary
 
 MULTI30K = Path(__file__).resolve().parents[2] / "shared" / "data" / "multi30k-de-en"
@@ -81,6 +82,18 @@ def words():
     ends = {"train": (0, 33), "valid": (33, 39), "test": (39, 45)}
     splits = {name: TextPairs(*zip(*pairs[a:b], strict=True)) for name, (a, b) in ends.items()}
     return Corpus.embed(splits, word_vectors=WordVectorsConfig(dim=16, vocab_size=400, epochs=2))
+
+
+@pytest.fixture(scope="session")
+def sentences(tmp_path_factory):
+    """A folder of train.tsv, val.tsv and test.tsv, with some sentences of the phrasebook."""
+    folder = tmp_path_factory.mktemp("sentences")
+    book = Phrasebook.from_name("phrasebook:de-en")
+    for split, stem, size in (("train", "train", 300), ("valid", "val", 50), ("test", "test", 50)):
+        pairs = list(zip(*book.sentences(split), strict=True))[:size]
+        lines = ["source\ttarget", *("\t".join(pair) for pair in pairs)]
+        (folder / f"{stem}.tsv").write_text("\n".join(lines) + "\n", "utf-8")
+    return folder
 
 
 @pytest.fixture

@@ -35,7 +35,6 @@ from agents import Config
 from agents.data import load_corpus
 from agents.training import Record
 from llmar_env.metrics import Scores
-from llmar_env.text.phrasebook import Phrasebook
 
 WHERE = {"cpu": "abacus", "cores": 2, "workers": 1, "versions": {"torch": "2"}}
 WHERE |= {"commit": "c0ffee", "date": "2026-01-02"}
@@ -300,31 +299,19 @@ def test_columns_of_a_curve_follow_the_steps():
     }
 
 
-@pytest.fixture(scope="module")
-def folder(tmp_path_factory):
-    """Sentences of the phrasebook as files."""
-    folder = tmp_path_factory.mktemp("texts")
-    book = Phrasebook.from_name("phrasebook:de-en")
-    for split, stem, size in (("train", "train", 300), ("valid", "val", 50), ("test", "test", 50)):
-        pairs = list(zip(*book.sentences(split), strict=True))[:size]
-        lines = ["source\ttarget", *("\t".join(pair) for pair in pairs)]
-        (folder / f"{stem}.tsv").write_text("\n".join(lines) + "\n", "utf-8")
-    return folder
-
-
 @pytest.mark.parametrize(("task", "column"), [("echo", 1), ("de-en", 0)])
-def test_english_is_echoed_and_german_translated(folder, task, column):
-    corpus = load_corpus(algorithms.task_config(folder, task, 1.0))
-    lines = (folder / "test.tsv").read_text("utf-8").splitlines()[1:]
+def test_english_is_echoed_and_german_translated(sentences, task, column):
+    corpus = load_corpus(algorithms.task_config(sentences, task, 1.0))
+    lines = (sentences / "test.tsv").read_text("utf-8").splitlines()[1:]
     rows = corpus.rows("test")
     for texts, place in ((corpus.sources, column), (corpus.targets, 1)):
         assert list(texts[rows.start : rows.stop]) == [line.split("\t")[place] for line in lines]
     assert corpus.shared_space == (task == "echo")
 
 
-def test_the_benchmark_runs_once_and_resumes(folder, tmp_path, capsys):
+def test_the_benchmark_runs_once_and_resumes(sentences, tmp_path, capsys):
     options = Options(
-        data=folder,
+        data=sentences,
         algos=("reinforce", "ppo-plain"),
         tasks=("echo",),
         seeds=1,
@@ -355,15 +342,15 @@ def test_the_benchmark_runs_once_and_resumes(folder, tmp_path, capsys):
     )
 
 
-def test_each_worker_needs_a_core(folder):
-    options = Options(data=folder, workers=10_000)
+def test_each_worker_needs_a_core(sentences):
+    options = Options(data=sentences, workers=10_000)
     with pytest.raises(ValueError, match="10000 workers need a core each, and there are"):
         next(algorithms.run_all(algorithms.plan(options), options))
 
 
-def test_what_goes_wrong_is_kept_as_the_error_of_the_run(corpus, folder):
+def test_what_goes_wrong_is_kept_as_the_error_of_the_run(corpus, sentences):
     job = Job("reinforce", "echo", "texts", 0, 1.0)
     without = replace(corpus, splits={"train": range(24)})
-    run = algorithms.run_job(job, without, folder, WHERE)
+    run = algorithms.run_job(job, without, sentences, WHERE)
     assert run.error.startswith("ValueError: no split 'valid'")
     assert "no split 'valid'" in str(run)
