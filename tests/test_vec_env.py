@@ -252,7 +252,9 @@ class TestNativeCartPole:
                 marks.append(["reset_step" in info for info in self.locals["infos"]])
                 return True
 
-        model = algorithm("MlpPolicy", quiet_native(), n_steps=64, gamma=gamma, gae_lambda=0.95)
+        model = algorithm(
+            "MlpPolicy", quiet_native(), n_steps=64, gamma=gamma, gae_lambda=0.95, seed=0
+        )
         _, callback = model._setup_learn(64, Mark())
         model.collect_rollouts(model.env, callback, model.rollout_buffer, 64)
         buffer, reset = model.rollout_buffer, np.array(marks)
