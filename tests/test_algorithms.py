@@ -418,9 +418,10 @@ def test_what_cannot_work_is_said_before_it_is_tried(corpus, name, kwargs, messa
 
 def test_another_distribution_does_not_begin_with_what_the_tuned_one_was_tuned_to(corpus):
     def policy(**kwargs):
-        llmar = LLMAR(config("ppo", total_steps=1, **kwargs))
-        llmar.train(corpus)
-        return llmar.policy
+        task = LLMAR(config("ppo", **kwargs)).task
+        return task._make_model(
+            task._policy_kwargs(), corpus, {"observation": "index"}, None
+        ).policy
 
     assert policy().distribution == "free_gaussian"
     assert policy().radius == find_algorithm("ppo").policy_kwargs["radius"]

@@ -177,7 +177,7 @@ def test_tensorboard_scalars(run):
 
 
 def test_sb3s_algorithms_have_the_scalars_too(tmp_path):
-    quick = ["--runs", str(tmp_path), "--name", "a", "--algo", "ppo", "--no-supervised"]
+    quick = ["--runs", str(tmp_path), "--algo", "ppo", "--set", "n_epochs=1", "--no-supervised"]
     train.cli([*QUICK, *quick])
     (events,) = tmp_path.rglob("events.*")
     accumulator = EventAccumulator(str(events))
