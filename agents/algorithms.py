@@ -14,7 +14,7 @@ from stable_baselines3.common.policies import BasePolicy
 
 from agents.buffers import GroupedReplayBuffer, GroupedRolloutBuffer
 from agents.config import Config
-from agents.distributions import DISTRIBUTIONS
+from agents.distributions import DISTRIBUTIONS, FREE_NOISE
 from llmar_env.text.embedders import WordVectorsConfig
 
 __all__ = [
@@ -52,6 +52,9 @@ class Algorithm:
     """Further arguments of the policy."""
     distributions: tuple[str, ...] = tuple(DISTRIBUTIONS)
     """Those that `GRUPolicy` can explore with under it."""
+    otherwise: Algorithm | None = None
+    """What it trains with under a distribution other than that of `policy_kwargs`; None for no
+    difference."""
 
     @property
     def cls(self) -> type[BaseAlgorithm]:
@@ -124,6 +127,16 @@ ALGORITHMS: Mapping[str, Algorithm] = {
             "spread": 4.0,
             "learn_spread": True,
         },
+        otherwise=Algorithm(
+            "stable_baselines3:PPO",
+            num_texts=512,
+            group_size=4,
+            learning_rate=2e-3,
+            total_steps=2e5,
+            settings=_ON_POLICY
+            | {"n_steps": 1, "batch_size": 256, "n_epochs": 10, "max_grad_norm": 1.0},
+            policy_kwargs={"spread": 0.5, "learn_spread": True},
+        ),
     ),
     "a2c": Algorithm(
         "stable_baselines3:A2C",
@@ -305,6 +318,9 @@ def tuned(algorithm: Algorithm, config: Config) -> Algorithm:
         ImportError: the algorithm comes with an extra that is not installed.
         ValueError: the algorithm, or its policy, has no such setting, or it takes another value.
     """
+    named = algorithm.policy_kwargs.get("distribution")
+    if config.distribution not in (None, named) and algorithm.otherwise is not None:
+        algorithm = algorithm.otherwise
     accepted = _parameters(algorithm.cls)
     given = {
         name: value
@@ -331,13 +347,13 @@ def tuned(algorithm: Algorithm, config: Config) -> Algorithm:
 def _with_noise(algorithm: Algorithm, config: Config) -> dict[str, Any]:
     """The policy's arguments, with the noise that a configuration asks for."""
     kwargs = dict(algorithm.policy_kwargs)
-    if config.distribution not in (None, kwargs.get("distribution")):
-        if "distribution" in kwargs:  # radius and spread were tuned to that one
-            kwargs.pop("radius", None)
-            kwargs.pop("spread", None)
+    if config.distribution is not None:
         kwargs["distribution"] = config.distribution
     if config.spread is not None:
         kwargs["spread"] = config.spread
+    is_free = kwargs.get("distribution") == "free_gaussian"
+    if is_free and (config.spread is not None or "radius" not in kwargs):
+        kwargs["radius"] = FREE_NOISE / kwargs["spread"]
     return kwargs
 
 

@@ -34,7 +34,7 @@ from llmar_env.text.embedders import Embedder, WordVectors
 
 __all__ = ["LLMAR", "RefinedText", "Trained"]
 
-_FORMAT = 2
+_FORMAT = 3
 _MANIFEST, _WEIGHTS = "model.json", "policy.safetensors"
 _SOURCE, _TARGET = "source.safetensors", "target.safetensors"
 _Part = TypeVar("_Part")

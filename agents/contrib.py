@@ -68,7 +68,7 @@ class ARS(sb3_contrib.ARS):
     """sb3-contrib's ARS, counting steps in many environments right, and ending when told to.
 
     Upstream's counts all N environments anew at the step of each of them, N times too many, and
-    goes on after a callback has returned False.
+    goes on after a callback has returned False. With `async_eval` it is upstream's in both.
     """
 
     def learn(self, *args: Any, **kwargs: Any) -> Self:

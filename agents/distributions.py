@@ -2,8 +2,8 @@
 
 A cosine reward knows directions only, so the mean of an action is a direction at a fixed radius:
 the scale, which the reward cannot correct, has nowhere to drift. `FreeGaussian` alone leaves the
-length to the state, as a measure of how sure it is. Each distribution can give a *group* of K
-actions for each state, which share everything computed from the state.
+length to the state. Each distribution can give a *group* of K actions for each state, which share
+everything computed from the state.
 """
 
 from __future__ import annotations
@@ -22,6 +22,7 @@ from agents.cosine_softmax import cosine_log_softmax, cosine_probabilities
 
 __all__ = [
     "DISTRIBUTIONS",
+    "FREE_NOISE",
     "DirectionDistribution",
     "DirectionalGaussian",
     "DistributionName",
@@ -31,6 +32,9 @@ __all__ = [
 ]
 
 _MAX_SCALE = 80.0
+
+FREE_NOISE = 0.25
+"""Noise of a coordinate at which actions around short means lie within the action space."""
 
 DistributionName = Literal["gaussian", "free_gaussian", "power_spherical"]
 
@@ -43,8 +47,8 @@ class DirectionDistribution(Distribution):
     Args:
         num_vectors: T.
         dim: D.
-        radius: length of the mean vectors; at 0.5 the bounds of the action space, -1 and 1, lie
-            far outside the noise.
+        radius: length of the mean vectors, or their unit where it is free; at 0.5 the bounds of the
+            action space, -1 and 1, lie far outside the noise of a mean of fixed length.
 
     Attributes:
         centre: (B, T, D) unit vectors.
@@ -204,11 +208,15 @@ class DirectionalGaussian(DirectionDistribution):
 class FreeGaussian(DirectionalGaussian):
     """Isotropic Gaussian noise around a vector of any length: a ~ N(radius v, (radius spread)^2 I).
 
-    The length is how sure a state is. A new network's vectors are short beside a spread of 1 or
-    more, so that the first actions point anywhere and their rewards tell the most; a text that is
-    learned makes its vector longer, and so its noise smaller. An update can also turn a short mean
-    by a large angle within the ratios that PPO allows. Take a radius of about 0.25 / spread, or the
-    bounds of the action space cut actions off.
+    A new network's vectors are short beside a spread of 1 or more, so that the first actions point
+    anywhere and their rewards tell the most; learning makes them longer, and so the noise smaller
+    beside them. An update can also turn a short mean by a large angle within the ratios that PPO
+    allows. The radius times the spread should be about `FREE_NOISE`, well within the bounds of the
+    action space. Under PPO the mean stays within them too; REINFORCE and A2C make it ever longer,
+    until the bounds cut a large share of the actions off (`rollout/clipped_fraction` tells).
+
+    With several vectors an environment scores their mean, in which longer ones weigh more, and
+    `agents.answer` gives unit vectors.
     """
 
     def _unscaled_mean(self, vectors: Tensor) -> Tensor:

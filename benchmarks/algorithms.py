@@ -124,7 +124,8 @@ def settings_of(algorithm: str) -> dict[str, Any]:
         return {"n_envs": _PLAIN_ENVS}
     config = Config(**ROWS[algorithm])
     settings = asdict(tuned(find_algorithm(config.algo), config))
-    for name in ("total_steps", "distributions"):  # time ends a run; what else could be chosen
+    # Time ends a run; the others are what else could be chosen.
+    for name in ("total_steps", "distributions", "otherwise"):
         del settings[name]
     plain: dict[str, Any] = json.loads(json.dumps(settings, default=lambda cls: cls.__name__))
     return plain

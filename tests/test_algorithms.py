@@ -133,7 +133,17 @@ def test_the_rival_is_the_agents_network_and_begins_with_its_weights(corpus, mon
         seen.update(rival.state_dict())
         raise KeyboardInterrupt
 
-    monkeypatch.setattr(type(LLMAR(config("ppo")).task), "_learn_supervised", spy)
+    def marked(self, *args):
+        model = make_model(self, *args)
+        with torch.no_grad():
+            for weight in model.policy.state_dict().values():
+                weight.fill_(0.25)
+        return model
+
+    cls = type(LLMAR(config("ppo")).task)
+    make_model = cls._make_model
+    monkeypatch.setattr(cls, "_learn_supervised", spy)
+    monkeypatch.setattr(cls, "_make_model", marked)
     settings = {"policy.net_arch": [5], "policy.features_extractor_kwargs": {"features_dim": 6}}
     # At such a rate the weights stay the first ones.
     given = {"supervised": True, "learning_rate": 1e-30, "total_steps": 1, "settings": settings}
@@ -142,6 +152,8 @@ def test_the_rival_is_the_agents_network_and_begins_with_its_weights(corpus, mon
         llmar.train(corpus)
     agents = llmar.policy.state_dict()
     assert seen.keys() == agents.keys()
+    # None of them is what a new network would begin with.
+    assert all((weight == 0.25).all() for weight in agents.values())
     assert all(torch.equal(seen[key], weight) for key, weight in agents.items())
 
 
@@ -223,13 +235,14 @@ def test_stock_policies_read_texts_by_the_features_extractor(corpus, tmp_path):
 
 
 @pytest.mark.parametrize("mode", [True, False])
-def test_answering_leaves_the_policys_mode_as_it_was(corpus, mode):
+def test_answering_leaves_the_policys_mode_as_it_was(corpus, mode, monkeypatch):
     model = PPO(GRUPolicy, align_env(corpus), n_steps=2, batch_size=16, device="cpu")
     model.policy.set_training_mode(mode)
     evaluate(model.policy, corpus, "valid")
     assert model.policy.training == mode
-    with pytest.raises(IndexError):
-        answer(model.policy, corpus.source, [len(corpus.source)])
+    monkeypatch.setattr(model.policy, "_predict", lambda *_, **__: 1 / 0)
+    with pytest.raises(ZeroDivisionError):
+        answer(model.policy, corpus.source)
     assert model.policy.training == mode
 
 
@@ -416,24 +429,33 @@ def test_what_cannot_work_is_said_before_it_is_tried(corpus, name, kwargs, messa
         LLMAR(config(name, total_steps=1, **kwargs)).train(corpus)
 
 
-def test_another_distribution_does_not_begin_with_what_the_tuned_one_was_tuned_to(corpus):
+def test_another_distribution_comes_with_settings_of_its_own(corpus):
     def policy(**kwargs):
         task = LLMAR(config("ppo", **kwargs)).task
         return task._make_model(
             task._policy_kwargs(), corpus, {"observation": "index"}, None
         ).policy
 
-    assert policy().distribution == "free_gaussian"
-    assert policy().radius == find_algorithm("ppo").policy_kwargs["radius"]
+    assert (policy().distribution, policy().radius, policy().spread) == ("free_gaussian", 1 / 16, 4)
     for other in ("gaussian", "power_spherical"):
-        found, default = policy(distribution=other), inspect.signature(GRUPolicy).parameters
-        assert (found.distribution, found.radius) == (other, 0.5)
-        assert found.spread == default["spread"].default
+        found = policy(distribution=other)
+        assert (found.distribution, found.radius, found.spread) == (other, 0.5, 0.5)
     assert policy(distribution="gaussian", spread=0.7).spread == 0.7
-    assert policy(distribution="free_gaussian", spread=3.0).radius == policy().radius
+    # The noise of a free mean stays within the bounds, whatever its spread.
+    assert policy(distribution="free_gaussian", spread=2.0).radius == 1 / 8
+    assert policy(spread=2.0).radius == 1 / 8
     given = {"policy.radius": 0.3}
     for one in ("gaussian", "free_gaussian"):
-        assert policy(distribution=one, settings=given).radius == 0.3
+        assert policy(distribution=one, spread=2.0, settings=given).radius == 0.3
+
+
+@pytest.mark.parametrize("distribution", find_algorithm("ppo").distributions)
+def test_ppo_learns_with_each_distribution(corpus, distribution):
+    settings = {"batch_size": 64}
+    given = {"num_texts": 32, "total_steps": 8000, "hidden_dim": 16, "settings": settings}
+    llmar = LLMAR(config("ppo", distribution=distribution, **given))
+    trained = llmar.train(echo_of(corpus))
+    assert trained.scores["test"]["trained"].alignment > 0.6
 
 
 def test_a_writers_policy_takes_no_settings():

@@ -11,10 +11,11 @@ from matplotlib.axes import Axes
 from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
 
 import train
-from agents import LLMAR, REINFORCE, NonFiniteLossError
+from agents import LLMAR, REINFORCE, Config, NonFiniteLossError
 from agents.report import plot_curves
 from agents.training import Record
 from llmar_env.metrics import TextScores
+from llmar_env.text.corpus import Corpus
 
 REPOSITORY = Path(__file__).parents[1]
 QUICK = ["--device", "cpu", "--no-progress", "--hidden-dim", "16", "--num-texts", "32"]
@@ -185,6 +186,19 @@ def test_sb3s_algorithms_have_the_scalars_too(tmp_path):
     expected = {"valid/alignment", "train/grad_norm", "train/action_spread"}
     expected |= {"rollout/group_spread", "rollout/clipped_fraction"}
     assert expected <= set(accumulator.Tags()["scalars"])
+
+
+def test_scalars_come_every_twenty_steps_of_the_environments(tmp_path):
+    settings = (("n_steps", 4), ("n_epochs", 1), ("batch_size", 128))
+    given = {"settings": settings, "num_texts": 8, "group_size": 4, "hidden_dim": 8}
+    config = Config(algo="ppo", total_steps=1920, supervised=False, progress=False, **given)
+    llmar = LLMAR(config)
+    llmar.train(Corpus.load("phrasebook:en"), folder=tmp_path)
+    (events,) = tmp_path.rglob("events.*")
+    accumulator = EventAccumulator(str(events))
+    accumulator.Reload()
+    # 1920 steps are 60 of 32 environments, 15 rollouts.
+    assert {one.step for one in accumulator.Scalars("train/loss")} == {640, 1280, 1920}
 
 
 def test_runs_that_begin_together_have_folders_of_their_own(tmp_path, monkeypatch):
