@@ -20,6 +20,7 @@ from agents import (
     decode,
 )
 from agents.algorithms import WRITING
+from agents.aligner import _FORMAT
 from agents.data import load_corpus
 from agents.writing import WriteTask, writer_config
 from llmar_env.text.corpus import Corpus
@@ -422,7 +423,7 @@ def cut_short(path):
         lambda folder: cut_short(folder / "policy.safetensors"),
         lambda folder: cut_short(folder / "vocabulary.safetensors"),
         lambda folder: cut_short(folder / "model.json"),
-        lambda folder: (folder / "model.json").write_text('{"format": 2}'),
+        lambda folder: (folder / "model.json").write_text(json.dumps({"format": _FORMAT})),
         lambda folder: save_file({"none": np.zeros(1)}, folder / "vocabulary.safetensors"),
     ],
 )
