@@ -1,21 +1,22 @@
 """The learners: Stable-Baselines3 policies and algorithms for LLMAR."""
 
-from agents.algorithms import ALGORITHMS, Algorithm
-from agents.aligner import LLMAR, RefinedText, Trained
-from agents.answering import answer
-from agents.buffers import GroupedReplayBuffer, GroupedRolloutBuffer
-from agents.config import Config
-from agents.decoding import decode
-from agents.distributions import DirectionalGaussian, EntrySoftmax, FreeGaussian, PowerSpherical
-from agents.encoders import GRUEncoder, GRUFeatures, attach_texts
-from agents.off_policy import GRUSACPolicy, GRUTD3Policy
-from agents.policies import GRUPolicy
-from agents.refinement import Refined, refine
-from agents.reinforce import REINFORCE, NonFiniteLossError, advantages
-from agents.vec_env import GymVecEnv, make_vec_env
-from agents.warm_start import CrossEntropy, KLToReference, TargetTexts, train_cross_entropy
-from agents.writer import WriterConfig
-from agents.writer_policy import WriterPolicy
+from .algorithms import ALGORITHMS, Algorithm
+from .aligner import LLMAR, RefinedText, Trained
+from .answering import answer
+from .buffers import GroupedReplayBuffer, GroupedRolloutBuffer
+from .config import Config
+from .decoding import decode
+from .distributions import DirectionalGaussian, EntrySoftmax, FreeGaussian, PowerSpherical
+from .encoders import GRUFeatures, attach_texts
+from .networks.encoder import GRUEncoder
+from .networks.seq2seq import WriterConfig
+from .off_policy import GRUSACPolicy, GRUTD3Policy
+from .policies import GRUPolicy
+from .refinement import Refined, refine
+from .reinforce import REINFORCE, NonFiniteLossError, advantages
+from .vec_env import GymVecEnv, make_vec_env
+from .warm_start import CrossEntropy, KLToReference, TargetTexts, train_cross_entropy
+from .writer_policy import WriterPolicy
 
 __all__ = [
     "ALGORITHMS",

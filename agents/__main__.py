@@ -15,12 +15,13 @@ from typing import Any, BinaryIO, TypeVar
 import tyro
 from rich.console import Console
 
-from agents.aligner import LLMAR
-from agents.decoding import Method
-from agents.report import numbers, print_signatures, score_table
-from agents.terminal import plain_words
 from llmar_env.metrics import TextScores
 from llmar_env.text.corpus import read_split
+
+from .aligner import LLMAR
+from .decoding import Method
+from .report import numbers, print_signatures, score_table
+from .terminal import plain_words
 
 __all__ = ["Evaluate", "Generate", "Refine", "cli"]
 

@@ -12,10 +12,11 @@ from typing import Any
 from stable_baselines3.common.base_class import BaseAlgorithm
 from stable_baselines3.common.policies import BasePolicy
 
-from agents.buffers import GroupedReplayBuffer, GroupedRolloutBuffer
-from agents.config import Config
-from agents.distributions import DISTRIBUTIONS, FREE_NOISE
 from llmar_env.text.embedders import WordVectorsConfig
+
+from .buffers import GroupedReplayBuffer, GroupedRolloutBuffer
+from .config import Config
+from .distributions import DISTRIBUTIONS, FREE_NOISE
 
 __all__ = [
     "ALGORITHMS",

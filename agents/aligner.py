@@ -18,19 +18,20 @@ from stable_baselines3.common.callbacks import BaseCallback
 from stable_baselines3.common.policies import BasePolicy
 from torch import nn
 
-from agents.algorithms import Algorithm
-from agents.aligning import AlignTask
-from agents.config import Config
-from agents.data import load_corpus
-from agents.device import resolve_device
-from agents.evaluation import Trained
-from agents.training import Clock
-from agents.writing import RefinedText, WriteTask
 from llmar_env.alignment.scores import alignment_score
 from llmar_env.metrics import Scores, TextScores, nearest
 from llmar_env.text.corpus import Corpus
 from llmar_env.text.embedded import EmbeddedTexts
 from llmar_env.text.embedders import Embedder, WordVectors
+
+from .algorithms import Algorithm
+from .aligning import AlignTask
+from .config import Config
+from .data import load_corpus
+from .evaluation import Trained
+from .networks.device import resolve_device
+from .training import Clock
+from .writing import RefinedText, WriteTask
 
 __all__ = ["LLMAR", "RefinedText", "Trained"]
 

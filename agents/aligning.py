@@ -16,21 +16,22 @@ from numpy.typing import NDArray
 from stable_baselines3.common.callbacks import BaseCallback
 from stable_baselines3.common.policies import BasePolicy
 
-from agents.algorithms import SUPERVISED, find_algorithm, policy_class
-from agents.answering import answer
-from agents.config import Config
-from agents.encoders import GRUFeatures
-from agents.evaluation import Trained, baselines, evaluate
-from agents.policies import GRUPolicy
-from agents.supervised import train_supervised
-from agents.task import Task, refuse_settings, scored_splits
-from agents.training import Clock, Validation
 from llmar_env.alignment.scores import cosine
 from llmar_env.metrics import Scores, nearest, score_answers
 from llmar_env.spaces import TextIndex
 from llmar_env.text.corpus import Corpus
 from llmar_env.text.embedded import EmbeddedTexts
 from llmar_env.text.embedders import Embedder
+
+from .algorithms import SUPERVISED, find_algorithm, policy_class
+from .answering import answer
+from .config import Config
+from .encoders import GRUFeatures
+from .evaluation import Trained, baselines, evaluate
+from .policies import GRUPolicy
+from .supervised import train_supervised
+from .task import Task, refuse_settings, scored_splits
+from .training import Clock, Validation
 
 __all__ = ["AlignTask"]
 

@@ -10,7 +10,7 @@ from typing import Annotated, Any, Literal, Self
 
 import tyro
 
-from agents.distributions import DistributionName
+from .distributions import DistributionName
 
 __all__ = ["Config"]
 

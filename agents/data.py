@@ -5,11 +5,12 @@ from __future__ import annotations
 from dataclasses import replace
 from pathlib import Path
 
-from agents.algorithms import WRITING
-from agents.config import Config
 from llmar_env.text.corpus import Corpus, CorpusLike, read_split
 from llmar_env.text.embedders import WordVectorsConfig
 from llmar_env.text.pairs import TextPairs
+
+from .algorithms import WRITING
+from .config import Config
 
 __all__ = ["load_corpus"]
 

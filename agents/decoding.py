@@ -14,12 +14,13 @@ from numpy.typing import NDArray
 from torch import Tensor
 from torch.nn import functional as F
 
-from agents.distributions import DirectionDistribution, EntrySoftmax
-from agents.writer import Memory
-from agents.writer_policy import WriterPolicy
 from llmar_env.envs.core import check_choice, check_count
 from llmar_env.text.decoding import hubness
 from llmar_env.text.embedded import EmbeddedTexts
+
+from .distributions import DirectionDistribution, EntrySoftmax
+from .networks.seq2seq import Memory
+from .writer_policy import WriterPolicy
 
 __all__ = ["Method", "decode", "entry_directions", "estimated_alignment", "read_blocks"]
 

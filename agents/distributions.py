@@ -18,7 +18,7 @@ from torch import Tensor, nn
 from torch.distributions import Independent, Normal
 from torch.nn import functional as F
 
-from agents.cosine_softmax import cosine_log_softmax, cosine_probabilities
+from .cosine_softmax import cosine_log_softmax, cosine_probabilities
 
 __all__ = [
     "DISTRIBUTIONS",

@@ -11,13 +11,14 @@ import numpy as np
 import torch
 from stable_baselines3.common.policies import BasePolicy
 
-from agents.answering import answer
-from agents.decoding import decode
-from agents.device import as_shared_tensor
-from agents.training import Record
-from agents.writer_policy import WriterPolicy
 from llmar_env.metrics import Scores, TextScores, score_answers, score_texts
 from llmar_env.text.corpus import Corpus
+
+from .answering import answer
+from .decoding import decode
+from .networks.device import as_shared_tensor
+from .training import Record
+from .writer_policy import WriterPolicy
 
 __all__ = ["Trained", "baselines", "evaluate", "evaluate_writer", "text_baselines", "write"]
 

@@ -13,7 +13,7 @@ from stable_baselines3.td3.policies import TD3Policy
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from agents.encoders import GRUFeatures
+from .encoders import GRUFeatures
 
 __all__ = ["Direction", "DirectionActor", "GRUSACPolicy", "GRUTD3Policy"]
 

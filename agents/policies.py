@@ -11,9 +11,10 @@ from stable_baselines3.common.torch_layers import BaseFeaturesExtractor
 from stable_baselines3.common.type_aliases import PyTorchObs, Schedule
 from torch import Tensor, nn
 
-from agents.distributions import DISTRIBUTIONS, DirectionDistribution, DistributionName
-from agents.encoders import GRUFeatures, attach_texts
 from llmar_env.text.embedded import EmbeddedTexts
+
+from .distributions import DISTRIBUTIONS, DirectionDistribution, DistributionName
+from .encoders import GRUFeatures, attach_texts
 
 __all__ = ["DirectionPolicy", "GRUPolicy"]
 

@@ -11,12 +11,13 @@ from numpy.typing import ArrayLike, NDArray
 from torch import Tensor
 from torch.nn import functional as F
 
-from agents.decoding import decode, entry_directions, estimated_alignment, read_blocks
-from agents.distributions import DirectionDistribution, EntrySoftmax
-from agents.writer import Memory
-from agents.writer_policy import WriterPolicy
 from llmar_env.envs.core import check_count
 from llmar_env.text.embedded import EmbeddedTexts
+
+from .decoding import decode, entry_directions, estimated_alignment, read_blocks
+from .distributions import DirectionDistribution, EntrySoftmax
+from .networks.seq2seq import Memory
+from .writer_policy import WriterPolicy
 
 __all__ = ["Refined", "check_refinement", "refine"]
 

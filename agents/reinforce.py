@@ -18,11 +18,12 @@ from stable_baselines3.common.utils import obs_as_tensor
 from stable_baselines3.common.vec_env import VecEnv
 from torch import Tensor
 
-from agents.device import resolve_device
-from agents.policies import DirectionPolicy, GRUPolicy
-from agents.vec_env import GymVecEnv
-from agents.writer_policy import Draft, WriterPolicy
 from llmar_env.spaces import TextIndex
+
+from .networks.device import resolve_device
+from .policies import DirectionPolicy, GRUPolicy
+from .vec_env import GymVecEnv
+from .writer_policy import Draft, WriterPolicy
 
 __all__ = [
     "REINFORCE",

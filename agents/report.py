@@ -14,9 +14,10 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
-from agents.aligner import LLMAR, Trained
-from agents.training import Record
 from llmar_env.metrics import Scores, TextScores
+
+from .aligner import LLMAR, Trained
+from .training import Record
 
 __all__ = [
     "examples",

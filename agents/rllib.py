@@ -17,12 +17,13 @@ from gymnasium.vector import AutoresetMode, VectorEnv, VectorWrapper
 from torch import Tensor, nn
 from torch.nn.parallel import DistributedDataParallel
 
-from agents.device import as_shared_tensor
-from agents.distributions import DirectionalGaussian
-from agents.encoders import GRUFeatures
 from llmar_env.envs.align import AlignVectorEnv
 from llmar_env.metrics import Scores, score_answers
 from llmar_env.text.corpus import Corpus
+
+from .distributions import DirectionalGaussian
+from .encoders import GRUFeatures
+from .networks.device import as_shared_tensor
 
 try:
     import ray

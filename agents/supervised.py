@@ -7,11 +7,12 @@ import torch
 from stable_baselines3.common.utils import update_learning_rate
 from tqdm import tqdm
 
-from agents.device import as_shared_tensor
-from agents.policies import GRUPolicy
-from agents.reinforce import NonFiniteLossError
-from agents.training import Clock, LinearDecay, Validation
 from llmar_env.text.corpus import Corpus
+
+from .networks.device import as_shared_tensor
+from .policies import GRUPolicy
+from .reinforce import NonFiniteLossError
+from .training import Clock, LinearDecay, Validation
 
 __all__ = ["train_supervised"]
 

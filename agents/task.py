@@ -16,12 +16,13 @@ from stable_baselines3.common.noise import NormalActionNoise
 from stable_baselines3.common.off_policy_algorithm import OffPolicyAlgorithm
 from stable_baselines3.common.on_policy_algorithm import OnPolicyAlgorithm
 
-from agents.algorithms import Algorithm, policy_class, tuned
-from agents.buffers import GroupedReplayBuffer
-from agents.config import Config
-from agents.training import Clock, LinearDecay, Progress, Training, Validation
-from agents.vec_env import make_vec_env
 from llmar_env.text.corpus import Corpus
+
+from .algorithms import Algorithm, policy_class, tuned
+from .buffers import GroupedReplayBuffer
+from .config import Config
+from .training import Clock, LinearDecay, Progress, Training, Validation
+from .vec_env import make_vec_env
 
 __all__ = ["Task", "refuse_settings", "scored_splits"]
 

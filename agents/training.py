@@ -14,9 +14,10 @@ from stable_baselines3.common.callbacks import BaseCallback, ProgressBarCallback
 from stable_baselines3.common.policies import BasePolicy
 from torch import Tensor
 
-from agents.policies import DirectionPolicy
-from agents.reinforce import REINFORCE, NonFiniteLossError
 from llmar_env.metrics import Scores, TextScores
+
+from .policies import DirectionPolicy
+from .reinforce import REINFORCE, NonFiniteLossError
 
 __all__ = [
     "VALIDATIONS",

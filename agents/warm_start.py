@@ -14,12 +14,13 @@ from stable_baselines3.common.utils import update_learning_rate
 from torch import Tensor
 from tqdm import tqdm
 
-from agents.distributions import EntrySoftmax
-from agents.reinforce import EpisodeBatch, NonFiniteLossError
-from agents.training import Clock, Validation
-from agents.writer_policy import WriterPolicy
 from llmar_env.text.corpus import Corpus
 from llmar_env.text.vocabulary import Vocabulary
+
+from .distributions import EntrySoftmax
+from .reinforce import EpisodeBatch, NonFiniteLossError
+from .training import Clock, Validation
+from .writer_policy import WriterPolicy
 
 __all__ = ["BatchStream", "CrossEntropy", "KLToReference", "TargetTexts", "train_cross_entropy"]
 

@@ -12,14 +12,15 @@ from stable_baselines3.common.torch_layers import BaseFeaturesExtractor
 from stable_baselines3.common.type_aliases import PyTorchObs, Schedule
 from torch import Tensor
 
-from agents.device import has_fast_bfloat16
-from agents.distributions import DirectionalGaussian, DirectionDistribution, EntrySoftmax
-from agents.encoders import TextLookup
-from agents.policies import DirectionPolicy
-from agents.writer import Memory, Writer, WriterConfig
 from llmar_env.spaces import EntryIndex, TextIndex
 from llmar_env.text.embedded import EmbeddedTexts
 from llmar_env.text.vocabulary import Vocabulary
+
+from .distributions import DirectionalGaussian, DirectionDistribution, EntrySoftmax
+from .networks.device import has_fast_bfloat16
+from .networks.encoder import TextLookup
+from .networks.seq2seq import Memory, Writer, WriterConfig
+from .policies import DirectionPolicy
 
 __all__ = ["Draft", "WriterFeatures", "WriterPolicy", "WritingDistribution"]
 

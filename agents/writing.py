@@ -17,23 +17,24 @@ from numpy.typing import NDArray
 from safetensors.numpy import load_file, save_file
 from stable_baselines3.common.callbacks import BaseCallback
 
-from agents.algorithms import WRITING
-from agents.config import Config
-from agents.decoding import Method, decode
-from agents.evaluation import Trained, evaluate_writer, text_baselines, write
-from agents.refinement import check_refinement, refine
-from agents.reinforce import REINFORCE, Regulariser
-from agents.task import Task, refuse_settings, scored_splits
-from agents.training import Clock, Progress, Record, Validation
-from agents.warm_start import CrossEntropy, KLToReference, TargetTexts, train_cross_entropy
-from agents.writer import WriterConfig
-from agents.writer_policy import WriterPolicy
 from llmar_env.alignment.rewards import make_reward
 from llmar_env.metrics import TextScores, score_texts
 from llmar_env.text.corpus import Corpus
 from llmar_env.text.embedded import EmbeddedTexts
 from llmar_env.text.embedders import Embedder, WordVectors
 from llmar_env.text.vocabulary import Vocabulary
+
+from .algorithms import WRITING
+from .config import Config
+from .decoding import Method, decode
+from .evaluation import Trained, evaluate_writer, text_baselines, write
+from .networks.seq2seq import WriterConfig
+from .refinement import check_refinement, refine
+from .reinforce import REINFORCE, Regulariser
+from .task import Task, refuse_settings, scored_splits
+from .training import Clock, Progress, Record, Validation
+from .warm_start import CrossEntropy, KLToReference, TargetTexts, train_cross_entropy
+from .writer_policy import WriterPolicy
 
 __all__ = ["RefinedText", "WriteTask", "writer_config"]
 

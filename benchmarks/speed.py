@@ -41,8 +41,8 @@ from torch import Tensor, nn
 
 from agents import LLMAR, Config
 from agents.algorithms import SUPERVISED
-from agents.device import resolve_device
 from agents.evaluation import evaluate
+from agents.networks.device import resolve_device
 from agents.policies import GRUPolicy
 from agents.supervised import train_supervised
 from agents.training import Validation

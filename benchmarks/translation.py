@@ -39,7 +39,7 @@ from stable_baselines3.common.policies import BasePolicy
 from agents.algorithms import WRITING
 from agents.config import Config
 from agents.decoding import Method, decode
-from agents.device import resolve_device
+from agents.networks.device import resolve_device
 from agents.refinement import refine
 from agents.reinforce import REINFORCE
 from agents.training import Clock, LinearDecay, Progress, Training, Validation

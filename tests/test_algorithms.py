@@ -28,8 +28,8 @@ from agents import (
 )
 from agents.algorithms import _parameters, find_algorithm, policy_class, tuned
 from agents.distributions import DirectionalGaussian, FreeGaussian
-from agents.encoders import GRUEncoder
 from agents.evaluation import evaluate
+from agents.networks.encoder import GRUEncoder
 from llmar_env.text.corpus import Corpus
 
 CONTRIB = {"trpo", "recurrent_ppo", "tqc", "crossq", "ars"}

@@ -7,8 +7,8 @@ import pytest
 import torch
 
 from agents.decoding import decode
+from agents.networks.seq2seq import WriterConfig
 from agents.warm_start import TargetTexts
-from agents.writer import WriterConfig
 from agents.writer_policy import WriterPolicy
 from llmar_env.envs.generate import GenerateEnv, GenerateMDP
 from llmar_env.text.decoding import csls_entries, hubness, nearest_entries

@@ -5,8 +5,8 @@ from hypothesis import strategies as st
 from torch import nn
 from torch.nn.utils.rnn import pack_padded_sequence
 
-from agents.encoders import GRUEncoder
-from agents.gru import gru_states, last_hidden_state
+from agents.networks.encoder import GRUEncoder
+from agents.networks.gru import gru_states, last_hidden_state
 
 
 def packed_reference(gru, vectors, lengths):

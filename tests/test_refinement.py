@@ -7,9 +7,9 @@ import torch
 from gymnasium.vector import AutoresetMode
 
 from agents.decoding import decode
+from agents.networks.seq2seq import WriterConfig
 from agents.refinement import refine
 from agents.warm_start import TargetTexts
-from agents.writer import WriterConfig
 from agents.writer_policy import WriterPolicy
 from llmar_env.envs.generate import GenerateMDP
 from llmar_env.envs.refine import RefineVectorEnv

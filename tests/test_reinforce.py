@@ -17,8 +17,8 @@ from agents import (
     make_vec_env,
 )
 from agents.distributions import DirectionalGaussian
+from agents.networks.seq2seq import WriterConfig
 from agents.warm_start import CrossEntropy, TargetTexts
-from agents.writer import WriterConfig
 from llmar_env.text.corpus import Corpus
 from llmar_env.text.embedded import EmbeddedTexts
 from llmar_env.text.vocabulary import Vocabulary

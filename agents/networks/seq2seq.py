@@ -9,7 +9,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from agents.gru import gru_states
+from .gru import gru_states
 
 __all__ = ["AlignmentModel", "Memory", "Writer", "WriterConfig"]
 
