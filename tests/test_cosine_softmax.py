@@ -5,7 +5,7 @@ from hypothesis import strategies as st
 from torch.nn import functional as F
 
 from agents import cosine_softmax
-from agents.cosine_softmax import cosine_log_softmax
+from agents.distributions.cosine_softmax import cosine_log_softmax
 
 
 def problem(n=40, size=30, dim=8, seed=0):

@@ -1,0 +1,23 @@
+"""Distributions of actions around a direction, as SB3's `Distribution`."""
+
+from .directional import (
+    DISTRIBUTIONS,
+    FREE_NOISE,
+    DirectionalGaussian,
+    DirectionDistribution,
+    DistributionName,
+    FreeGaussian,
+    PowerSpherical,
+)
+from .entry_softmax import EntrySoftmax
+
+__all__ = [
+    "DISTRIBUTIONS",
+    "FREE_NOISE",
+    "DirectionDistribution",
+    "DirectionalGaussian",
+    "DistributionName",
+    "EntrySoftmax",
+    "FreeGaussian",
+    "PowerSpherical",
+]
