@@ -7,16 +7,16 @@ from .buffers import GroupedReplayBuffer, GroupedRolloutBuffer
 from .config import Config
 from .decoding import decode
 from .distributions import DirectionalGaussian, EntrySoftmax, FreeGaussian, PowerSpherical
-from .encoders import GRUFeatures, attach_texts
 from .networks.encoder import GRUEncoder
 from .networks.seq2seq import WriterConfig
-from .off_policy import GRUSACPolicy, GRUTD3Policy
-from .policies import GRUPolicy
+from .policies import GRUSACPolicy, GRUTD3Policy
+from .policies.features import GRUFeatures, attach_texts
+from .policies.gru import GRUPolicy
+from .policies.writer import WriterPolicy
 from .refinement import Refined, refine
 from .reinforce import REINFORCE, NonFiniteLossError, advantages
 from .vec_env import GymVecEnv, make_vec_env
 from .warm_start import CrossEntropy, KLToReference, TargetTexts, train_cross_entropy
-from .writer_policy import WriterPolicy
 
 __all__ = [
     "ALGORITHMS",

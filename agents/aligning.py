@@ -26,9 +26,9 @@ from llmar_env.text.embedders import Embedder
 from .algorithms import SUPERVISED, find_algorithm, policy_class
 from .answering import answer
 from .config import Config
-from .encoders import GRUFeatures
 from .evaluation import Trained, baselines, evaluate
-from .policies import GRUPolicy
+from .policies.features import GRUFeatures
+from .policies.gru import GRUPolicy
 from .supervised import train_supervised
 from .task import Task, refuse_settings, scored_splits
 from .training import Clock, Validation

@@ -12,8 +12,8 @@ from sb3_contrib.tqc.policies import TQCPolicy
 from stable_baselines3.common.callbacks import BaseCallback
 from stable_baselines3.common.torch_layers import BaseFeaturesExtractor
 
-from .encoders import GRUFeatures
-from .off_policy import DirectionActor
+from .policies.features import GRUFeatures
+from .policies.off_policy import DirectionActor
 
 __all__ = ["ARS", "GRUCrossQPolicy", "GRUSearchPolicy", "GRUTQCPolicy"]
 

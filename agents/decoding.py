@@ -20,7 +20,7 @@ from llmar_env.text.embedded import EmbeddedTexts
 
 from .distributions import DirectionDistribution, EntrySoftmax
 from .networks.seq2seq import Memory
-from .writer_policy import WriterPolicy
+from .policies.writer import WriterPolicy
 
 __all__ = ["Method", "decode", "entry_directions", "estimated_alignment", "read_blocks"]
 

@@ -17,8 +17,8 @@ from llmar_env.text.corpus import Corpus
 from .answering import answer
 from .decoding import decode
 from .networks.device import as_shared_tensor
+from .policies.writer import WriterPolicy
 from .training import Record
-from .writer_policy import WriterPolicy
 
 __all__ = ["Trained", "baselines", "evaluate", "evaluate_writer", "text_baselines", "write"]
 

@@ -17,7 +17,7 @@ from llmar_env.text.embedded import EmbeddedTexts
 from .decoding import decode, entry_directions, estimated_alignment, read_blocks
 from .distributions import DirectionDistribution, EntrySoftmax
 from .networks.seq2seq import Memory
-from .writer_policy import WriterPolicy
+from .policies.writer import WriterPolicy
 
 __all__ = ["Refined", "check_refinement", "refine"]
 

@@ -21,9 +21,10 @@ from torch import Tensor
 from llmar_env.spaces import TextIndex
 
 from .networks.device import resolve_device
-from .policies import DirectionPolicy, GRUPolicy
+from .policies.direction import DirectionPolicy
+from .policies.gru import GRUPolicy
+from .policies.writer import Draft, WriterPolicy
 from .vec_env import GymVecEnv
-from .writer_policy import Draft, WriterPolicy
 
 __all__ = [
     "REINFORCE",

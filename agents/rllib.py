@@ -22,8 +22,8 @@ from llmar_env.metrics import Scores, score_answers
 from llmar_env.text.corpus import Corpus
 
 from .distributions import DirectionalGaussian
-from .encoders import GRUFeatures
 from .networks.device import as_shared_tensor
+from .policies.features import GRUFeatures
 
 try:
     import ray

@@ -10,7 +10,7 @@ from tqdm import tqdm
 from llmar_env.text.corpus import Corpus
 
 from .networks.device import as_shared_tensor
-from .policies import GRUPolicy
+from .policies.gru import GRUPolicy
 from .reinforce import NonFiniteLossError
 from .training import Clock, LinearDecay, Validation
 

@@ -16,7 +16,7 @@ from torch import Tensor
 
 from llmar_env.metrics import Scores, TextScores
 
-from .policies import DirectionPolicy
+from .policies.direction import DirectionPolicy
 from .reinforce import REINFORCE, NonFiniteLossError
 
 __all__ = [

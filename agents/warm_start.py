@@ -18,9 +18,9 @@ from llmar_env.text.corpus import Corpus
 from llmar_env.text.vocabulary import Vocabulary
 
 from .distributions import EntrySoftmax
+from .policies.writer import WriterPolicy
 from .reinforce import EpisodeBatch, NonFiniteLossError
 from .training import Clock, Validation
-from .writer_policy import WriterPolicy
 
 __all__ = ["BatchStream", "CrossEntropy", "KLToReference", "TargetTexts", "train_cross_entropy"]
 

@@ -29,12 +29,12 @@ from .config import Config
 from .decoding import Method, decode
 from .evaluation import Trained, evaluate_writer, text_baselines, write
 from .networks.seq2seq import WriterConfig
+from .policies.writer import WriterPolicy
 from .refinement import check_refinement, refine
 from .reinforce import REINFORCE, Regulariser
 from .task import Task, refuse_settings, scored_splits
 from .training import Clock, Progress, Record, Validation
 from .warm_start import CrossEntropy, KLToReference, TargetTexts, train_cross_entropy
-from .writer_policy import WriterPolicy
 
 __all__ = ["RefinedText", "WriteTask", "writer_config"]
 

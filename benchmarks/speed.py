@@ -43,7 +43,7 @@ from agents import LLMAR, Config
 from agents.algorithms import SUPERVISED
 from agents.evaluation import evaluate
 from agents.networks.device import resolve_device
-from agents.policies import GRUPolicy
+from agents.policies.gru import GRUPolicy
 from agents.supervised import train_supervised
 from agents.training import Validation
 from llmar_env.metrics import Scores, score_answers

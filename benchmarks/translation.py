@@ -40,12 +40,12 @@ from agents.algorithms import WRITING
 from agents.config import Config
 from agents.decoding import Method, decode
 from agents.networks.device import resolve_device
+from agents.policies.writer import WriterPolicy
 from agents.refinement import refine
 from agents.reinforce import REINFORCE
 from agents.training import Clock, LinearDecay, Progress, Training, Validation
 from agents.vec_env import GymVecEnv, make_vec_env
 from agents.warm_start import CrossEntropy, TargetTexts, train_cross_entropy
-from agents.writer_policy import WriterPolicy
 from agents.writing import writer_config
 from llmar_env.alignment.rewards import Reward, Written, bleu
 from llmar_env.alignment.rewards import mean as mean_reward

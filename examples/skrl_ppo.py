@@ -16,7 +16,7 @@ from skrl.utils import set_seed
 from skrl.utils.model_instantiators.torch import deterministic_model
 from torch import Tensor, nn
 
-from agents.encoders import GRUFeatures
+from agents.policies.features import GRUFeatures
 
 
 class Policy(GaussianMixin, Model):

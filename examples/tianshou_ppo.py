@@ -18,7 +18,7 @@ from tianshou.utils.net.common import Net
 from tianshou.utils.net.continuous import ContinuousCritic
 from torch import Tensor, distributions, nn
 
-from agents.encoders import GRUFeatures
+from agents.policies.features import GRUFeatures
 
 
 class Actor(nn.Sequential):

@@ -15,7 +15,7 @@ from torchrl.modules import IndependentNormal, ProbabilisticActor, ValueOperator
 from torchrl.objectives import ClipPPOLoss
 from torchrl.objectives.value import GAE
 
-from agents.encoders import GRUFeatures
+from agents.policies.features import GRUFeatures
 
 
 def around(loc: Tensor) -> IndependentNormal:

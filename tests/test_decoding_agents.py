@@ -8,8 +8,8 @@ import torch
 
 from agents.decoding import decode
 from agents.networks.seq2seq import WriterConfig
+from agents.policies.writer import WriterPolicy
 from agents.warm_start import TargetTexts
-from agents.writer_policy import WriterPolicy
 from llmar_env.envs.generate import GenerateEnv, GenerateMDP
 from llmar_env.text.decoding import csls_entries, hubness, nearest_entries
 
@@ -22,7 +22,7 @@ pytestmark = pytest.mark.filterwarnings("ignore:.*without an end mark")
 def float32():
     """Whatever this machine is fast at."""
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr("agents.writer_policy.has_fast_bfloat16", lambda device: False)
+        patch.setattr("agents.policies.writer.has_fast_bfloat16", lambda device: False)
         yield
 
 
@@ -340,10 +340,10 @@ class TestEnds:
         assert is_filled(entries, writer.vocabulary)
 
     def test_in_bfloat16(self, words, writer, method, monkeypatch):
-        monkeypatch.setattr("agents.writer_policy.has_fast_bfloat16", lambda device: True)
+        monkeypatch.setattr("agents.policies.writer.has_fast_bfloat16", lambda device: True)
         entries = decode(writer, words.source, method=method, max_new_tokens=M)
         assert is_filled(entries, writer.vocabulary)
-        monkeypatch.setattr("agents.writer_policy.has_fast_bfloat16", lambda device: False)
+        monkeypatch.setattr("agents.policies.writer.has_fast_bfloat16", lambda device: False)
         exact = decode(writer, words.source, method=method, max_new_tokens=M)
         assert (entries == exact).all(1).mean() > 0.7
 

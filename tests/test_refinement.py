@@ -8,9 +8,9 @@ from gymnasium.vector import AutoresetMode
 
 from agents.decoding import decode
 from agents.networks.seq2seq import WriterConfig
+from agents.policies.writer import WriterPolicy
 from agents.refinement import refine
 from agents.warm_start import TargetTexts
-from agents.writer_policy import WriterPolicy
 from llmar_env.envs.generate import GenerateMDP
 from llmar_env.envs.refine import RefineVectorEnv
 
@@ -24,7 +24,7 @@ both = pytest.mark.parametrize("distribution", ["entries", "gaussian"])
 def float32():
     """Whatever this machine is fast at."""
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr("agents.writer_policy.has_fast_bfloat16", lambda device: False)
+        patch.setattr("agents.policies.writer.has_fast_bfloat16", lambda device: False)
         yield
 
 
@@ -324,7 +324,7 @@ def test_a_draft_goes_as_far_as_its_end_mark_and_is_left_as_it_is(words, writer,
 
 
 def test_in_bfloat16(words, writer, drafts, monkeypatch):
-    monkeypatch.setattr("agents.writer_policy.has_fast_bfloat16", lambda device: True)
+    monkeypatch.setattr("agents.policies.writer.has_fast_bfloat16", lambda device: True)
     refined = refine(writer, words.source, threshold=0.9, max_rounds=5, draft=drafts)
     assert (np.diff(refined.scores, axis=0) >= 0).all()
     assert refined.scores[-1].mean() > refined.scores[0].mean() + 0.1

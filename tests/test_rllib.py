@@ -21,7 +21,7 @@ pytest.importorskip("ray.rllib", reason='needs RLlib: pip install "llmar[rllib]"
 from rllib_memory import in_object_store, shared_arrays  # noqa: E402
 from test_examples import stated  # noqa: E402
 
-from agents.policies import GRUPolicy  # noqa: E402
+from agents.policies.gru import GRUPolicy  # noqa: E402
 from agents.rllib import (  # noqa: E402
     GRUModule,
     NextStepReset,

@@ -7,7 +7,7 @@ from stable_baselines3 import A2C, PPO
 from agents import make_vec_env
 from agents.distributions import EntrySoftmax
 from agents.networks.seq2seq import Writer, WriterConfig
-from agents.writer_policy import WriterPolicy
+from agents.policies.writer import WriterPolicy
 from llmar_env.envs.generate import GenerateMDP
 from llmar_env.text.vocabulary import Vocabulary
 

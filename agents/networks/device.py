@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 import warnings
-from functools import cache
 from typing import Any
 
 import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-__all__ = ["as_shared_tensor", "has_fast_bfloat16", "resolve_device"]
+__all__ = ["as_shared_tensor", "resolve_device"]
 
 
 def resolve_device(name: torch.device | str) -> torch.device:
@@ -34,16 +33,6 @@ def resolve_device(name: torch.device | str) -> torch.device:
     if device is None or wanted not in present:
         raise ValueError(f"no device {str(name)!r} on this machine; there are {', '.join(present)}")
     return device
-
-
-@cache
-def has_fast_bfloat16(device: torch.device) -> bool:
-    """Whether products in bfloat16 are much faster than in float32: CUDA, and CPUs with AMX."""
-    if device.type == "cuda":
-        return bool(torch.cuda.is_bf16_supported())
-    # Private, and not in every torch; without it float32 it is.
-    has_amx = getattr(torch.cpu, "_is_amx_tile_supported", lambda: False)
-    return device.type == "cpu" and bool(has_amx())
 
 
 def as_shared_tensor(array: NDArray[Any], device: torch.device | str = "cpu") -> Tensor:

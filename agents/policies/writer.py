@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from dataclasses import asdict
+from functools import cache
 from typing import Any, ClassVar, Literal
 
 import torch
@@ -16,11 +17,10 @@ from llmar_env.spaces import EntryIndex, TextIndex
 from llmar_env.text.embedded import EmbeddedTexts
 from llmar_env.text.vocabulary import Vocabulary
 
-from .distributions import DirectionalGaussian, DirectionDistribution, EntrySoftmax
-from .networks.device import has_fast_bfloat16
-from .networks.encoder import TextLookup
-from .networks.seq2seq import Memory, Writer, WriterConfig
-from .policies import DirectionPolicy
+from ..distributions import DirectionalGaussian, DirectionDistribution, EntrySoftmax
+from ..networks.encoder import TextLookup
+from ..networks.seq2seq import Memory, Writer, WriterConfig
+from .direction import DirectionPolicy
 
 __all__ = ["Draft", "WriterFeatures", "WriterPolicy", "WritingDistribution"]
 
@@ -381,3 +381,13 @@ def _entries_of(space: spaces.Space[Any]) -> EntryIndex | None:
 def _texts_of(space: spaces.Space[Any]) -> EmbeddedTexts | None:
     text = space["text"] if isinstance(space, spaces.Dict) else None
     return text.texts if isinstance(text, TextIndex) else None
+
+
+@cache
+def has_fast_bfloat16(device: torch.device) -> bool:
+    """Whether products in bfloat16 are much faster than in float32: CUDA, and CPUs with AMX."""
+    if device.type == "cuda":
+        return bool(torch.cuda.is_bf16_supported())
+    # Private, and not in every torch; without it float32 it is.
+    has_amx = getattr(torch.cpu, "_is_amx_tile_supported", lambda: False)
+    return device.type == "cpu" and bool(has_amx())

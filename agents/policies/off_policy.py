@@ -13,7 +13,7 @@ from stable_baselines3.td3.policies import TD3Policy
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from .encoders import GRUFeatures
+from .features import GRUFeatures
 
 __all__ = ["Direction", "DirectionActor", "GRUSACPolicy", "GRUTD3Policy"]
 

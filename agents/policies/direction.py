@@ -1,4 +1,4 @@
-"""SB3 actor-critics that answer with directions: what they share, and the GRU policy."""
+"""What SB3 actor-critics share that answer with directions."""
 
 from __future__ import annotations
 
@@ -11,12 +11,9 @@ from stable_baselines3.common.torch_layers import BaseFeaturesExtractor
 from stable_baselines3.common.type_aliases import PyTorchObs, Schedule
 from torch import Tensor, nn
 
-from llmar_env.text.embedded import EmbeddedTexts
+from ..distributions import DISTRIBUTIONS, DirectionDistribution
 
-from .distributions import DISTRIBUTIONS, DirectionDistribution, DistributionName
-from .encoders import GRUFeatures, attach_texts
-
-__all__ = ["DirectionPolicy", "GRUPolicy"]
+__all__ = ["DirectionPolicy"]
 
 
 class DirectionPolicy(ActorCriticPolicy):
@@ -149,62 +146,3 @@ class DirectionPolicy(ActorCriticPolicy):
     ) -> tuple[Tensor, Tensor, Tensor | None]:
         """Values (B, 1), log-densities (B,) and entropies (B,) of actions (B, D) or (B, T, D)."""
         return super().evaluate_actions(obs, actions.flatten(1))
-
-
-class GRUPolicy(DirectionPolicy):
-    """A GRU reads the text, a linear layer gives the answer's directions, noise explores.
-
-    For PPO, A2C, REINFORCE and whatever else takes SB3's `ActorCriticPolicy`, with either
-    observation of a text. The value function reads the same GRU state.
-
-    Args:
-        observation_space: embeddings, Box (L, D), or `TextIndex`.
-        action_space: Box (D,) or (T, D).
-        lr_schedule: learning rate by remaining progress.
-        hidden_dim: H, the GRU's state.
-        distribution: "gaussian", "free_gaussian" or "power_spherical".
-        spread: initial noise of a coordinate, over the radius.
-        learn_spread: whether the spread is learned with the weights.
-        **kwargs: of `DirectionPolicy`.
-
-    Raises:
-        ValueError: an unknown distribution, or a space that is not among those above.
-    """
-
-    def __init__(
-        self,
-        observation_space: spaces.Space[Any],
-        action_space: spaces.Space[Any],
-        lr_schedule: Schedule,
-        *,
-        hidden_dim: int = 128,
-        distribution: DistributionName = "gaussian",
-        spread: float = 0.2,
-        learn_spread: bool = False,
-        **kwargs: Any,
-    ) -> None:
-        self.hidden_dim = hidden_dim
-        kwargs.setdefault("features_extractor_class", GRUFeatures)
-        if issubclass(kwargs["features_extractor_class"], GRUFeatures):
-            given = kwargs.get("features_extractor_kwargs") or {}
-            kwargs["features_extractor_kwargs"] = {"features_dim": hidden_dim} | given
-        super().__init__(
-            observation_space,
-            action_space,
-            lr_schedule,
-            distribution=distribution,
-            spread=spread,
-            learn_spread=learn_spread,
-            **kwargs,
-        )
-
-    def _get_constructor_parameters(self) -> dict[str, Any]:
-        return super()._get_constructor_parameters() | {"hidden_dim": self.hidden_dim}
-
-    def attach(self, texts: EmbeddedTexts) -> None:
-        """Give the policy the store whose rows it observes, as after loading.
-
-        Raises:
-            ValueError: the policy observes embeddings, or another store.
-        """
-        attach_texts(self, texts)

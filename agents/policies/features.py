@@ -10,7 +10,7 @@ from torch import Tensor, nn
 from llmar_env.spaces import TextIndex
 from llmar_env.text.embedded import EmbeddedTexts
 
-from .networks.encoder import GRUEncoder, TextLookup
+from ..networks.encoder import GRUEncoder, TextLookup
 
 __all__ = ["GRUFeatures", "attach_texts"]
 

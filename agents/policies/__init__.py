@@ -1,0 +1,15 @@
+"""SB3 policies that answer with directions."""
+
+from .features import GRUFeatures, attach_texts
+from .gru import GRUPolicy
+from .off_policy import GRUSACPolicy, GRUTD3Policy
+from .writer import WriterPolicy
+
+__all__ = [
+    "GRUFeatures",
+    "GRUPolicy",
+    "GRUSACPolicy",
+    "GRUTD3Policy",
+    "WriterPolicy",
+    "attach_texts",
+]

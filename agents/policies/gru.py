@@ -1,0 +1,75 @@
+"""The GRU policy: an SB3 actor-critic that reads a text and answers with directions."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from gymnasium import spaces
+from stable_baselines3.common.type_aliases import Schedule
+
+from llmar_env.text.embedded import EmbeddedTexts
+
+from ..distributions import DistributionName
+from .direction import DirectionPolicy
+from .features import GRUFeatures, attach_texts
+
+__all__ = ["GRUPolicy"]
+
+
+class GRUPolicy(DirectionPolicy):
+    """A GRU reads the text, a linear layer gives the answer's directions, noise explores.
+
+    For PPO, A2C, REINFORCE and whatever else takes SB3's `ActorCriticPolicy`, with either
+    observation of a text. The value function reads the same GRU state.
+
+    Args:
+        observation_space: embeddings, Box (L, D), or `TextIndex`.
+        action_space: Box (D,) or (T, D).
+        lr_schedule: learning rate by remaining progress.
+        hidden_dim: H, the GRU's state.
+        distribution: "gaussian", "free_gaussian" or "power_spherical".
+        spread: initial noise of a coordinate, over the radius.
+        learn_spread: whether the spread is learned with the weights.
+        **kwargs: of `DirectionPolicy`.
+
+    Raises:
+        ValueError: an unknown distribution, or a space that is not among those above.
+    """
+
+    def __init__(
+        self,
+        observation_space: spaces.Space[Any],
+        action_space: spaces.Space[Any],
+        lr_schedule: Schedule,
+        *,
+        hidden_dim: int = 128,
+        distribution: DistributionName = "gaussian",
+        spread: float = 0.2,
+        learn_spread: bool = False,
+        **kwargs: Any,
+    ) -> None:
+        self.hidden_dim = hidden_dim
+        kwargs.setdefault("features_extractor_class", GRUFeatures)
+        if issubclass(kwargs["features_extractor_class"], GRUFeatures):
+            given = kwargs.get("features_extractor_kwargs") or {}
+            kwargs["features_extractor_kwargs"] = {"features_dim": hidden_dim} | given
+        super().__init__(
+            observation_space,
+            action_space,
+            lr_schedule,
+            distribution=distribution,
+            spread=spread,
+            learn_spread=learn_spread,
+            **kwargs,
+        )
+
+    def _get_constructor_parameters(self) -> dict[str, Any]:
+        return super()._get_constructor_parameters() | {"hidden_dim": self.hidden_dim}
+
+    def attach(self, texts: EmbeddedTexts) -> None:
+        """Give the policy the store whose rows it observes, as after loading.
+
+        Raises:
+            ValueError: the policy observes embeddings, or another store.
+        """
+        attach_texts(self, texts)
