@@ -2,21 +2,19 @@
 
 from __future__ import annotations
 
-import importlib
 import time
 import warnings
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from copy import deepcopy
 from dataclasses import dataclass
-from functools import cached_property, partial
+from functools import partial
 from typing import Any
 
 import gymnasium
 import numpy as np
 from gymnasium import spaces
-from gymnasium.envs.registration import EnvSpec
 from gymnasium.utils.env_checker import data_equivalence
-from gymnasium.vector import AutoresetMode, SyncVectorEnv, VectorEnv, VectorWrapper
+from gymnasium.vector import AutoresetMode, VectorEnv, VectorWrapper
 from numpy.typing import NDArray
 from stable_baselines3.common import env_util
 from stable_baselines3.common.monitor import Monitor
@@ -27,10 +25,9 @@ from stable_baselines3.common.vec_env.base_vec_env import (
     VecEnvStepReturn,
 )
 
-__all__ = ["GymVecEnv", "make_vec_env"]
+from .infos import LazyInfos, Obs, row_of, select_rows, spread_infos
 
-Obs = Any
-"""(N, ...) of a sub-environment's space, or a dict of such arrays."""
+__all__ = ["GymVecEnv"]
 
 _FLAT = (spaces.Box, spaces.Discrete, spaces.MultiDiscrete, spaces.MultiBinary)
 _FINAL = ("final_obs", "_final_obs", "final_info", "_final_info")
@@ -61,24 +58,6 @@ class _Ended:
     index: NDArray[np.intp]  # (K,) sub-environments
     returns: NDArray[np.float64]  # (K,)
     lengths: NDArray[np.int64]  # (K,)
-
-
-class _LazyInfos(Sequence[dict[str, Any]]):
-    """N dicts of infos that are made when one is looked at: most callbacks never look."""
-
-    def __init__(self, make: Callable[[], list[dict[str, Any]]], size: int) -> None:
-        self._make = make
-        self._size = size
-
-    @cached_property
-    def _infos(self) -> list[dict[str, Any]]:
-        return self._make()
-
-    def __len__(self) -> int:
-        return self._size
-
-    def __getitem__(self, index: Any) -> Any:
-        return self._infos[index]
 
 
 class GymVecEnv(VecEnv):
@@ -193,12 +172,12 @@ class GymVecEnv(VecEnv):
         """SB3's infos of a step, one dict for each sub-environment."""
         infos: list[dict[str, Any]] = [{} for _ in range(self.num_envs)]
         for arrays, mask in moved.told:
-            _spread(arrays, mask, infos)
+            spread_infos(arrays, mask, infos)
         cut = moved.truncated & ~moved.terminated
         for info, value in zip(infos, cut.tolist(), strict=True):
             info["TimeLimit.truncated"] = value
         for i in np.flatnonzero(moved.dones).tolist():
-            infos[i]["terminal_observation"] = _row(moved.infos["final_obs"], i)
+            infos[i]["terminal_observation"] = row_of(moved.infos["final_obs"], i)
         now = round(time.time() - self._t_start, 6)
         columns = (ended.index.tolist(), ended.returns.tolist(), ended.lengths.tolist())
         for i, total, length in zip(*columns, strict=True):
@@ -232,7 +211,7 @@ class GymVecEnv(VecEnv):
         Returns:
             N dicts, made when the first of them is looked at.
         """
-        return _LazyInfos(partial(self._infos, *self._last_step), self.num_envs)
+        return LazyInfos(partial(self._infos, *self._last_step), self.num_envs)
 
     def episode_statistics(
         self,
@@ -307,7 +286,7 @@ class GymVecEnv(VecEnv):
             moved.begun = (moved.infos, reset)
             mark = {"reset_step": reset, "_reset_step": reset}
             moved.told.append((mark, reset))
-            final = _select(reset, last, moved.obs)
+            final = select_rows(reset, last, moved.obs)
             moved.infos = {**moved.infos, **mark, "final_obs": final, "_final_obs": real | reset}
         elif real.any():
             moved.infos = {**moved.infos, "final_obs": moved.obs, "_final_obs": real}
@@ -324,7 +303,7 @@ class GymVecEnv(VecEnv):
     def _note_resets(self, infos: Mapping[str, Any], mask: NDArray[np.bool_]) -> None:
         for i in np.flatnonzero(mask).tolist():
             self.reset_infos[i] = {}
-        _spread(infos, mask, self.reset_infos)
+        spread_infos(infos, mask, self.reset_infos)
 
     def _take_seed(self) -> int | list[int | None] | None:
         """SB3's seeds in Gymnasium's form: an int s where they are s, s + 1, ..."""
@@ -472,65 +451,6 @@ class GymVecEnv(VecEnv):
             )
 
 
-def make_vec_env(
-    env_id: str | EnvSpec | Callable[..., gymnasium.Env[Any, Any]],
-    num_envs: int = 1,
-    *,
-    seed: int | None = None,
-    env_kwargs: dict[str, Any] | None = None,
-) -> GymVecEnv:
-    """Make N environments for SB3 in one batch.
-
-    The environment's native vector environment is taken if it has one; otherwise Gymnasium's
-    `SyncVectorEnv` with SAME_STEP autoreset steps N single ones in turn.
-
-    Args:
-        env_id: what `gymnasium.make_vec` takes, or a function that makes one environment.
-        num_envs: N.
-        seed: of the first reset; sub-environment i is seeded with seed + i, or as the vector
-            environment has it (with groups of K, seed + i // K).
-        env_kwargs: arguments of the environment.
-
-    Raises:
-        gymnasium.error.Error: there is no such environment.
-        ValueError: the function gives the same environment twice.
-    """
-    kwargs = env_kwargs or {}
-    vector_env: VectorEnv[Any, Any, Any]
-    if callable(env_id):
-        vector_env = SyncVectorEnv(
-            [partial(env_id, **kwargs)] * num_envs, autoreset_mode=AutoresetMode.SAME_STEP
-        )
-        if len({id(env.unwrapped) for env in vector_env.envs}) < num_envs:
-            raise ValueError(
-                "the function gives the same environment each time it is called; "
-                "it must make a new one"
-            )
-    elif _find_spec(env_id).vector_entry_point is not None:
-        vector_env = gymnasium.make_vec(env_id, num_envs, **kwargs)
-    else:
-        vector_env = gymnasium.make_vec(
-            env_id,
-            num_envs,
-            vectorization_mode="sync",
-            vector_kwargs={"autoreset_mode": AutoresetMode.SAME_STEP},
-            **kwargs,
-        )
-    vec_env = GymVecEnv(vector_env)
-    if seed is not None:
-        vec_env.seed(seed)
-    return vec_env
-
-
-def _find_spec(env_id: str | EnvSpec) -> EnvSpec:
-    if isinstance(env_id, EnvSpec):
-        return env_id
-    module, _, name = env_id.rpartition(":")
-    if module:
-        importlib.import_module(module)
-    return gymnasium.spec(name)
-
-
 def _require_supported(vector_env: VectorEnv[Any, Any, Any]) -> None:
     if not isinstance(vector_env, VectorEnv):
         raise TypeError(
@@ -546,47 +466,3 @@ def _require_supported(vector_env: VectorEnv[Any, Any, Any]) -> None:
         )
     if not isinstance(action, _FLAT):
         raise TypeError(f"an action space is one of {names}, found {action}")
-
-
-def _row(batch: Any, i: int) -> Any:
-    """What belongs to sub-environment i."""
-    if isinstance(batch, dict):
-        return {key: value[i] for key, value in batch.items()}
-    return batch[i]
-
-
-def _select(mask: NDArray[np.bool_], chosen: Obs, other: Obs) -> Obs:
-    """Rows of `chosen` under the mask and of `other` elsewhere, in fresh memory."""
-    if isinstance(other, dict):
-        return {key: _select(mask, chosen[key], other[key]) for key in other}
-    result = other.copy()
-    result[mask] = chosen[mask]
-    return result
-
-
-def _spread(
-    arrays: Mapping[str, Any], where: NDArray[np.bool_], infos: Sequence[dict[str, Any]]
-) -> None:
-    """Write Gymnasium's arrays of infos, with their masks, into one dict a sub-environment.
-
-    Args:
-        arrays: (N, ...) each beside its mask `_key`, or dicts of such; without a mask an array
-            holds everywhere, and what is no array holds for all.
-        where: (N,), the sub-environments to write for.
-        infos: N dicts.
-    """
-    for key, values in arrays.items():
-        if key[:1] == "_" and key[1:] in arrays:
-            continue
-        present = where & arrays[f"_{key}"] if f"_{key}" in arrays else where
-        chosen = np.flatnonzero(present).tolist()
-        if isinstance(values, dict):
-            nested: list[dict[str, Any]] = [{} for _ in infos]
-            _spread(values, present, nested)
-            column: Any = nested
-        elif isinstance(values, np.ndarray) and values.shape[:1] == where.shape:
-            column = values.tolist() if values.ndim == 1 else values
-        else:
-            column = [values] * len(infos)
-        for i in chosen:
-            infos[i][key] = column[i]

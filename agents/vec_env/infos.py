@@ -1,0 +1,75 @@
+"""Gymnasium's batched infos and observations, taken apart for single sub-environments."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from functools import cached_property
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+Obs = Any
+"""(N, ...) of a sub-environment's space, or a dict of such arrays."""
+
+
+class LazyInfos(Sequence[dict[str, Any]]):
+    """N dicts of infos that are made when one is looked at: most callbacks never look."""
+
+    def __init__(self, make: Callable[[], list[dict[str, Any]]], size: int) -> None:
+        self._make = make
+        self._size = size
+
+    @cached_property
+    def _infos(self) -> list[dict[str, Any]]:
+        return self._make()
+
+    def __len__(self) -> int:
+        return self._size
+
+    def __getitem__(self, index: Any) -> Any:
+        return self._infos[index]
+
+
+def row_of(batch: Any, i: int) -> Any:
+    """What belongs to sub-environment i."""
+    if isinstance(batch, dict):
+        return {key: value[i] for key, value in batch.items()}
+    return batch[i]
+
+
+def select_rows(mask: NDArray[np.bool_], chosen: Obs, other: Obs) -> Obs:
+    """Rows of `chosen` under the mask and of `other` elsewhere, in fresh memory."""
+    if isinstance(other, dict):
+        return {key: select_rows(mask, chosen[key], other[key]) for key in other}
+    result = other.copy()
+    result[mask] = chosen[mask]
+    return result
+
+
+def spread_infos(
+    arrays: Mapping[str, Any], where: NDArray[np.bool_], infos: Sequence[dict[str, Any]]
+) -> None:
+    """Write Gymnasium's arrays of infos, with their masks, into one dict a sub-environment.
+
+    Args:
+        arrays: (N, ...) each beside its mask `_key`, or dicts of such; without a mask an array
+            holds everywhere, and what is no array holds for all.
+        where: (N,), the sub-environments to write for.
+        infos: N dicts.
+    """
+    for key, values in arrays.items():
+        if key[:1] == "_" and key[1:] in arrays:
+            continue
+        present = where & arrays[f"_{key}"] if f"_{key}" in arrays else where
+        chosen = np.flatnonzero(present).tolist()
+        if isinstance(values, dict):
+            nested: list[dict[str, Any]] = [{} for _ in infos]
+            spread_infos(values, present, nested)
+            column: Any = nested
+        elif isinstance(values, np.ndarray) and values.shape[:1] == where.shape:
+            column = values.tolist() if values.ndim == 1 else values
+        else:
+            column = [values] * len(infos)
+        for i in chosen:
+            infos[i][key] = column[i]
