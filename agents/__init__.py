@@ -1,9 +1,12 @@
 """The learners: Stable-Baselines3 policies and algorithms for LLMAR."""
 
-from .algorithms import ALGORITHMS, Algorithm
+from .algorithms.advantages import advantages
+from .algorithms.buffers import GroupedReplayBuffer, GroupedRolloutBuffer
+from .algorithms.presets import ALGORITHMS, Algorithm
+from .algorithms.reinforce import REINFORCE
+from .algorithms.update import NonFiniteLossError
 from .aligner import LLMAR, RefinedText, Trained
 from .answering import answer
-from .buffers import GroupedReplayBuffer, GroupedRolloutBuffer
 from .config import Config
 from .decoding import decode
 from .distributions import DirectionalGaussian, EntrySoftmax, FreeGaussian, PowerSpherical
@@ -14,7 +17,6 @@ from .policies.features import GRUFeatures, attach_texts
 from .policies.gru import GRUPolicy
 from .policies.writer import WriterPolicy
 from .refinement import Refined, refine
-from .reinforce import REINFORCE, NonFiniteLossError, advantages
 from .vec_env import GymVecEnv, make_vec_env
 from .warm_start import CrossEntropy, KLToReference, TargetTexts, train_cross_entropy
 

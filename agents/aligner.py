@@ -24,7 +24,7 @@ from llmar_env.text.corpus import Corpus
 from llmar_env.text.embedded import EmbeddedTexts
 from llmar_env.text.embedders import Embedder, WordVectors
 
-from .algorithms import Algorithm
+from .algorithms.presets import Algorithm
 from .aligning import AlignTask
 from .config import Config
 from .data import load_corpus

@@ -23,7 +23,8 @@ from llmar_env.text.corpus import Corpus
 from llmar_env.text.embedded import EmbeddedTexts
 from llmar_env.text.embedders import Embedder
 
-from .algorithms import SUPERVISED, find_algorithm, policy_class
+from .algorithms.presets import SUPERVISED
+from .algorithms.settings import find_algorithm, policy_class
 from .answering import answer
 from .config import Config
 from .evaluation import Trained, baselines, evaluate

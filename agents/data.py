@@ -9,7 +9,7 @@ from llmar_env.text.corpus import Corpus, CorpusLike, read_split
 from llmar_env.text.embedders import WordVectorsConfig
 from llmar_env.text.pairs import TextPairs
 
-from .algorithms import WRITING
+from .algorithms.presets import WRITING
 from .config import Config
 
 __all__ = ["load_corpus"]

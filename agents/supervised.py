@@ -9,9 +9,9 @@ from tqdm import tqdm
 
 from llmar_env.text.corpus import Corpus
 
+from .algorithms.update import NonFiniteLossError
 from .networks.device import as_shared_tensor
 from .policies.gru import GRUPolicy
-from .reinforce import NonFiniteLossError
 from .training import Clock, LinearDecay, Validation
 
 __all__ = ["train_supervised"]

@@ -18,8 +18,9 @@ from stable_baselines3.common.on_policy_algorithm import OnPolicyAlgorithm
 
 from llmar_env.text.corpus import Corpus
 
-from .algorithms import Algorithm, policy_class, tuned
-from .buffers import GroupedReplayBuffer
+from .algorithms.buffers import GroupedReplayBuffer
+from .algorithms.presets import Algorithm
+from .algorithms.settings import policy_class, tuned
 from .config import Config
 from .training import Clock, LinearDecay, Progress, Training, Validation
 from .vec_env import make_vec_env

@@ -16,8 +16,9 @@ from torch import Tensor
 
 from llmar_env.metrics import Scores, TextScores
 
+from .algorithms.reinforce import REINFORCE
+from .algorithms.update import NonFiniteLossError
 from .policies.direction import DirectionPolicy
-from .reinforce import REINFORCE, NonFiniteLossError
 
 __all__ = [
     "VALIDATIONS",

@@ -17,9 +17,10 @@ from tqdm import tqdm
 from llmar_env.text.corpus import Corpus
 from llmar_env.text.vocabulary import Vocabulary
 
+from .algorithms.episodes import EpisodeBatch
+from .algorithms.update import NonFiniteLossError
 from .distributions import EntrySoftmax
 from .policies.writer import WriterPolicy
-from .reinforce import EpisodeBatch, NonFiniteLossError
 from .training import Clock, Validation
 
 __all__ = ["BatchStream", "CrossEntropy", "KLToReference", "TargetTexts", "train_cross_entropy"]

@@ -24,14 +24,15 @@ from llmar_env.text.embedded import EmbeddedTexts
 from llmar_env.text.embedders import Embedder, WordVectors
 from llmar_env.text.vocabulary import Vocabulary
 
-from .algorithms import WRITING
+from .algorithms.episodes import Regulariser
+from .algorithms.presets import WRITING
+from .algorithms.reinforce import REINFORCE
 from .config import Config
 from .decoding import Method, decode
 from .evaluation import Trained, evaluate_writer, text_baselines, write
 from .networks.seq2seq import WriterConfig
 from .policies.writer import WriterPolicy
 from .refinement import check_refinement, refine
-from .reinforce import REINFORCE, Regulariser
 from .task import Task, refuse_settings, scored_splits
 from .training import Clock, Progress, Record, Validation
 from .warm_start import CrossEntropy, KLToReference, TargetTexts, train_cross_entropy

@@ -45,7 +45,7 @@ from stable_baselines3.common.env_util import make_vec_env as sb3_make_vec_env
 from stable_baselines3.common.policies import BasePolicy
 
 from agents import ALGORITHMS, LLMAR, Config, GRUFeatures
-from agents.algorithms import find_algorithm, tuned
+from agents.algorithms.settings import find_algorithm, tuned
 from agents.data import load_corpus
 from agents.evaluation import Trained, baselines, evaluate
 from agents.terminal import plain_words

@@ -31,7 +31,7 @@ from stable_baselines3.common.buffers import ReplayBuffer, RolloutBuffer
 from stable_baselines3.common.callbacks import BaseCallback
 
 from agents import GroupedReplayBuffer, GRUPolicy, make_vec_env
-from agents.algorithms import ALGORITHMS, Algorithm
+from agents.algorithms.presets import ALGORITHMS, Algorithm
 from llmar_env.envs.align import AlignVectorEnv
 from llmar_env.text.corpus import Corpus
 from llmar_env.text.pairs import TextPairs

@@ -40,7 +40,7 @@ from stable_baselines3.common.vec_env import DummyVecEnv
 from torch import Tensor, nn
 
 from agents import LLMAR, Config
-from agents.algorithms import SUPERVISED
+from agents.algorithms.presets import SUPERVISED
 from agents.evaluation import evaluate
 from agents.networks.device import resolve_device
 from agents.policies.gru import GRUPolicy

@@ -36,13 +36,13 @@ from stable_baselines3 import PPO
 from stable_baselines3.common.callbacks import BaseCallback
 from stable_baselines3.common.policies import BasePolicy
 
-from agents.algorithms import WRITING
+from agents.algorithms.presets import WRITING
+from agents.algorithms.reinforce import REINFORCE
 from agents.config import Config
 from agents.decoding import Method, decode
 from agents.networks.device import resolve_device
 from agents.policies.writer import WriterPolicy
 from agents.refinement import refine
-from agents.reinforce import REINFORCE
 from agents.training import Clock, LinearDecay, Progress, Training, Validation
 from agents.vec_env import GymVecEnv, make_vec_env
 from agents.warm_start import CrossEntropy, TargetTexts, train_cross_entropy

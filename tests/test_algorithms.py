@@ -26,7 +26,7 @@ from agents import (
     attach_texts,
     make_vec_env,
 )
-from agents.algorithms import _parameters, find_algorithm, policy_class, tuned
+from agents.algorithms.settings import _parameters, find_algorithm, policy_class, tuned
 from agents.distributions import DirectionalGaussian, FreeGaussian
 from agents.evaluation import evaluate
 from agents.networks.encoder import GRUEncoder

@@ -512,7 +512,7 @@ def test_an_environment_on_another_store_is_an_error(corpus):
 
 
 def test_an_environment_without_end_is_an_error(monkeypatch):
-    monkeypatch.setattr("agents.reinforce._MAX_EPISODE_STEPS", 5)
+    monkeypatch.setattr("agents.algorithms.reinforce._MAX_EPISODE_STEPS", 5)
     env = make_vec_env(lambda: Countdown(10), 2)
     with pytest.raises(RuntimeError, match="time limit"):
         REINFORCE("MlpPolicy", env, seed=0, device="cpu").learn(100)

@@ -5,7 +5,8 @@ import pytest
 import torch
 
 from agents import REINFORCE, make_vec_env
-from agents.reinforce import EpisodeBatch, NonFiniteLossError
+from agents.algorithms.episodes import EpisodeBatch
+from agents.algorithms.update import NonFiniteLossError
 from agents.training import Clock, Validation
 from agents.warm_start import (
     BatchStream,

@@ -19,7 +19,7 @@ from agents import (
     TargetTexts,
     decode,
 )
-from agents.algorithms import WRITING
+from agents.algorithms.presets import WRITING
 from agents.aligner import _FORMAT
 from agents.data import load_corpus
 from agents.writing import WriteTask, writer_config

@@ -12,7 +12,7 @@ import torch
 import yaml
 
 from agents import ALGORITHMS, GRUFeatures
-from agents.algorithms import policy_class
+from agents.algorithms.settings import policy_class
 from agents.evaluation import evaluate
 from llmar_env.text.corpus import Corpus
 from zoo import make

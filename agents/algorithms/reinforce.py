@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Sequence
-from typing import Any, ClassVar, Literal, Self, get_args
+from collections.abc import Sequence
+from typing import Any, ClassVar, Self, get_args
 
 import numpy as np
 import torch
@@ -20,133 +20,19 @@ from torch import Tensor
 
 from llmar_env.spaces import TextIndex
 
-from .networks.device import resolve_device
-from .policies.direction import DirectionPolicy
-from .policies.gru import GRUPolicy
-from .policies.writer import Draft, WriterPolicy
-from .vec_env import GymVecEnv
+from ..networks.device import resolve_device
+from ..policies.direction import DirectionPolicy
+from ..policies.gru import GRUPolicy
+from ..policies.writer import Draft, WriterPolicy
+from ..vec_env import GymVecEnv
+from .advantages import Baseline, advantages
+from .episodes import EpisodeBatch, Regulariser
+from .update import NonFiniteLossError
 
-__all__ = [
-    "REINFORCE",
-    "Baseline",
-    "EpisodeBatch",
-    "NonFiniteLossError",
-    "Regulariser",
-    "advantages",
-]
-
-Baseline = Literal["none", "leave_one_out", "mean", "group"]
+__all__ = ["REINFORCE"]
 
 # Episodes longer than this are taken for endless ones.
 _MAX_EPISODE_STEPS = 100_000
-
-
-class NonFiniteLossError(FloatingPointError):
-    """The loss or its gradient became NaN or infinite; the weights are those before the update."""
-
-
-def advantages(returns: Tensor, baseline: Baseline, counted: Tensor | None = None) -> Tensor:
-    """How much better each action did than its baseline.
-
-    With the returns R_1 .. R_K of a group and n of them counted:
-
-    - "none": A_k = R_k. Unbiased.
-    - "leave_one_out": A_k = R_k - sum_{j != k} R_j / (n - 1), RLOO (Kool et al. 2019; Ahmadian et
-      al. 2024). Unbiased, since the baseline does not depend on action k. A group of one has the
-      baseline 0.
-    - "mean": A_k = R_k - mean of all returns in the batch. Shrinks the gradient's expectation to
-      1 - 1 / (batch size) of itself, since each return stands in its own baseline.
-    - "group": A_k = (R_k - mean_j R_j) / (std_j R_j + 1e-8), with the biased standard deviation,
-      GRPO (Shao et al. 2024, eq. 3). Biased; invariant to the scale of the reward.
-
-    Args:
-        returns: (..., K) groups along the last axis.
-        baseline: one of the above.
-        counted: (..., K) bool, which returns there are; all of them if None.
-
-    Returns:
-        (..., K), 0 where not counted.
-    """
-    if counted is None:
-        counted = torch.ones_like(returns, dtype=torch.bool)
-    returns = returns * counted
-    if baseline == "none":
-        return returns
-    if baseline == "mean":
-        return (returns - returns.sum() / counted.sum().clamp_min(1)) * counted
-    size = counted.sum(-1, keepdim=True)
-    total = returns.sum(-1, keepdim=True)
-    if baseline == "leave_one_out":
-        return (returns - (total - returns) / (size - 1).clamp_min(1)) * counted
-    centred = (returns - total / size.clamp_min(1)) * counted
-    deviation = (centred.square().sum(-1, keepdim=True) / size.clamp_min(1)).sqrt()
-    return centred / (deviation + 1e-8)
-
-
-class EpisodeBatch:
-    """Whole episodes of all sub-environments, with the graph that sampled them.
-
-    Takes the place of SB3's rollout buffer, and its constructor's form. Samples are used once, so
-    the log-densities keep their graph and nothing is encoded a second time.
-    """
-
-    def __init__(self, *_: Any, gamma: float = 1.0, **__: Any) -> None:
-        self.gamma = gamma
-        self.reset()
-
-    def reset(self) -> None:
-        """Forget everything."""
-        self.log_probs: list[Tensor] = []  # (N,) each, with gradient
-        self.entropies: list[Tensor] = []  # () each, with gradient
-        self.drafts: list[Draft] = []  # one a round, where a policy carries its state
-        self.rewards: list[Tensor] = []  # (N,) each
-        self.counted: list[Tensor] = []  # (N,) bool each: the episode had not ended before
-        self.returns: list[Tensor] = []  # (N,) each, of closed rounds
-        self.starts: list[int] = []  # the first step of each round
-        self.rounds = 0  # one episode of every sub-environment each
-        self.discarded = 0  # steps after the end of an episode, until the longest one ended
-        self.clipped = 0.0  # sum over steps of the fraction of clipped coordinates
-
-    def __len__(self) -> int:
-        """Count the steps."""
-        return len(self.rewards)
-
-    def log_prob(self) -> Tensor:
-        """(S, N) log-densities of all steps, with gradient."""
-        return torch.stack(self.log_probs)
-
-    def evaluate_drafts(self, entropy: bool) -> None:
-        """Put in place the log-densities of what was written, and its entropies if asked for."""
-        for draft in self.drafts:
-            log_prob, mean_entropy = draft.evaluate(entropy=entropy)
-            self.log_probs.extend(log_prob)
-            if mean_entropy is not None:
-                self.entropies.append(mean_entropy)
-
-    def close_round(self) -> None:
-        """Turn the rewards since the last call into discounted rewards-to-go."""
-        self.rounds += 1
-        first = len(self.returns)
-        self.starts.append(first)
-        to_go = torch.zeros_like(self.rewards[first])
-        backwards: list[Tensor] = []
-        for reward, counted in zip(
-            reversed(self.rewards[first:]), reversed(self.counted[first:]), strict=True
-        ):
-            to_go = reward * counted + self.gamma * to_go
-            backwards.append(to_go)
-        forwards = backwards[::-1]
-        if self.drafts:
-            # Where a text has ended it keeps its last return, for others of its group to be
-            # compared with: the last one that is written has company to its end.
-            for step in range(1, len(forwards)):
-                counted = self.counted[first + step]
-                forwards[step] = torch.where(counted, forwards[step], forwards[step - 1])
-        self.returns += forwards
-
-
-Regulariser = Callable[[ActorCriticPolicy, EpisodeBatch], Tensor]
-"""What is added to the loss: a policy and the episodes it has just lived, to a scalar."""
 
 
 class REINFORCE(OnPolicyAlgorithm):

@@ -2,33 +2,19 @@
 
 from __future__ import annotations
 
-import difflib
-import inspect
 from collections.abc import Mapping
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from pkgutil import resolve_name
 from typing import Any
 
 from stable_baselines3.common.base_class import BaseAlgorithm
-from stable_baselines3.common.policies import BasePolicy
 
 from llmar_env.text.embedders import WordVectorsConfig
 
+from ..distributions import DISTRIBUTIONS
 from .buffers import GroupedReplayBuffer, GroupedRolloutBuffer
-from .config import Config
-from .distributions import DISTRIBUTIONS, FREE_NOISE
 
-__all__ = [
-    "ALGORITHMS",
-    "SUPERVISED",
-    "WRITING",
-    "Algorithm",
-    "Supervised",
-    "Writing",
-    "find_algorithm",
-    "policy_class",
-    "tuned",
-]
+__all__ = ["ALGORITHMS", "SUPERVISED", "WRITING", "Algorithm", "Supervised", "Writing"]
 
 
 @dataclass(frozen=True)
@@ -64,35 +50,9 @@ class Algorithm:
         Raises:
             ImportError: it comes with an extra that is not installed.
         """
-        found: type[BaseAlgorithm] = _resolve(self.path)
+        found: type[BaseAlgorithm] = resolve(self.path)
         return found
 
-
-_OPEN = (inspect.Parameter.VAR_POSITIONAL, inspect.Parameter.VAR_KEYWORD)
-# Numbers by default, which take other values too.
-_OF_ANY_KIND = ("train_freq", "ent_coef", "target_entropy")
-_DISCRETE = ("dqn", "qrdqn", "maskableppo")
-_SPACES = "the environment decides it"
-_OURS = {
-    "policy": "--algo decides it",
-    "env": "give --env and --data",
-    "learning_rate": "give --learning-rate",
-    "baseline": "give --baseline",
-    "seed": "give --seed",
-    "device": "give --device",
-    "policy_kwargs": "give policy.NAME=VALUE",
-    "tensorboard_log": "it is the folder of the run",
-    "verbose": "the report and TensorBoard's scalars tell all",
-    "_init_setup_model": "it is SB3's own",
-}
-_OURS_OF_POLICY = {
-    "observation_space": _SPACES,
-    "action_space": _SPACES,
-    "lr_schedule": "give --learning-rate",
-    "hidden_dim": "give --hidden-dim",
-    "distribution": "give --distribution",
-    "spread": "give --spread",
-}
 
 _ON_POLICY = {"gamma": 0.0, "rollout_buffer_class": GroupedRolloutBuffer}
 _OFF_POLICY = {
@@ -106,7 +66,7 @@ _OFF_POLICY = {
 
 ALGORITHMS: Mapping[str, Algorithm] = {
     "reinforce": Algorithm(
-        "agents.reinforce:REINFORCE",
+        "agents.algorithms.reinforce:REINFORCE",
         num_texts=384,
         group_size=16,
         learning_rate=2e-2,
@@ -277,7 +237,7 @@ WRITING = Writing(
     warm_learning_rate=2e-3,
     sharpening=0.7,
     reinforcement=Algorithm(
-        "agents.reinforce:REINFORCE",
+        "agents.algorithms.reinforce:REINFORCE",
         num_texts=32,
         group_size=8,
         learning_rate=3e-4,
@@ -289,84 +249,7 @@ WRITING = Writing(
 )
 
 
-def find_algorithm(name: str) -> Algorithm:
-    """The algorithm of a name; case, hyphens and underscores do not matter.
-
-    Raises:
-        ValueError: there is none, or it chooses among numbered actions and cannot answer with
-            vectors; the message lists those that can.
-    """
-    plain = _plain(name)
-    for known, algorithm in ALGORITHMS.items():
-        if _plain(known) == plain:
-            return algorithm
-    if plain in _DISCRETE:
-        raise ValueError(
-            f"{name} chooses among numbered actions (Discrete), and an answer here is a vector of "
-            f"real numbers (Box); those that can give one are {', '.join(ALGORITHMS)}"
-        )
-    raise ValueError(f"no algorithm {name!r}; there are {', '.join(ALGORITHMS)}")
-
-
-def _plain(name: str) -> str:
-    return name.lower().replace("-", "").replace("_", "")
-
-
-def tuned(algorithm: Algorithm, config: Config) -> Algorithm:
-    """An algorithm, with the settings that a configuration replaces.
-
-    Raises:
-        ImportError: the algorithm comes with an extra that is not installed.
-        ValueError: the algorithm, or its policy, has no such setting, or it takes another value.
-    """
-    named = algorithm.policy_kwargs.get("distribution")
-    if config.distribution not in (None, named) and algorithm.otherwise is not None:
-        algorithm = algorithm.otherwise
-    accepted = _parameters(algorithm.cls)
-    given = {
-        name: value
-        for name in ("num_texts", "group_size", "learning_rate", "total_steps")
-        if (value := getattr(config, name)) is not None
-    }
-    settings, policy_kwargs = dict(algorithm.settings), _with_noise(algorithm, config)
-    if "baseline" in settings:
-        settings["baseline"] = config.baseline
-    for name, value in config.settings:
-        own, _, of_policy = name.partition(".")
-        if of_policy and own == "policy":
-            _check_setting(of_policy, value, _parameters(policy_class(algorithm)), _OURS_OF_POLICY)
-            before = policy_kwargs.get(of_policy)
-            if isinstance(before, dict) and isinstance(value, dict):
-                value = before | value
-            policy_kwargs[of_policy] = value
-        else:
-            _check_setting(name, value, accepted, _OURS)
-            settings[name] = value
-    return replace(algorithm, settings=settings, policy_kwargs=policy_kwargs, **given)
-
-
-def _with_noise(algorithm: Algorithm, config: Config) -> dict[str, Any]:
-    """The policy's arguments, with the noise that a configuration asks for."""
-    kwargs = dict(algorithm.policy_kwargs)
-    if config.distribution is not None:
-        kwargs["distribution"] = config.distribution
-    if config.spread is not None:
-        kwargs["spread"] = config.spread
-    is_free = kwargs.get("distribution") == "free_gaussian"
-    if is_free and (config.spread is not None or "radius" not in kwargs):
-        kwargs["radius"] = FREE_NOISE / kwargs["spread"]
-    return kwargs
-
-
-def policy_class(algorithm: Algorithm) -> type[BasePolicy]:
-    """The class of an algorithm's policy."""
-    if ":" not in algorithm.policy:
-        return algorithm.cls.policy_aliases[algorithm.policy]
-    found: type[BasePolicy] = _resolve(algorithm.policy)
-    return found
-
-
-def _resolve(path: str) -> Any:
+def resolve(path: str) -> Any:
     try:
         return resolve_name(path)
     except ModuleNotFoundError as error:
@@ -374,40 +257,3 @@ def _resolve(path: str) -> Any:
             raise
         name = path.partition(":")[2]
         raise ImportError(f'{name} is of sb3-contrib: pip install "llmar[contrib]"') from error
-
-
-def _parameters(cls: type) -> dict[str, Any]:
-    """The arguments of a class by name, with their defaults.
-
-    Those of its bases are among them for as long as each hands further ones on.
-    """
-    found: dict[str, Any] = {}
-    for base in inspect.getmro(cls):
-        if "__init__" not in vars(base):
-            continue
-        parameters = inspect.signature(vars(base)["__init__"]).parameters.values()
-        named = {one.name: one.default for one in parameters if one.kind not in _OPEN}
-        found = named | found
-        if not any(one.kind is inspect.Parameter.VAR_KEYWORD for one in parameters):
-            break
-    del found["self"]
-    return found
-
-
-def _check_setting(
-    name: str, value: Any, parameters: Mapping[str, Any], ours: Mapping[str, str]
-) -> None:
-    """Refuse a setting that there is not, that has its own option, or of another type."""
-    if name in ours:
-        raise ValueError(f"{name} is no matter of --set: {ours[name]}")
-    if name not in parameters:
-        near = difflib.get_close_matches(name, parameters, n=1)
-        hint = f"; did you mean {near[0]}?" if near else "."
-        known = ", ".join(sorted(set(parameters) - set(ours)))
-        raise ValueError(f"no setting {name!r}{hint} There are {known}")
-    default = parameters[name]
-    kinds = {bool: (bool,), int: (int,), float: (int, float)}.get(type(default))
-    if name in _OF_ANY_KIND or kinds is None:
-        return
-    if not isinstance(value, kinds) or isinstance(value, bool) != isinstance(default, bool):
-        raise ValueError(f"{name} is {default} by default, and takes no {value!r}")

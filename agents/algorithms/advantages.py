@@ -1,0 +1,50 @@
+"""Advantages: how much better an action did than its baseline."""
+
+from __future__ import annotations
+
+from typing import Literal
+
+import torch
+from torch import Tensor
+
+__all__ = ["Baseline", "advantages"]
+
+Baseline = Literal["none", "leave_one_out", "mean", "group"]
+
+
+def advantages(returns: Tensor, baseline: Baseline, counted: Tensor | None = None) -> Tensor:
+    """How much better each action did than its baseline.
+
+    With the returns R_1 .. R_K of a group and n of them counted:
+
+    - "none": A_k = R_k. Unbiased.
+    - "leave_one_out": A_k = R_k - sum_{j != k} R_j / (n - 1), RLOO (Kool et al. 2019; Ahmadian et
+      al. 2024). Unbiased, since the baseline does not depend on action k. A group of one has the
+      baseline 0.
+    - "mean": A_k = R_k - mean of all returns in the batch. Shrinks the gradient's expectation to
+      1 - 1 / (batch size) of itself, since each return stands in its own baseline.
+    - "group": A_k = (R_k - mean_j R_j) / (std_j R_j + 1e-8), with the biased standard deviation,
+      GRPO (Shao et al. 2024, eq. 3). Biased; invariant to the scale of the reward.
+
+    Args:
+        returns: (..., K) groups along the last axis.
+        baseline: one of the above.
+        counted: (..., K) bool, which returns there are; all of them if None.
+
+    Returns:
+        (..., K), 0 where not counted.
+    """
+    if counted is None:
+        counted = torch.ones_like(returns, dtype=torch.bool)
+    returns = returns * counted
+    if baseline == "none":
+        return returns
+    if baseline == "mean":
+        return (returns - returns.sum() / counted.sum().clamp_min(1)) * counted
+    size = counted.sum(-1, keepdim=True)
+    total = returns.sum(-1, keepdim=True)
+    if baseline == "leave_one_out":
+        return (returns - (total - returns) / (size - 1).clamp_min(1)) * counted
+    centred = (returns - total / size.clamp_min(1)) * counted
+    deviation = (centred.square().sum(-1, keepdim=True) / size.clamp_min(1)).sqrt()
+    return centred / (deviation + 1e-8)
