@@ -17,8 +17,9 @@ from .policies.features import GRUFeatures, attach_texts
 from .policies.gru import GRUPolicy
 from .policies.writer import WriterPolicy
 from .refinement import Refined, refine
+from .training.cross_entropy import TargetTexts, train_cross_entropy
+from .training.regularizers import CrossEntropy, KLToReference
 from .vec_env import GymVecEnv, make_vec_env
-from .warm_start import CrossEntropy, KLToReference, TargetTexts, train_cross_entropy
 
 __all__ = [
     "ALGORITHMS",

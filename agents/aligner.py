@@ -30,7 +30,7 @@ from .config import Config
 from .data import load_corpus
 from .evaluation import Trained
 from .networks.device import resolve_device
-from .training import Clock
+from .training.clock import Clock
 from .writing import RefinedText, WriteTask
 
 __all__ = ["LLMAR", "RefinedText", "Trained"]

@@ -30,9 +30,10 @@ from .config import Config
 from .evaluation import Trained, baselines, evaluate
 from .policies.features import GRUFeatures
 from .policies.gru import GRUPolicy
-from .supervised import train_supervised
 from .task import Task, refuse_settings, scored_splits
-from .training import Clock, Validation
+from .training.clock import Clock
+from .training.supervised import train_supervised
+from .training.validation import Validation
 
 __all__ = ["AlignTask"]
 

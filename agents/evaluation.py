@@ -18,7 +18,7 @@ from .answering import answer
 from .decoding import decode
 from .networks.device import as_shared_tensor
 from .policies.writer import WriterPolicy
-from .training import Record
+from .training.validation import Record
 
 __all__ = ["Trained", "baselines", "evaluate", "evaluate_writer", "text_baselines", "write"]
 

@@ -17,7 +17,7 @@ from rich.text import Text
 from llmar_env.metrics import Scores, TextScores
 
 from .aligner import LLMAR, Trained
-from .training import Record
+from .training.validation import Record
 
 __all__ = [
     "examples",

@@ -22,7 +22,9 @@ from .algorithms.buffers import GroupedReplayBuffer
 from .algorithms.presets import Algorithm
 from .algorithms.settings import policy_class, tuned
 from .config import Config
-from .training import Clock, LinearDecay, Progress, Training, Validation
+from .training.callback import Progress, Training
+from .training.clock import Clock, LinearDecay
+from .training.validation import Validation
 from .vec_env import make_vec_env
 
 __all__ = ["Task", "refuse_settings", "scored_splits"]

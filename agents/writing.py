@@ -34,8 +34,11 @@ from .networks.seq2seq import WriterConfig
 from .policies.writer import WriterPolicy
 from .refinement import check_refinement, refine
 from .task import Task, refuse_settings, scored_splits
-from .training import Clock, Progress, Record, Validation
-from .warm_start import CrossEntropy, KLToReference, TargetTexts, train_cross_entropy
+from .training.callback import Progress
+from .training.clock import Clock
+from .training.cross_entropy import TargetTexts, train_cross_entropy
+from .training.regularizers import CrossEntropy, KLToReference
+from .training.validation import Record, Validation
 
 __all__ = ["RefinedText", "WriteTask", "writer_config"]
 

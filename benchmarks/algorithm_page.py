@@ -29,7 +29,7 @@ from matplotlib.axes import Axes
 from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
 
-from agents.training import VALIDATIONS
+from agents.training.validation import VALIDATIONS
 
 __all__ = ["Check", "Commands", "check_constant", "check_lead", "check_plain", "write_page"]
 

@@ -49,7 +49,9 @@ from agents.algorithms.settings import find_algorithm, tuned
 from agents.data import load_corpus
 from agents.evaluation import Trained, baselines, evaluate
 from agents.terminal import plain_words
-from agents.training import Clock, Record, Training, Validation
+from agents.training.callback import Training
+from agents.training.clock import Clock
+from agents.training.validation import Record, Validation
 from llmar_env.text.corpus import Corpus
 
 Task = Literal["echo", "de-en"]

@@ -44,8 +44,8 @@ from agents.algorithms.presets import SUPERVISED
 from agents.evaluation import evaluate
 from agents.networks.device import resolve_device
 from agents.policies.gru import GRUPolicy
-from agents.supervised import train_supervised
-from agents.training import Validation
+from agents.training.supervised import train_supervised
+from agents.training.validation import Validation
 from llmar_env.metrics import Scores, score_answers
 from llmar_env.spaces import TextIndex
 from llmar_env.text.corpus import Corpus

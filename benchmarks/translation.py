@@ -43,9 +43,12 @@ from agents.decoding import Method, decode
 from agents.networks.device import resolve_device
 from agents.policies.writer import WriterPolicy
 from agents.refinement import refine
-from agents.training import Clock, LinearDecay, Progress, Training, Validation
+from agents.training.callback import Progress, Training
+from agents.training.clock import Clock, LinearDecay
+from agents.training.cross_entropy import TargetTexts, train_cross_entropy
+from agents.training.regularizers import CrossEntropy
+from agents.training.validation import Validation
 from agents.vec_env import GymVecEnv, make_vec_env
-from agents.warm_start import CrossEntropy, TargetTexts, train_cross_entropy
 from agents.writing import writer_config
 from llmar_env.alignment.rewards import Reward, Written, bleu
 from llmar_env.alignment.rewards import mean as mean_reward

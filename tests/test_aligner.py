@@ -10,7 +10,7 @@ from agents import LLMAR, Config, NonFiniteLossError, answer
 from agents.data import load_corpus
 from agents.evaluation import baselines
 from agents.networks.device import resolve_device
-from agents.training import Clock, LinearDecay
+from agents.training.clock import Clock, LinearDecay
 from llmar_env.text.corpus import Corpus
 from llmar_env.text.embedders import WordVectors
 from llmar_env.text.pairs import TextPairs

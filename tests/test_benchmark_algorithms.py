@@ -33,7 +33,7 @@ from rliable.metrics import aggregate_iqm, probability_of_improvement
 
 from agents import Config
 from agents.data import load_corpus
-from agents.training import Record
+from agents.training.validation import Record
 from llmar_env.metrics import Scores
 
 WHERE = {"cpu": "abacus", "cores": 2, "workers": 1, "versions": {"torch": "2"}}

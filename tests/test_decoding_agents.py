@@ -9,7 +9,7 @@ import torch
 from agents.decoding import decode
 from agents.networks.seq2seq import WriterConfig
 from agents.policies.writer import WriterPolicy
-from agents.warm_start import TargetTexts
+from agents.training.cross_entropy import TargetTexts
 from llmar_env.envs.generate import GenerateEnv, GenerateMDP
 from llmar_env.text.decoding import csls_entries, hubness, nearest_entries
 

@@ -10,7 +10,7 @@ from agents.decoding import decode
 from agents.networks.seq2seq import WriterConfig
 from agents.policies.writer import WriterPolicy
 from agents.refinement import refine
-from agents.warm_start import TargetTexts
+from agents.training.cross_entropy import TargetTexts
 from llmar_env.envs.generate import GenerateMDP
 from llmar_env.envs.refine import RefineVectorEnv
 

@@ -18,7 +18,8 @@ from agents import (
 )
 from agents.distributions import DirectionalGaussian
 from agents.networks.seq2seq import WriterConfig
-from agents.warm_start import CrossEntropy, TargetTexts
+from agents.training.cross_entropy import TargetTexts
+from agents.training.regularizers import CrossEntropy
 from llmar_env.text.corpus import Corpus
 from llmar_env.text.embedded import EmbeddedTexts
 from llmar_env.text.vocabulary import Vocabulary

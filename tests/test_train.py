@@ -13,7 +13,7 @@ from tensorboard.backend.event_processing.event_accumulator import EventAccumula
 import train
 from agents import LLMAR, REINFORCE, Config, NonFiniteLossError
 from agents.report import plot_curves
-from agents.training import Record
+from agents.training.validation import Record
 from llmar_env.metrics import TextScores
 from llmar_env.text.corpus import Corpus
 

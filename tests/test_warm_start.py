@@ -7,14 +7,10 @@ import torch
 from agents import REINFORCE, make_vec_env
 from agents.algorithms.episodes import EpisodeBatch
 from agents.algorithms.update import NonFiniteLossError
-from agents.training import Clock, Validation
-from agents.warm_start import (
-    BatchStream,
-    CrossEntropy,
-    KLToReference,
-    TargetTexts,
-    train_cross_entropy,
-)
+from agents.training.clock import Clock
+from agents.training.cross_entropy import BatchStream, TargetTexts, train_cross_entropy
+from agents.training.regularizers import CrossEntropy, KLToReference
+from agents.training.validation import Validation
 from llmar_env.text.vocabulary import Vocabulary
 from tests.test_writer import observed, policy_for
 

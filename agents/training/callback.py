@@ -1,140 +1,19 @@
-"""What every way of training shares: a clock, a falling learning rate, validation, progress."""
+"""SB3 callbacks that validate, log, keep the time and show progress."""
 
 from __future__ import annotations
-
-import math
-import time
-from collections.abc import Callable
-from dataclasses import dataclass, field
-from typing import Any
 
 import numpy as np
 import torch
 from stable_baselines3.common.callbacks import BaseCallback, ProgressBarCallback
 from stable_baselines3.common.policies import BasePolicy
-from torch import Tensor
 
-from llmar_env.metrics import Scores, TextScores
+from ..algorithms.reinforce import REINFORCE
+from ..algorithms.update import NonFiniteLossError
+from ..policies.direction import DirectionPolicy
+from .clock import Clock
+from .validation import Validation
 
-from .algorithms.reinforce import REINFORCE
-from .algorithms.update import NonFiniteLossError
-from .policies.direction import DirectionPolicy
-
-__all__ = [
-    "VALIDATIONS",
-    "Clock",
-    "LinearDecay",
-    "Progress",
-    "Record",
-    "Training",
-    "Validation",
-]
-
-
-VALIDATIONS = 30
-"""Validations in a run, the points of its curve; each costs some 20 ms of training."""
-
-
-class Clock:
-    """Measures the seconds of a training, and how much of its time is left.
-
-    Args:
-        limit: seconds that there are; infinite if None.
-    """
-
-    def __init__(self, limit: float | None = None) -> None:
-        self.limit = math.inf if limit is None else limit
-        self.seconds = 0.0
-        self.started: float | None = None
-
-    def start(self) -> None:
-        """Begin to count."""
-        self.started = time.perf_counter()
-
-    def stop(self) -> None:
-        """Stop counting, and keep the `seconds` so far."""
-        self.seconds, self.started = self.elapsed, None
-
-    @property
-    def elapsed(self) -> float:
-        """Seconds from `start` to now or to `stop`; 0 before."""
-        return self.seconds if self.started is None else time.perf_counter() - self.started
-
-    @property
-    def remaining(self) -> float:
-        """Share of the time that is left, from 1 at the start to 0 at the limit."""
-        return max(0.0, 1.0 - self.elapsed / self.limit)
-
-
-@dataclass(frozen=True)
-class LinearDecay:
-    """Learning rate that falls linearly to 0 at the end, be it the end of steps or of time."""
-
-    initial: float
-    clock: Clock
-
-    def __call__(self, progress_remaining: float) -> float:
-        """The rate, for SB3's share of steps that remain."""
-        return self.initial * min(progress_remaining, self.clock.remaining)
-
-
-@dataclass(frozen=True)
-class Record:
-    """One validation."""
-
-    seconds: float
-    steps: int
-    texts: int
-    scores: Scores | TextScores
-
-
-@dataclass
-class Validation:
-    """Scores a policy now and then, and keeps the best weights.
-
-    Attributes:
-        score: of a policy on validation texts.
-        metric: the score that chooses the best weights.
-        times: validations in a run, the points of its curve.
-        records: one for each validation.
-    """
-
-    score: Callable[[Any], Any]
-    metric: str = "alignment"
-    times: int = VALIDATIONS
-    records: list[Record] = field(default_factory=list)
-    _best: dict[str, Tensor] = field(default_factory=dict, repr=False)
-
-    def is_due(self, progress: float) -> bool:
-        """Whether the next validation should come now, for the share of the training done."""
-        return progress >= len(self.records) / self.times
-
-    def run(self, policy: BasePolicy, seconds: float, steps: int, texts: int) -> Record:
-        """Score the policy; keep its weights if they are the best so far."""
-        record = Record(seconds, steps, texts, self.score(policy))
-        if not self.records or self.value(record) >= self.value(self.best):
-            self._best = {name: w.detach().clone() for name, w in policy.state_dict().items()}
-        self.records.append(record)
-        return record
-
-    @property
-    def best(self) -> Record:
-        """The record of the highest value, the latest of equals."""
-        return max(self.records, key=lambda record: (self.value(record), record.seconds))
-
-    @property
-    def stale(self) -> int:
-        """Validations since the best one."""
-        return len(self.records) - 1 - self.records.index(self.best)
-
-    def value(self, record: Record) -> float:
-        """The score of a record that chooses the best weights."""
-        return float(getattr(record.scores, self.metric))
-
-    def restore_best(self, policy: BasePolicy) -> None:
-        """Give the policy the best weights back, if it was ever scored."""
-        if self.records:
-            policy.load_state_dict(self._best)
+__all__ = ["Progress", "Training"]
 
 
 class Training(BaseCallback):

@@ -9,7 +9,6 @@ from functools import cached_property
 import numpy as np
 import torch
 from numpy.typing import NDArray
-from stable_baselines3.common.policies import ActorCriticPolicy
 from stable_baselines3.common.utils import update_learning_rate
 from torch import Tensor
 from tqdm import tqdm
@@ -17,13 +16,13 @@ from tqdm import tqdm
 from llmar_env.text.corpus import Corpus
 from llmar_env.text.vocabulary import Vocabulary
 
-from .algorithms.episodes import EpisodeBatch
-from .algorithms.update import NonFiniteLossError
-from .distributions import EntrySoftmax
-from .policies.writer import WriterPolicy
-from .training import Clock, Validation
+from ..algorithms.update import NonFiniteLossError
+from ..distributions import EntrySoftmax
+from ..policies.writer import WriterPolicy
+from .clock import Clock
+from .validation import Validation
 
-__all__ = ["BatchStream", "CrossEntropy", "KLToReference", "TargetTexts", "train_cross_entropy"]
+__all__ = ["BatchStream", "TargetTexts", "train_cross_entropy"]
 
 # Texts sorted at a time into batches of like length; the larger, the less padding and the less
 # chance in which texts meet.
@@ -194,62 +193,3 @@ class BatchStream:
         if not self.pending:
             self.pending = list(self.texts.batches(self.size, self.generator))[::-1]
         return self.pending.pop()
-
-
-class CrossEntropy:
-    """Regulariser of REINFORCE: the cross-entropy of other texts' targets, teacher-forced.
-
-    The alignment model is trained along, whatever the weight, since what it reads from changes.
-
-    Args:
-        texts: what to learn.
-        weight: of the mean over words.
-        batch_size: texts for each update.
-        smoothing: of the labels.
-        seed: of the order of the texts.
-    """
-
-    def __init__(
-        self,
-        texts: TargetTexts,
-        weight: float,
-        batch_size: int,
-        smoothing: float = 0.1,
-        seed: int = 0,
-    ) -> None:
-        self.texts = texts
-        self.weight = weight
-        self.smoothing = smoothing
-        self.batches = BatchStream(texts, batch_size, seed)
-
-    def __call__(self, policy: ActorCriticPolicy, batch: EpisodeBatch) -> Tensor:  # noqa: ARG002 - a regulariser's form
-        """The weighted loss."""
-        assert isinstance(policy, WriterPolicy)
-        policy.set_training_mode(True)
-        losses, misaligned = self.texts.loss(policy, next(self.batches), self.smoothing)
-        return self.weight * losses.mean() + misaligned.mean()
-
-
-class KLToReference:
-    """Regulariser of REINFORCE: keeps a writer near the one that it began as.
-
-    Half the mean square of log p - log p_ref over the words written: its gradient is, in
-    expectation, that of KL(p | p_ref) at each word (Schulman 2020, "k2").
-
-    Args:
-        reference: a policy whose weights stay as they are.
-        weight: of the divergence.
-    """
-
-    def __init__(self, reference: WriterPolicy, weight: float) -> None:
-        self.reference = reference
-        self.weight = weight
-        reference.set_training_mode(False)
-
-    def __call__(self, policy: ActorCriticPolicy, batch: EpisodeBatch) -> Tensor:  # noqa: ARG002 - the drafts know it
-        """The weighted divergence, in nats a word."""
-        with torch.no_grad():
-            reference = torch.cat([draft.log_prob(self.reference) for draft in batch.drafts])
-        counted = torch.stack(batch.counted)
-        ratio = (batch.log_prob() - reference)[counted]
-        return self.weight * 0.5 * ratio.square().mean()

@@ -9,10 +9,11 @@ from tqdm import tqdm
 
 from llmar_env.text.corpus import Corpus
 
-from .algorithms.update import NonFiniteLossError
-from .networks.device import as_shared_tensor
-from .policies.gru import GRUPolicy
-from .training import Clock, LinearDecay, Validation
+from ..algorithms.update import NonFiniteLossError
+from ..networks.device import as_shared_tensor
+from ..policies.gru import GRUPolicy
+from .clock import Clock, LinearDecay
+from .validation import Validation
 
 __all__ = ["train_supervised"]
 

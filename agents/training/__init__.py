@@ -1,0 +1,1 @@
+"""What every way of training shares, and the supervised ones."""

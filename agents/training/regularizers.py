@@ -1,0 +1,72 @@
+"""Regularizers of REINFORCE: cross-entropy of targets, and the divergence from a reference."""
+
+from __future__ import annotations
+
+import torch
+from stable_baselines3.common.policies import ActorCriticPolicy
+from torch import Tensor
+
+from ..algorithms.episodes import EpisodeBatch
+from ..policies.writer import WriterPolicy
+from .cross_entropy import BatchStream, TargetTexts
+
+__all__ = ["CrossEntropy", "KLToReference"]
+
+
+class CrossEntropy:
+    """Regulariser of REINFORCE: the cross-entropy of other texts' targets, teacher-forced.
+
+    The alignment model is trained along, whatever the weight, since what it reads from changes.
+
+    Args:
+        texts: what to learn.
+        weight: of the mean over words.
+        batch_size: texts for each update.
+        smoothing: of the labels.
+        seed: of the order of the texts.
+    """
+
+    def __init__(
+        self,
+        texts: TargetTexts,
+        weight: float,
+        batch_size: int,
+        smoothing: float = 0.1,
+        seed: int = 0,
+    ) -> None:
+        self.texts = texts
+        self.weight = weight
+        self.smoothing = smoothing
+        self.batches = BatchStream(texts, batch_size, seed)
+
+    def __call__(self, policy: ActorCriticPolicy, batch: EpisodeBatch) -> Tensor:  # noqa: ARG002 - a regulariser's form
+        """The weighted loss."""
+        assert isinstance(policy, WriterPolicy)
+        policy.set_training_mode(True)
+        losses, misaligned = self.texts.loss(policy, next(self.batches), self.smoothing)
+        return self.weight * losses.mean() + misaligned.mean()
+
+
+class KLToReference:
+    """Regulariser of REINFORCE: keeps a writer near the one that it began as.
+
+    Half the mean square of log p - log p_ref over the words written: its gradient is, in
+    expectation, that of KL(p | p_ref) at each word (Schulman 2020, "k2").
+
+    Args:
+        reference: a policy whose weights stay as they are.
+        weight: of the divergence.
+    """
+
+    def __init__(self, reference: WriterPolicy, weight: float) -> None:
+        self.reference = reference
+        self.weight = weight
+        reference.set_training_mode(False)
+
+    def __call__(self, policy: ActorCriticPolicy, batch: EpisodeBatch) -> Tensor:  # noqa: ARG002 - the drafts know it
+        """The weighted divergence, in nats a word."""
+        with torch.no_grad():
+            reference = torch.cat([draft.log_prob(self.reference) for draft in batch.drafts])
+        counted = torch.stack(batch.counted)
+        ratio = (batch.log_prob() - reference)[counted]
+        return self.weight * 0.5 * ratio.square().mean()

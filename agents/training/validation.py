@@ -1,0 +1,76 @@
+"""Validation: scores a policy now and then, and keeps the best weights."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from typing import Any
+
+from stable_baselines3.common.policies import BasePolicy
+from torch import Tensor
+
+from llmar_env.metrics import Scores, TextScores
+
+__all__ = ["VALIDATIONS", "Record", "Validation"]
+
+VALIDATIONS = 30
+"""Validations in a run, the points of its curve; each costs some 20 ms of training."""
+
+
+@dataclass(frozen=True)
+class Record:
+    """One validation."""
+
+    seconds: float
+    steps: int
+    texts: int
+    scores: Scores | TextScores
+
+
+@dataclass
+class Validation:
+    """Scores a policy now and then, and keeps the best weights.
+
+    Attributes:
+        score: of a policy on validation texts.
+        metric: the score that chooses the best weights.
+        times: validations in a run, the points of its curve.
+        records: one for each validation.
+    """
+
+    score: Callable[[Any], Any]
+    metric: str = "alignment"
+    times: int = VALIDATIONS
+    records: list[Record] = field(default_factory=list)
+    _best: dict[str, Tensor] = field(default_factory=dict, repr=False)
+
+    def is_due(self, progress: float) -> bool:
+        """Whether the next validation should come now, for the share of the training done."""
+        return progress >= len(self.records) / self.times
+
+    def run(self, policy: BasePolicy, seconds: float, steps: int, texts: int) -> Record:
+        """Score the policy; keep its weights if they are the best so far."""
+        record = Record(seconds, steps, texts, self.score(policy))
+        if not self.records or self.value(record) >= self.value(self.best):
+            self._best = {name: w.detach().clone() for name, w in policy.state_dict().items()}
+        self.records.append(record)
+        return record
+
+    @property
+    def best(self) -> Record:
+        """The record of the highest value, the latest of equals."""
+        return max(self.records, key=lambda record: (self.value(record), record.seconds))
+
+    @property
+    def stale(self) -> int:
+        """Validations since the best one."""
+        return len(self.records) - 1 - self.records.index(self.best)
+
+    def value(self, record: Record) -> float:
+        """The score of a record that chooses the best weights."""
+        return float(getattr(record.scores, self.metric))
+
+    def restore_best(self, policy: BasePolicy) -> None:
+        """Give the policy the best weights back, if it was ever scored."""
+        if self.records:
+            policy.load_state_dict(self._best)
