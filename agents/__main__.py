@@ -19,7 +19,7 @@ from llmar_env.metrics import TextScores
 from llmar_env.text.corpus import read_split
 
 from .aligner import LLMAR
-from .decoding import Method
+from .inference.decoding import Method
 from .report import numbers, print_signatures, score_table
 from .terminal import plain_words
 

@@ -28,8 +28,8 @@ from .algorithms.presets import Algorithm
 from .aligning import AlignTask
 from .config import Config
 from .data import load_corpus
-from .evaluation import Trained
 from .networks.device import resolve_device
+from .task import Trained
 from .training.clock import Clock
 from .writing import RefinedText, WriteTask
 

@@ -25,12 +25,12 @@ from llmar_env.text.embedders import Embedder
 
 from .algorithms.presets import SUPERVISED
 from .algorithms.settings import find_algorithm, policy_class
-from .answering import answer
 from .config import Config
-from .evaluation import Trained, baselines, evaluate
+from .inference.answering import answer
+from .inference.evaluation import baselines, evaluate, scored_splits
 from .policies.features import GRUFeatures
 from .policies.gru import GRUPolicy
-from .task import Task, refuse_settings, scored_splits
+from .task import Task, Trained, refuse_settings
 from .training.clock import Clock
 from .training.supervised import train_supervised
 from .training.validation import Validation

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -24,12 +24,25 @@ from .algorithms.settings import policy_class, tuned
 from .config import Config
 from .training.callback import Progress, Training
 from .training.clock import Clock, LinearDecay
-from .training.validation import Validation
+from .training.validation import Record, Validation
 from .vec_env import make_vec_env
 
-__all__ = ["Task", "refuse_settings", "scored_splits"]
+__all__ = ["Task", "Trained", "refuse_settings"]
 
 _LOG_INTERVAL = 20  # steps of the environments
+
+
+@dataclass(frozen=True)
+class Trained:
+    """What a training run came to."""
+
+    scores: dict[str, dict[str, Any]]
+    """By split, then by who answered. `Scores` of trained, supervised, untrained, identity and
+    constant; of a writer `TextScores` of trained, warm_start, copy and constant."""
+    curves: dict[str, list[Record]]
+    """Validations, by who was trained; a writer's seconds count from the warm start's beginning."""
+    timings: dict[str, float]
+    """Seconds by part, and rates."""
 
 
 class Task:
@@ -142,8 +155,3 @@ def refuse_settings(config: Config, names: Sequence[str], whose: str) -> None:
         value = getattr(config, name)
         if value != getattr(default, name):
             raise ValueError(f"{name} is a setting of {whose}; leave it out here, found {value!r}")
-
-
-def scored_splits(corpus: Corpus) -> list[str]:
-    """The splits that a report scores."""
-    return [split for split in ("valid", "test") if split in corpus.splits]

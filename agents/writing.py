@@ -28,12 +28,12 @@ from .algorithms.episodes import Regulariser
 from .algorithms.presets import WRITING
 from .algorithms.reinforce import REINFORCE
 from .config import Config
-from .decoding import Method, decode
-from .evaluation import Trained, evaluate_writer, text_baselines, write
+from .inference.decoding import Method, decode
+from .inference.evaluation import evaluate_writer, scored_splits, text_baselines, write
+from .inference.refinement import check_refinement, refine
 from .networks.seq2seq import WriterConfig
 from .policies.writer import WriterPolicy
-from .refinement import check_refinement, refine
-from .task import Task, refuse_settings, scored_splits
+from .task import Task, Trained, refuse_settings
 from .training.callback import Progress
 from .training.clock import Clock
 from .training.cross_entropy import TargetTexts, train_cross_entropy

@@ -47,7 +47,8 @@ from stable_baselines3.common.policies import BasePolicy
 from agents import ALGORITHMS, LLMAR, Config, GRUFeatures
 from agents.algorithms.settings import find_algorithm, tuned
 from agents.data import load_corpus
-from agents.evaluation import Trained, baselines, evaluate
+from agents.inference.evaluation import baselines, evaluate
+from agents.task import Trained
 from agents.terminal import plain_words
 from agents.training.callback import Training
 from agents.training.clock import Clock

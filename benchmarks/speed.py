@@ -41,7 +41,7 @@ from torch import Tensor, nn
 
 from agents import LLMAR, Config
 from agents.algorithms.presets import SUPERVISED
-from agents.evaluation import evaluate
+from agents.inference.evaluation import evaluate
 from agents.networks.device import resolve_device
 from agents.policies.gru import GRUPolicy
 from agents.training.supervised import train_supervised

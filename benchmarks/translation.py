@@ -39,10 +39,10 @@ from stable_baselines3.common.policies import BasePolicy
 from agents.algorithms.presets import WRITING
 from agents.algorithms.reinforce import REINFORCE
 from agents.config import Config
-from agents.decoding import Method, decode
+from agents.inference.decoding import Method, decode
+from agents.inference.refinement import refine
 from agents.networks.device import resolve_device
 from agents.policies.writer import WriterPolicy
-from agents.refinement import refine
 from agents.training.callback import Progress, Training
 from agents.training.clock import Clock, LinearDecay
 from agents.training.cross_entropy import TargetTexts, train_cross_entropy

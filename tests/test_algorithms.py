@@ -28,7 +28,7 @@ from agents import (
 )
 from agents.algorithms.settings import _parameters, find_algorithm, policy_class, tuned
 from agents.distributions import DirectionalGaussian, FreeGaussian
-from agents.evaluation import evaluate
+from agents.inference.evaluation import evaluate
 from agents.networks.encoder import GRUEncoder
 from llmar_env.text.corpus import Corpus
 

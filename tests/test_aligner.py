@@ -8,7 +8,7 @@ from stable_baselines3.common.callbacks import BaseCallback
 
 from agents import LLMAR, Config, NonFiniteLossError, answer
 from agents.data import load_corpus
-from agents.evaluation import baselines
+from agents.inference.evaluation import baselines
 from agents.networks.device import resolve_device
 from agents.training.clock import Clock, LinearDecay
 from llmar_env.text.corpus import Corpus

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 import torch
 
-from agents.decoding import decode
+from agents.inference.decoding import decode
 from agents.networks.seq2seq import WriterConfig
 from agents.policies.writer import WriterPolicy
 from agents.training.cross_entropy import TargetTexts

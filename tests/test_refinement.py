@@ -6,10 +6,10 @@ import pytest
 import torch
 from gymnasium.vector import AutoresetMode
 
-from agents.decoding import decode
+from agents.inference.decoding import decode
+from agents.inference.refinement import refine
 from agents.networks.seq2seq import WriterConfig
 from agents.policies.writer import WriterPolicy
-from agents.refinement import refine
 from agents.training.cross_entropy import TargetTexts
 from llmar_env.envs.generate import GenerateMDP
 from llmar_env.envs.refine import RefineVectorEnv

@@ -13,7 +13,7 @@ import yaml
 
 from agents import ALGORITHMS, GRUFeatures
 from agents.algorithms.settings import policy_class
-from agents.evaluation import evaluate
+from agents.inference.evaluation import evaluate
 from llmar_env.text.corpus import Corpus
 from zoo import make
 

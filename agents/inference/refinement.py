@@ -14,10 +14,10 @@ from torch.nn import functional as F
 from llmar_env.envs.core import check_count
 from llmar_env.text.embedded import EmbeddedTexts
 
+from ..distributions import DirectionDistribution, EntrySoftmax
+from ..networks.seq2seq import Memory
+from ..policies.writer import WriterPolicy
 from .decoding import decode, entry_directions, estimated_alignment, read_blocks
-from .distributions import DirectionDistribution, EntrySoftmax
-from .networks.seq2seq import Memory
-from .policies.writer import WriterPolicy
 
 __all__ = ["Refined", "check_refinement", "refine"]
 

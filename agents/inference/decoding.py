@@ -18,9 +18,9 @@ from llmar_env.envs.core import check_choice, check_count
 from llmar_env.text.decoding import hubness
 from llmar_env.text.embedded import EmbeddedTexts
 
-from .distributions import DirectionDistribution, EntrySoftmax
-from .networks.seq2seq import Memory
-from .policies.writer import WriterPolicy
+from ..distributions import DirectionDistribution, EntrySoftmax
+from ..networks.seq2seq import Memory
+from ..policies.writer import WriterPolicy
 
 __all__ = ["Method", "decode", "entry_directions", "estimated_alignment", "read_blocks"]
 

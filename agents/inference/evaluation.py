@@ -4,8 +4,6 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Sequence
-from dataclasses import dataclass
-from typing import Any
 
 import numpy as np
 import torch
@@ -14,26 +12,12 @@ from stable_baselines3.common.policies import BasePolicy
 from llmar_env.metrics import Scores, TextScores, score_answers, score_texts
 from llmar_env.text.corpus import Corpus
 
+from ..networks.device import as_shared_tensor
+from ..policies.writer import WriterPolicy
 from .answering import answer
 from .decoding import decode
-from .networks.device import as_shared_tensor
-from .policies.writer import WriterPolicy
-from .training.validation import Record
 
-__all__ = ["Trained", "baselines", "evaluate", "evaluate_writer", "text_baselines", "write"]
-
-
-@dataclass(frozen=True)
-class Trained:
-    """What a training run came to."""
-
-    scores: dict[str, dict[str, Any]]
-    """By split, then by who answered. `Scores` of trained, supervised, untrained, identity and
-    constant; of a writer `TextScores` of trained, warm_start, copy and constant."""
-    curves: dict[str, list[Record]]
-    """Validations, by who was trained; a writer's seconds count from the warm start's beginning."""
-    timings: dict[str, float]
-    """Seconds by part, and rates."""
+__all__ = ["baselines", "evaluate", "evaluate_writer", "scored_splits", "text_baselines", "write"]
 
 
 def evaluate(policy: BasePolicy, corpus: Corpus, split: str) -> Scores:
@@ -96,3 +80,8 @@ def _score_written(written: Sequence[str], corpus: Corpus, split: str) -> TextSc
     rows = corpus.rows(split)
     assert corpus.target_embedder is not None  # a vocabulary has been made with it
     return score_texts(written, corpus.targets[rows.start : rows.stop], corpus.target_embedder)
+
+
+def scored_splits(corpus: Corpus) -> list[str]:
+    """The splits that a report scores."""
+    return [split for split in ("valid", "test") if split in corpus.splits]
