@@ -10,11 +10,11 @@ from pathlib import Path
 import tyro
 from rich.console import Console
 
-from agents.aligner import LLMAR
 from agents.config import Config
-from agents.data import load_corpus
+from agents.llmar import LLMAR
 from agents.report import examples, print_report, write_report
 from agents.terminal import plain_words
+from agents.trainers.data import load_corpus
 
 
 def main(config: Config) -> None:

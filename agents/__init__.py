@@ -5,18 +5,20 @@ from .algorithms.buffers import GroupedReplayBuffer, GroupedRolloutBuffer
 from .algorithms.presets import ALGORITHMS, Algorithm
 from .algorithms.reinforce import REINFORCE
 from .algorithms.update import NonFiniteLossError
-from .aligner import LLMAR, RefinedText, Trained
 from .config import Config
 from .distributions import DirectionalGaussian, EntrySoftmax, FreeGaussian, PowerSpherical
 from .inference.answering import answer
 from .inference.decoding import decode
 from .inference.refinement import Refined, refine
+from .llmar import LLMAR
 from .networks.encoder import GRUEncoder
 from .networks.seq2seq import WriterConfig
 from .policies import GRUSACPolicy, GRUTD3Policy
 from .policies.features import GRUFeatures, attach_texts
 from .policies.gru import GRUPolicy
 from .policies.writer import WriterPolicy
+from .trainers.base import Trained
+from .trainers.generate import RefinedText
 from .training.cross_entropy import TargetTexts, train_cross_entropy
 from .training.regularizers import CrossEntropy, KLToReference
 from .vec_env import GymVecEnv, make_vec_env

@@ -18,8 +18,8 @@ from rich.console import Console
 from llmar_env.metrics import TextScores
 from llmar_env.text.corpus import read_split
 
-from .aligner import LLMAR
 from .inference.decoding import Method
+from .llmar import LLMAR
 from .report import numbers, print_signatures, score_table
 from .terminal import plain_words
 

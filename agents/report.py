@@ -16,7 +16,8 @@ from rich.text import Text
 
 from llmar_env.metrics import Scores, TextScores
 
-from .aligner import LLMAR, Trained
+from .llmar import LLMAR
+from .trainers.base import Trained
 from .training.validation import Record
 
 __all__ = [
@@ -85,7 +86,7 @@ def examples(llmar: LLMAR, split: str, size: int = 10) -> list[dict[str, Any]]:
     if corpus is None or llmar.policy is None or not corpus.sources:
         return []
     rows = corpus.rows(split)
-    return llmar.task.examples(corpus, split, rows[:: max(1, len(rows) // size)][:size])
+    return llmar.trainer.examples(corpus, split, rows[:: max(1, len(rows) // size)][:size])
 
 
 def print_report(trained: Trained, rows: list[dict[str, Any]], console: Console) -> None:

@@ -43,13 +43,13 @@ from agents.inference.decoding import Method, decode
 from agents.inference.refinement import refine
 from agents.networks.device import resolve_device
 from agents.policies.writer import WriterPolicy
+from agents.trainers.generate import writer_config
 from agents.training.callback import Progress, Training
 from agents.training.clock import Clock, LinearDecay
 from agents.training.cross_entropy import TargetTexts, train_cross_entropy
 from agents.training.regularizers import CrossEntropy
 from agents.training.validation import Validation
 from agents.vec_env import GymVecEnv, make_vec_env
-from agents.writing import writer_config
 from llmar_env.alignment.rewards import Reward, Written, bleu
 from llmar_env.alignment.rewards import mean as mean_reward
 from llmar_env.alignment.scores import cosine

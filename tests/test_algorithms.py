@@ -95,8 +95,8 @@ def test_every_algorithm_trains_answers_and_comes_back(
 @pytest.mark.parametrize("name", ALGORITHMS)
 def test_every_algorithm_moves_its_gru_and_its_answer(corpus, name):
     llmar = LLMAR(config(name, total_steps=600))
-    model = llmar.task._make_model(
-        llmar.task._policy_kwargs(), corpus, {"observation": "index"}, None
+    model = llmar.trainer._make_model(
+        llmar.trainer._policy_kwargs(), corpus, {"observation": "index"}, None
     )
     before = {key: value.clone() for key, value in model.policy.named_parameters()}
     model.learn(600)
@@ -338,8 +338,8 @@ def test_an_algorithm_for_numbered_actions_says_why_it_cannot_be_used(name):
 def test_settings_reach_the_algorithm_and_its_policy(corpus):
     given = (("n_epochs", 2), ("clip_range", 0.3), ("policy.net_arch", [7]))
     llmar = LLMAR(Config(algo="ppo", learning_rate=0.5, settings=given, **SMALL))
-    model = llmar.task._make_model(
-        llmar.task._policy_kwargs(), corpus, {"observation": "index"}, None
+    model = llmar.trainer._make_model(
+        llmar.trainer._policy_kwargs(), corpus, {"observation": "index"}, None
     )
     assert model.n_epochs == 2
     assert model.clip_range(1.0) == 0.3
@@ -350,8 +350,8 @@ def test_settings_reach_the_algorithm_and_its_policy(corpus):
 
 def test_noise_of_an_action_has_a_deviation_in_each_coordinate(corpus):
     llmar = LLMAR(config("td3", settings={"action_noise": 0.25}))
-    model = llmar.task._make_model(
-        llmar.task._policy_kwargs(), corpus, {"observation": "index", "num_vectors": 2}, None
+    model = llmar.trainer._make_model(
+        llmar.trainer._policy_kwargs(), corpus, {"observation": "index", "num_vectors": 2}, None
     )
     drawn = np.stack([model.action_noise() for _ in range(2000)])
     assert drawn.shape == (2000, 2, 4)

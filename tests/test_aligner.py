@@ -7,9 +7,9 @@ import torch
 from stable_baselines3.common.callbacks import BaseCallback
 
 from agents import LLMAR, Config, NonFiniteLossError, answer
-from agents.data import load_corpus
 from agents.inference.evaluation import baselines
 from agents.networks.device import resolve_device
+from agents.trainers.data import load_corpus
 from agents.training.clock import Clock, LinearDecay
 from llmar_env.text.corpus import Corpus
 from llmar_env.text.embedders import WordVectors
@@ -279,7 +279,7 @@ def test_a_rival_whose_gradient_is_not_finite_stops(corpus):
     llmar.train(corpus)
     llmar.policy.action_net.bias.register_hook(lambda gradient: gradient * float("nan"))
     with pytest.raises(NonFiniteLossError, match="supervised rival"):
-        llmar.task._learn_supervised(llmar.policy, corpus, 1.0)
+        llmar.trainer._learn_supervised(llmar.policy, corpus, 1.0)
 
 
 def test_skipped_rows_are_counted_and_said(tmp_path):

@@ -32,7 +32,7 @@ from algorithms import Options
 from rliable.metrics import aggregate_iqm, probability_of_improvement
 
 from agents import Config
-from agents.data import load_corpus
+from agents.trainers.data import load_corpus
 from agents.training.validation import Record
 from llmar_env.metrics import Scores
 

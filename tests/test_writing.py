@@ -20,9 +20,9 @@ from agents import (
     decode,
 )
 from agents.algorithms.presets import WRITING
-from agents.aligner import _FORMAT
-from agents.data import load_corpus
-from agents.writing import WriteTask, writer_config
+from agents.llmar import _FORMAT
+from agents.trainers.data import load_corpus
+from agents.trainers.generate import GenerateTrainer, writer_config
 from llmar_env.text.corpus import Corpus
 from llmar_env.text.embedded import EmbeddedTexts
 from llmar_env.text.embedders import WordVectors
@@ -181,7 +181,7 @@ def test_the_reference_joins_where_it_has_weight_and_cross_entropy_always(words,
     texts = TargetTexts(words, short.policy.vocabulary)
     kinds = {}
     for ce, kl in ((1.0, 0.0), (0.0, 0.5)):
-        task = WriteTask(Config(**SMALL, ce_weight=ce, kl_weight=kl), torch.device("cpu"))
+        task = GenerateTrainer(Config(**SMALL, ce_weight=ce, kl_weight=kl), torch.device("cpu"))
         kinds[ce, kl] = task._regularisers(short.policy, texts)
     assert [type(one) for one in kinds[1.0, 0.0]] == [CrossEntropy]
     assert [type(one) for one in kinds[0.0, 0.5]] == [CrossEntropy, KLToReference]

@@ -24,23 +24,23 @@ from llmar_env.text.embedded import EmbeddedTexts
 from llmar_env.text.embedders import Embedder, WordVectors
 from llmar_env.text.vocabulary import Vocabulary
 
-from .algorithms.episodes import Regulariser
-from .algorithms.presets import WRITING
-from .algorithms.reinforce import REINFORCE
-from .config import Config
-from .inference.decoding import Method, decode
-from .inference.evaluation import evaluate_writer, scored_splits, text_baselines, write
-from .inference.refinement import check_refinement, refine
-from .networks.seq2seq import WriterConfig
-from .policies.writer import WriterPolicy
-from .task import Task, Trained, refuse_settings
-from .training.callback import Progress
-from .training.clock import Clock
-from .training.cross_entropy import TargetTexts, train_cross_entropy
-from .training.regularizers import CrossEntropy, KLToReference
-from .training.validation import Record, Validation
+from ..algorithms.episodes import Regulariser
+from ..algorithms.presets import WRITING
+from ..algorithms.reinforce import REINFORCE
+from ..config import Config
+from ..inference.decoding import Method, decode
+from ..inference.evaluation import evaluate_writer, scored_splits, text_baselines, write
+from ..inference.refinement import check_refinement, refine
+from ..networks.seq2seq import WriterConfig
+from ..policies.writer import WriterPolicy
+from ..training.callback import Progress
+from ..training.clock import Clock
+from ..training.cross_entropy import TargetTexts, train_cross_entropy
+from ..training.regularizers import CrossEntropy, KLToReference
+from ..training.validation import Record, Validation
+from .base import Trained, Trainer, refuse_settings
 
-__all__ = ["RefinedText", "WriteTask", "writer_config"]
+__all__ = ["GenerateTrainer", "RefinedText", "writer_config"]
 
 _VOCABULARY = "vocabulary.safetensors"
 _NOT_ITS_OWN = ("distribution", "spread", "observation", "num_vectors")
@@ -63,7 +63,7 @@ def writer_config(config: Config) -> WriterConfig:
     return WriterConfig(max(1, 2 * width // 3), width, config.dropout)
 
 
-class WriteTask(Task):
+class GenerateTrainer(Trainer):
     """Trains `WriterPolicy` on LLMAR/Generate-v0, and writes texts.
 
     Cross-entropy warms it up, and REINFORCE goes on from there, with cross-entropy mixed in; the

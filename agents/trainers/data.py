@@ -9,8 +9,8 @@ from llmar_env.text.corpus import Corpus, CorpusLike, read_split
 from llmar_env.text.embedders import WordVectorsConfig
 from llmar_env.text.pairs import TextPairs
 
-from .algorithms.presets import WRITING
-from .config import Config
+from ..algorithms.presets import WRITING
+from ..config import Config
 
 __all__ = ["load_corpus"]
 

@@ -18,16 +18,16 @@ from stable_baselines3.common.on_policy_algorithm import OnPolicyAlgorithm
 
 from llmar_env.text.corpus import Corpus
 
-from .algorithms.buffers import GroupedReplayBuffer
-from .algorithms.presets import Algorithm
-from .algorithms.settings import policy_class, tuned
-from .config import Config
-from .training.callback import Progress, Training
-from .training.clock import Clock, LinearDecay
-from .training.validation import Record, Validation
-from .vec_env import make_vec_env
+from ..algorithms.buffers import GroupedReplayBuffer
+from ..algorithms.presets import Algorithm
+from ..algorithms.settings import policy_class, tuned
+from ..config import Config
+from ..training.callback import Progress, Training
+from ..training.clock import Clock, LinearDecay
+from ..training.validation import Record, Validation
+from ..vec_env import make_vec_env
 
-__all__ = ["Task", "Trained", "refuse_settings"]
+__all__ = ["Trained", "Trainer", "refuse_settings"]
 
 _LOG_INTERVAL = 20  # steps of the environments
 
@@ -45,7 +45,7 @@ class Trained:
     """Seconds by part, and rates."""
 
 
-class Task:
+class Trainer:
     """Trains a policy on the environment of a configuration.
 
     Args:

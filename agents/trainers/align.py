@@ -23,19 +23,19 @@ from llmar_env.text.corpus import Corpus
 from llmar_env.text.embedded import EmbeddedTexts
 from llmar_env.text.embedders import Embedder
 
-from .algorithms.presets import SUPERVISED
-from .algorithms.settings import find_algorithm, policy_class
-from .config import Config
-from .inference.answering import answer
-from .inference.evaluation import baselines, evaluate, scored_splits
-from .policies.features import GRUFeatures
-from .policies.gru import GRUPolicy
-from .task import Task, Trained, refuse_settings
-from .training.clock import Clock
-from .training.supervised import train_supervised
-from .training.validation import Validation
+from ..algorithms.presets import SUPERVISED
+from ..algorithms.settings import find_algorithm, policy_class
+from ..config import Config
+from ..inference.answering import answer
+from ..inference.evaluation import baselines, evaluate, scored_splits
+from ..policies.features import GRUFeatures
+from ..policies.gru import GRUPolicy
+from ..training.clock import Clock
+from ..training.supervised import train_supervised
+from ..training.validation import Validation
+from .base import Trained, Trainer, refuse_settings
 
-__all__ = ["AlignTask"]
+__all__ = ["AlignTrainer"]
 
 _HIDDEN_DIM = 128
 _NOT_ITS_OWN = (
@@ -44,7 +44,7 @@ _NOT_ITS_OWN = (
 )
 
 
-class AlignTask(Task):
+class AlignTrainer(Trainer):
     """Trains any algorithm on LLMAR/Align-v0, and answers texts with its vectors.
 
     Args:

@@ -25,13 +25,13 @@ from llmar_env.text.embedded import EmbeddedTexts
 from llmar_env.text.embedders import Embedder, WordVectors
 
 from .algorithms.presets import Algorithm
-from .aligning import AlignTask
 from .config import Config
-from .data import load_corpus
 from .networks.device import resolve_device
-from .task import Trained
+from .trainers.align import AlignTrainer
+from .trainers.base import Trained
+from .trainers.data import load_corpus
+from .trainers.generate import GenerateTrainer, RefinedText
 from .training.clock import Clock
-from .writing import RefinedText, WriteTask
 
 __all__ = ["LLMAR", "RefinedText", "Trained"]
 
@@ -40,17 +40,17 @@ _MANIFEST, _WEIGHTS = "model.json", "policy.safetensors"
 _SOURCE, _TARGET = "source.safetensors", "target.safetensors"
 _Part = TypeVar("_Part")
 
-_TASKS: Mapping[str, type[AlignTask] | type[WriteTask]] = {
-    "LLMAR/Align-v0": AlignTask,
-    "LLMAR/Generate-v0": WriteTask,
+_TRAINERS: Mapping[str, type[AlignTrainer] | type[GenerateTrainer]] = {
+    "LLMAR/Align-v0": AlignTrainer,
+    "LLMAR/Generate-v0": GenerateTrainer,
 }
 
 
 class LLMAR:
     """Reinforcement-learned text alignment: the method from end to end.
 
-    What is trained, and how it answers, is the matter of a task: with vectors (`AlignTask`), or
-    with texts (`WriteTask`), as `config.env` says.
+    What is trained, and how it answers, is the matter of a task: with vectors (`AlignTrainer`), or
+    with texts (`GenerateTrainer`), as `config.env` says.
 
     Args:
         config: the settings.
@@ -69,10 +69,10 @@ class LLMAR:
 
     def __init__(self, config: Config | None = None) -> None:
         config = Config() if config is None else config
-        if config.env not in _TASKS:
-            raise ValueError(f"no training on {config.env}; there is one on {', '.join(_TASKS)}")
+        if config.env not in _TRAINERS:
+            raise ValueError(f"no training on {config.env}; there is one on {', '.join(_TRAINERS)}")
         self.device = resolve_device(config.device)
-        self.task = _TASKS[config.env](config, self.device)
+        self.trainer = _TRAINERS[config.env](config, self.device)
         self.corpus: Corpus | None = None
         self.source_embedder: Embedder | None = None
         self.target_embedder: Embedder | None = None
@@ -82,17 +82,17 @@ class LLMAR:
     @property
     def config(self) -> Config:
         """The settings."""
-        return self.task.config
+        return self.trainer.config
 
     @property
     def algorithm(self) -> Algorithm:
         """What reinforces, with the settings that replace its own."""
-        return self.task.algorithm
+        return self.trainer.algorithm
 
     @property
     def policy(self) -> BasePolicy | None:
         """The trained policy, the best so far; None before `train`."""
-        return self.task.policy
+        return self.trainer.policy
 
     def train(
         self,
@@ -120,13 +120,13 @@ class LLMAR:
         clock.start()
         corpus = load_corpus(self.config, data)
         self._adopt(corpus)
-        return self.task.train(corpus, clock=clock, folder=folder, callback=callback)
+        return self.trainer.train(corpus, clock=clock, folder=folder, callback=callback)
 
     def _adopt(self, corpus: Corpus) -> None:
         """Keep what answering needs."""
         self.corpus = corpus
         self.source_embedder, self.target_embedder = corpus.source_embedder, corpus.target_embedder
-        if isinstance(self.task, AlignTask):
+        if isinstance(self.trainer, AlignTrainer):
             rows = corpus.rows("train")
             self.targets = tuple(dict.fromkeys(corpus.targets[rows.start : rows.stop]))
         self._target_means = None
@@ -148,7 +148,7 @@ class LLMAR:
             RuntimeError: there is no trained policy, or no embedder of its input.
             ValueError: a text is empty, or there is none; or an option is none of those above.
         """
-        answers = self.task.generate(self._embed(text), **options)
+        answers = self.trainer.generate(self._embed(text), **options)
         return answers[0] if isinstance(text, str) else answers
 
     def refine(
@@ -191,18 +191,18 @@ class LLMAR:
         return texts
 
     @property
-    def writer(self) -> WriteTask:
+    def writer(self) -> GenerateTrainer:
         """The task, which is to write.
 
         Raises:
             ValueError: this model answers with vectors.
         """
-        if not isinstance(self.task, WriteTask):
+        if not isinstance(self.trainer, GenerateTrainer):
             raise ValueError(
                 "this model answers with vectors and writes no text; one that writes is trained "
                 "on LLMAR/Generate-v0"
             )
-        return self.task
+        return self.trainer
 
     def score(self, text: str, vectors: NDArray[np.floating]) -> float:
         """Alignment of vectors, (T, D), with a target text: the cosine of their means, [-1, 1].
@@ -221,7 +221,7 @@ class LLMAR:
             RuntimeError: there is no embedder of the targets.
             ValueError: the two differ in number, there are none, or a target is empty.
         """
-        return self.task.score(answers, targets, self._required(self.target_embedder))
+        return self.trainer.score(answers, targets, self._required(self.target_embedder))
 
     def nearest(self, text: str, k: int = 1) -> list[str]:
         """The k training targets that align best with the answer to a text, best first.
@@ -231,7 +231,7 @@ class LLMAR:
             ValueError: the text is empty, k is not in 1 to the number of targets, or the model
                 writes texts.
         """
-        if isinstance(self.task, WriteTask):
+        if isinstance(self.trainer, GenerateTrainer):
             raise ValueError("this model writes texts: generate gives them, and needs no nearest")
         if self._target_means is None:
             targets = self._required(self.targets)
@@ -269,7 +269,7 @@ class LLMAR:
             "config": self.config.as_json(),
             "shared_embedder": shared,
             "targets": self.targets,
-            **self.task.save(folder),
+            **self.trainer.save(folder),
         }
         text = json.dumps(manifest, indent=1, ensure_ascii=False)
         (folder / _MANIFEST).write_text(text + "\n", "utf-8")
@@ -316,7 +316,7 @@ class LLMAR:
                 llmar.target_embedder = llmar.source_embedder
             elif (folder / _TARGET).exists():
                 llmar.target_embedder = target_embedder.load(folder / _TARGET)
-            policy = llmar.task.restore(folder, manifest, llmar.target_embedder)
+            policy = llmar.trainer.restore(folder, manifest, llmar.target_embedder)
             _load_weights(policy, load_file(str(folder / _WEIGHTS)))
         except (json.JSONDecodeError, KeyError, SafetensorError) as error:
             raise ValueError(f"{folder} holds a model that is damaged: {error}") from error

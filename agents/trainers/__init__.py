@@ -1,0 +1,1 @@
+"""What trains a policy on an environment, saves it and lets it answer."""
