@@ -12,6 +12,7 @@ from typing import Any, Self, TypeVar
 import numpy as np
 import torch
 from numpy.typing import NDArray
+from rich.console import Console
 from safetensors import SafetensorError
 from safetensors.torch import load_file, save_file
 from stable_baselines3.common.callbacks import BaseCallback
@@ -118,7 +119,9 @@ class LLMAR:
         """
         clock = Clock()
         clock.start()
-        corpus = load_corpus(self.config, data)
+        quiet = not self.config.progress
+        with Console(stderr=True, quiet=quiet).status("reading and embedding the texts"):
+            corpus = load_corpus(self.config, data)
         self._adopt(corpus)
         return self.trainer.train(corpus, clock=clock, folder=folder, callback=callback)
 
@@ -239,6 +242,23 @@ class LLMAR:
         answer = self.generate(text).mean(axis=0, keepdims=True)
         rows, _ = nearest(answer, self._target_means, k)
         return [self.targets[row] for row in rows[0]]
+
+    def examples(self, split: str, size: int = 10) -> list[dict[str, Any]]:
+        """Texts of a split, evenly spread over it, and what the agent makes of them.
+
+        Args:
+            split: of the corpus that was trained on.
+            size: the most texts.
+
+        Returns:
+            For each its source and the right target; and the text that was written, or the target
+            of the split that is nearest to the answer, with the answer's alignment with the right
+            one. Nothing where the corpus holds no strings.
+        """
+        if self.corpus is None or self.policy is None or not self.corpus.sources:
+            return []
+        rows = self.corpus.rows(split)
+        return self.trainer.examples(self.corpus, split, rows[:: max(1, len(rows) // size)][:size])
 
     @staticmethod
     def _required(part: _Part | None) -> _Part:

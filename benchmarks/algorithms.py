@@ -46,8 +46,8 @@ from stable_baselines3.common.policies import BasePolicy
 
 from agents import ALGORITHMS, LLMAR, Config, GRUFeatures
 from agents.algorithms.settings import find_algorithm, tuned
+from agents.commands.terminal import plain_words
 from agents.inference.evaluation import baselines, evaluate
-from agents.terminal import plain_words
 from agents.trainers.base import Trained
 from agents.trainers.data import load_corpus
 from agents.training.callback import Training

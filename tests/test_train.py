@@ -12,7 +12,8 @@ from tensorboard.backend.event_processing.event_accumulator import EventAccumula
 
 import train
 from agents import LLMAR, REINFORCE, Config, NonFiniteLossError
-from agents.report import plot_curves
+from agents.commands.report import plot_curves
+from agents.commands.train import new_folder
 from agents.training.validation import Record
 from llmar_env.metrics import TextScores
 from llmar_env.text.corpus import Corpus
@@ -203,8 +204,8 @@ def test_scalars_come_every_twenty_steps_of_the_environments(tmp_path):
 
 def test_runs_that_begin_together_have_folders_of_their_own(tmp_path, monkeypatch):
     monkeypatch.setattr("time.strftime", lambda _: "now")
-    config = train.Config(runs=tmp_path)
-    folders = [train.new_folder(config).name for _ in range(3)]
+    config = Config(runs=tmp_path)
+    folders = [new_folder(config).name for _ in range(3)]
     stem = "phrasebook-de-en-reinforce-now"
     assert folders == [stem, f"{stem}-2", f"{stem}-3"]
 

@@ -16,12 +16,10 @@ from rich.text import Text
 
 from llmar_env.metrics import Scores, TextScores
 
-from .llmar import LLMAR
-from .trainers.base import Trained
-from .training.validation import Record
+from ..trainers.base import Trained
+from ..training.validation import Record
 
 __all__ = [
-    "examples",
     "numbers",
     "plot_curves",
     "print_report",
@@ -72,21 +70,6 @@ _EXAMPLE_COLUMNS = {
     "alignment": "score",
     "target": "right target",
 }
-
-
-def examples(llmar: LLMAR, split: str, size: int = 10) -> list[dict[str, Any]]:
-    """Texts of a split, evenly spread over it, and what the agent makes of them.
-
-    Returns:
-        For each its source and the right target; and the text that was written, or the target of
-        the split that the answer is nearest to, and the alignment with the right one. Nothing where
-        the corpus holds no strings.
-    """
-    corpus = llmar.corpus
-    if corpus is None or llmar.policy is None or not corpus.sources:
-        return []
-    rows = corpus.rows(split)
-    return llmar.trainer.examples(corpus, split, rows[:: max(1, len(rows) // size)][:size])
 
 
 def print_report(trained: Trained, rows: list[dict[str, Any]], console: Console) -> None:
@@ -189,12 +172,21 @@ def plot_curves(
     figure.savefig(path, dpi=130)
 
 
-def write_report(llmar: LLMAR, trained: Trained, rows: list[dict[str, Any]], folder: Path) -> None:
-    """Write results.json, examples.json, curve.png and the model, in `model/`."""
+def write_report(
+    config: Mapping[str, Any], trained: Trained, rows: list[dict[str, Any]], folder: Path
+) -> None:
+    """Write results.json, examples.json and curve.png.
+
+    Args:
+        config: the settings, as plain JSON-able data.
+        trained: scores, curves and timings.
+        rows: examples.
+        folder: of the run.
+    """
     results = {
         **{split: _plain(scores) for split, scores in trained.scores.items()},
         "signatures": _signatures(trained.scores),
-        "config": llmar.config.as_json(),
+        "config": config,
         "versions": {name: version(name) for name in _PACKAGES}
         | {"python": platform.python_version()},
         "timings": trained.timings,
@@ -207,7 +199,6 @@ def write_report(llmar: LLMAR, trained: Trained, rows: list[dict[str, Any]], fol
     text = json.dumps(rows, indent=2, ensure_ascii=False)
     (folder / "examples.json").write_text(text + "\n", "utf-8")
     plot_curves(trained.curves, trained.scores["valid"]["constant"], folder / "curve.png")
-    llmar.save(folder / "model")
 
 
 def _plain(scores: Mapping[str, Scores | TextScores]) -> dict[str, dict[str, float]]:

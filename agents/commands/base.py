@@ -1,0 +1,60 @@
+"""What the commands that take a model have in common."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+from itertools import islice
+from pathlib import Path
+from typing import BinaryIO, TypeVar
+
+from ..inference.decoding import Method
+from ..llmar import LLMAR
+
+_Item = TypeVar("_Item")
+
+
+@dataclass(frozen=True, kw_only=True)
+class Command:
+    """What all commands ask for."""
+
+    model: Path
+    """Folder of a run, or of the model in it."""
+    device: str = "auto"
+    """auto, cpu, cuda, cuda:1; one that is asked for and absent is an error."""
+    method: Method = "greedy"
+    """How texts are decoded: csls needs many texts in a batch, beam and best_of take longest."""
+    batch_size: int = 512
+    """Texts that are read, and then answered, at a time."""
+    jsonl: bool = False
+    """Print JSON, one object a line."""
+
+    def load(self) -> LLMAR:
+        """The model, on its device."""
+        return LLMAR.load(self.model, device=self.device)
+
+
+def batches(items: Iterable[_Item], size: int) -> Iterator[list[_Item]]:
+    """Group items, `size` at a time; the last group may be smaller.
+
+    Raises:
+        ValueError: the size is below 1.
+    """
+    if size < 1:
+        raise ValueError(f"--batch-size must be at least 1, found {size}")
+    iterator = iter(items)
+    while batch := list(islice(iterator, size)):
+        yield batch
+
+
+def lines_of(stream: BinaryIO, name: str) -> Iterator[str]:
+    """Lines of UTF-8, without the blanks around them.
+
+    Raises:
+        ValueError: a line is something else; the message says which.
+    """
+    for number, line in enumerate(stream, 1):
+        try:
+            yield line.decode("utf-8-sig" if number == 1 else "utf-8").strip()
+        except UnicodeDecodeError as error:
+            raise ValueError(f"{name}, line {number} is not UTF-8: {error.reason}") from None

@@ -1,0 +1,50 @@
+"""The command that scores a model on a file."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import dataclass
+
+from rich.console import Console
+
+from llmar_env.metrics import TextScores
+from llmar_env.text.corpus import read_split
+
+from .base import Command, batches
+from .report import numbers, print_signatures, score_table
+
+__all__ = ["Evaluate"]
+
+
+@dataclass(frozen=True, kw_only=True)
+class Evaluate(Command):
+    """Answer the texts of a file, and score the answers against their targets."""
+
+    data: str
+    """A TSV, CSV, JSONL or parquet file, or the built-in corpus, of which "test" is taken."""
+    source_column: str = "source"
+    """Column of the input texts."""
+    target_column: str = "target"
+    """Column of the texts that should be answered."""
+
+    def run(self) -> None:
+        """Print a table, or an object, of the scores."""
+        llmar = self.load()
+        options = {"method": self.method} if llmar.config.writes else {}
+        pairs = read_split(
+            self.data, "test", source_column=self.source_column, target_column=self.target_column
+        )
+        answers = [
+            answer
+            for batch in batches(pairs.source, self.batch_size)
+            for answer in llmar.generate(batch, **options)
+        ]
+        scores = llmar.evaluate(answers, pairs.target)
+        signatures = dict(scores.signatures) if isinstance(scores, TextScores) else {}
+        if self.jsonl:
+            found = {"texts": len(pairs)} | numbers(scores) | {"signatures": signatures}
+            print(json.dumps(found))
+            return
+        console = Console()
+        console.print(score_table(f"{len(pairs):,} texts of {self.data}", {"trained": scores}))
+        print_signatures(signatures, console)

@@ -1,0 +1,74 @@
+"""Train an agent to align text, or to write it, and report."""
+
+from __future__ import annotations
+
+import itertools
+import time
+from collections.abc import Sequence
+from pathlib import Path
+
+import tyro
+from rich.console import Console
+
+from ..config import Config
+from ..llmar import LLMAR
+from .report import print_report, write_report
+from .terminal import plain_words
+
+
+def main(config: Config) -> None:
+    """Train, print the report and write the folder of the run."""
+    console = Console()
+    llmar = LLMAR(config)
+    folder = new_folder(config)
+    what = f"training {config.algo} for {config.env} on {config.data}"
+    where = f"{what} ({llmar.device}), into {folder}"
+    console.print(where, markup=False, soft_wrap=True)
+    try:
+        trained = llmar.train(folder=folder)
+    except BaseException:
+        keep_best(llmar, folder, console)
+        raise
+    llmar.save(folder / "model")
+    rows = llmar.examples("test" if "test" in trained.scores else "valid")
+    print_report(trained, rows, console)
+    write_report(llmar.config.as_json(), trained, rows, folder)
+    console.print(f"results, curve and model are in {folder}", markup=False, soft_wrap=True)
+
+
+def new_folder(config: Config) -> Path:
+    """Make the folder of the run.
+
+    Raises:
+        ValueError: it exists already, or cannot be written.
+    """
+    stem = Path(config.data.replace("phrasebook:", "phrasebook-")).stem
+    stamp = f"{stem}-{config.algo}-{time.strftime('%Y%m%d-%H%M%S')}"
+    # Runs that begin in the same second count on.
+    new = itertools.chain([stamp], (f"{stamp}-{number}" for number in itertools.count(2)))
+    for name in new if config.name is None else [config.name]:
+        folder = config.runs / name
+        try:
+            folder.mkdir(parents=True)
+        except FileExistsError:
+            continue
+        except OSError as error:
+            raise ValueError(f"{folder} cannot be made: {error.strerror}") from None
+        return folder
+    raise ValueError(f"{folder} exists already: choose another --name")
+
+
+def keep_best(llmar: LLMAR, folder: Path, console: Console) -> None:
+    """After a training that broke off: save the best model so far, or remove the empty folder."""
+    if llmar.policy is not None:
+        llmar.save(folder / "model")
+        where = f"the best model so far is in {folder / 'model'}"
+        console.print(where, markup=False, soft_wrap=True)
+    elif not any(folder.iterdir()):
+        folder.rmdir()
+
+
+def cli(arguments: Sequence[str] | None = None) -> None:
+    """Train as the command line says; what a user can mend ends in one line."""
+    with plain_words():
+        main(tyro.cli(Config, args=arguments))
