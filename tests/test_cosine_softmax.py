@@ -4,7 +4,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from torch.nn import functional as F
 
-from agents import cosine_softmax
+from agents.distributions import cosine_softmax
 from agents.distributions.cosine_softmax import cosine_log_softmax
 
 
