@@ -6,7 +6,7 @@ from .algorithms.presets import ALGORITHMS, Algorithm
 from .algorithms.reinforce import REINFORCE
 from .algorithms.update import NonFiniteLossError
 from .config import Config
-from .distributions import DirectionalGaussian, EntrySoftmax, FreeGaussian, PowerSpherical
+from .distributions import DirectionalGaussian, FreeGaussian, PowerSpherical, TokenSoftmax
 from .inference.answering import answer
 from .inference.decoding import decode
 from .inference.refinement import Refined, refine
@@ -31,7 +31,6 @@ __all__ = [
     "Config",
     "CrossEntropy",
     "DirectionalGaussian",
-    "EntrySoftmax",
     "FreeGaussian",
     "GRUEncoder",
     "GRUFeatures",
@@ -47,6 +46,7 @@ __all__ = [
     "Refined",
     "RefinedText",
     "TargetTexts",
+    "TokenSoftmax",
     "Trained",
     "WriterConfig",
     "WriterPolicy",

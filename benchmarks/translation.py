@@ -158,9 +158,9 @@ def score(policy: WriterPolicy, corpus: Corpus, split: str, **decoding: Any) -> 
     assert policy.vocabulary is not None
     assert corpus.target_embedder is not None
     with warnings.catch_warnings():
-        warnings.filterwarnings("ignore", message=".*without an end mark")
-        entries = decode(policy, corpus.source, rows, max_new_tokens=_MAX_NEW_TOKENS, **decoding)
-    written = policy.vocabulary.decode(entries)
+        warnings.filterwarnings("ignore", message=".*without an EOS")
+        tokens = decode(policy, corpus.source, rows, max_new_tokens=_MAX_NEW_TOKENS, **decoding)
+    written = policy.vocabulary.decode(tokens)
     return score_texts(written, corpus.targets[rows.start : rows.stop], corpus.target_embedder)
 
 
@@ -310,14 +310,14 @@ def measure_refine(corpus: Corpus, options: Options, seed: int) -> dict[str, Any
     policy = warm_writer(corpus, options)
     rows = corpus.rows("valid")
     with warnings.catch_warnings():
-        warnings.filterwarnings("ignore", message=".*without an end mark")
+        warnings.filterwarnings("ignore", message=".*without an EOS")
         refined = [
             refine(policy, corpus.source, rows, threshold=_THRESHOLD, max_rounds=rounds)
             for rounds in range(_ROUNDS + 1)
         ]
     assert policy.vocabulary is not None
     written = [
-        Written(corpus, policy.vocabulary, np.arange(rows.start, rows.stop), one.entries)
+        Written(corpus, policy.vocabulary, np.arange(rows.start, rows.stop), one.tokens)
         for one in refined
     ]
     embedder = corpus.target_embedder

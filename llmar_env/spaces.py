@@ -1,4 +1,4 @@
-"""Observations that stand for vectors: the row of a text, the entries of a vocabulary."""
+"""Observations that stand for vectors: the row of a text, the tokens of a vocabulary."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from gymnasium import spaces
 from llmar_env.text.embedded import EmbeddedTexts
 from llmar_env.text.vocabulary import Vocabulary
 
-__all__ = ["EntryIndex", "TextIndex"]
+__all__ = ["TextIndex", "TokenIndex"]
 
 
 class _Index(spaces.Box):
@@ -79,12 +79,12 @@ class TextIndex(_Index):
         return f"TextIndex(n={self.n}, dim={self.dim}, fingerprint={self.fingerprint})"
 
 
-class EntryIndex(_Index):
-    """`Box(0, V - 1, (M,), int64)`: a written text, filled with the end mark behind its end.
+class TokenIndex(_Index):
+    """`Box(0, V - 1, (M,), int64)`: a written text, filled with EOS behind its end.
 
     Attributes:
-        vocabulary: the entries, or None in a space that came out of a pickle.
-        n: V, the end mark included, which is V - 1.
+        vocabulary: the tokens, or None in a space that came out of a pickle.
+        n: V, EOS included, which is V - 1.
         dim: D, the dimension of the vectors.
         max_length: M, the most words of a text.
         fingerprint: of the vocabulary.
@@ -100,7 +100,7 @@ class EntryIndex(_Index):
 
     def __repr__(self) -> str:
         return (
-            f"EntryIndex(n={self.n}, max_length={self.max_length}, dim={self.dim}, "
+            f"TokenIndex(n={self.n}, max_length={self.max_length}, dim={self.dim}, "
             f"fingerprint={self.fingerprint})"
         )
 

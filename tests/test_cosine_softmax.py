@@ -11,19 +11,19 @@ from agents.distributions.cosine_softmax import cosine_log_softmax
 def problem(n=40, size=30, dim=8, seed=0):
     generator = torch.Generator().manual_seed(seed)
     u = F.normalize(torch.randn(n, dim, generator=generator), dim=-1).requires_grad_()
-    entries = F.normalize(torch.randn(size, dim, generator=generator), dim=-1)
+    tokens = F.normalize(torch.randn(size, dim, generator=generator), dim=-1)
     scale = (1 + 20 * torch.rand(n, generator=generator)).requires_grad_()
     chosen = torch.randint(size, (n,), generator=generator)
-    return u, scale, entries, chosen
+    return u, scale, tokens, chosen
 
 
 @pytest.mark.parametrize("smoothing", [0.0, 0.1])
 @pytest.mark.parametrize("block", [10, 10**6])
 def test_values_and_gradients_are_those_of_torchs_cross_entropy(smoothing, block, monkeypatch):
     monkeypatch.setattr(cosine_softmax, "_BLOCK", block)
-    u, scale, entries, chosen = problem()
-    found = cosine_log_softmax(u, scale, entries, chosen, smoothing)
-    logits = scale[:, None] * (u @ entries.t())
+    u, scale, tokens, chosen = problem()
+    found = cosine_log_softmax(u, scale, tokens, chosen, smoothing)
+    logits = scale[:, None] * (u @ tokens.t())
     expected = -F.cross_entropy(logits, chosen, label_smoothing=smoothing, reduction="none")
     torch.testing.assert_close(found, expected)
     weights = torch.randn(len(u))
@@ -33,18 +33,18 @@ def test_values_and_gradients_are_those_of_torchs_cross_entropy(smoothing, block
 
 
 def test_bfloat16_is_near():
-    u, scale, entries, chosen = problem()
-    exact = cosine_log_softmax(u, scale, entries, chosen)
+    u, scale, tokens, chosen = problem()
+    exact = cosine_log_softmax(u, scale, tokens, chosen)
     with torch.autocast("cpu", torch.bfloat16):
-        rounded = cosine_log_softmax(u, scale, entries, chosen)
+        rounded = cosine_log_softmax(u, scale, tokens, chosen)
     assert rounded.dtype == torch.float32
     torch.testing.assert_close(rounded, exact, atol=0.1, rtol=0)
 
 
 @given(st.floats(0.01, 80.0))
 def test_any_scale_gives_probabilities_that_sum_to_one(scale):
-    u, _, entries, _ = problem(n=1)
-    rows = u.detach().expand(len(entries), -1)
-    scales = torch.full((len(entries),), scale)
-    log_p = cosine_log_softmax(rows, scales, entries, torch.arange(len(entries)))
+    u, _, tokens, _ = problem(n=1)
+    rows = u.detach().expand(len(tokens), -1)
+    scales = torch.full((len(tokens),), scale)
+    log_p = cosine_log_softmax(rows, scales, tokens, torch.arange(len(tokens)))
     torch.testing.assert_close(log_p.exp().sum(), torch.tensor(1.0), atol=1e-3, rtol=0)

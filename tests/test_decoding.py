@@ -6,7 +6,7 @@ from hypothesis import assume, example, given, settings
 from hypothesis import strategies as st
 
 from llmar_env.text import decoding
-from llmar_env.text.decoding import csls_entries, hubness, nearest_entries
+from llmar_env.text.decoding import csls_tokens, hubness, nearest_tokens
 from llmar_env.text.vocabulary import Vocabulary
 
 AXES = np.eye(3, dtype=np.float32)
@@ -20,9 +20,9 @@ def make(table) -> Vocabulary:
 
 def exact_cosines(actions, vocabulary) -> np.ndarray:
     """(n, V) in double precision, of actions that are not zero."""
-    actions, entries = np.float64(actions), np.float64(vocabulary.directions)
+    actions, tokens = np.float64(actions), np.float64(vocabulary.directions)
     actions = actions / np.abs(actions).max(axis=1, keepdims=True)
-    return actions @ entries.T / np.linalg.norm(actions, axis=1, keepdims=True)
+    return actions @ tokens.T / np.linalg.norm(actions, axis=1, keepdims=True)
 
 
 @st.composite
@@ -42,46 +42,46 @@ def vocabularies(draw):
 
 @st.composite
 def cases(draw):
-    """A vocabulary and actions on its entries, near them, between two of them, and anywhere."""
+    """A vocabulary and actions on its tokens, near them, between two of them, and anywhere."""
     vocabulary = draw(vocabularies())
     rng = np.random.default_rng(draw(st.integers(0, 2**32)))
-    entries, other = rng.integers(len(vocabulary), size=(2, 24))
+    tokens, other = rng.integers(len(vocabulary), size=(2, 24))
     directions = np.float64(vocabulary.directions)
     noise = 10.0 ** draw(st.integers(-8, 1)) * rng.standard_normal((24, vocabulary.dim))
     share = rng.choice([0.0, 0.1, 0.49, 0.5, 0.51], size=(24, 1))
-    actions = directions[entries] * (1 - share) + directions[other] * share
+    actions = directions[tokens] * (1 - share) + directions[other] * share
     actions[::2] += noise[::2]
     actions *= 10.0 ** rng.integers(-30, 30, (24, 1))
     return vocabulary, actions.astype(np.float32)
 
 
-class TestNearestEntries:
+class TestNearestTokens:
     @given(cases())
     @settings(max_examples=150, deadline=None)
     def test_is_the_nearest_of_all_with_and_without_the_short_way(self, case):
         vocabulary, actions = case
         assume(actions.any(axis=1).all())
-        found = nearest_entries(actions, vocabulary)
+        found = nearest_tokens(actions, vocabulary)
         cosines = exact_cosines(actions, vocabulary)
         chosen = np.take_along_axis(cosines, found[:, None], 1)[:, 0]
         np.testing.assert_allclose(chosen, cosines.max(axis=1), rtol=0, atol=1e-14)
         with pytest.MonkeyPatch.context() as patch:
             patch.setattr(decoding, "_guess", lambda d, v: (np.zeros(24, int), np.zeros(24, bool)))
-            assert (nearest_entries(actions, vocabulary) == found).all()
+            assert (nearest_tokens(actions, vocabulary) == found).all()
             patch.setattr(decoding, "_BLOCK", 5 * len(vocabulary))
-            assert (nearest_entries(actions, vocabulary) == found).all()
+            assert (nearest_tokens(actions, vocabulary) == found).all()
 
     @given(cases())
     @settings(max_examples=30, deadline=None)
     def test_does_not_depend_on_the_batch(self, case):
         vocabulary, actions = case
-        found = nearest_entries(actions, vocabulary)
-        assert [nearest_entries(one[None], vocabulary)[0] for one in actions] == found.tolist()
+        found = nearest_tokens(actions, vocabulary)
+        assert [nearest_tokens(one[None], vocabulary)[0] for one in actions] == found.tolist()
 
-    def test_an_action_on_an_entry_is_compared_with_few_others(self, monkeypatch):
+    def test_an_action_on_an_token_is_compared_with_few_others(self, monkeypatch):
         rng = np.random.default_rng(0)
         vocabulary = make(rng.standard_normal((2000, 32)))
-        entries = rng.integers(2001, size=500)
+        tokens = rng.integers(2001, size=500)
         lengths = rng.uniform(0.01, 3, (500, 1)).astype(np.float32)
         # An action whose guess was a neighbour by chance may be compared with all.
         compared = []
@@ -89,11 +89,9 @@ class TestNearestEntries:
         monkeypatch.setattr(
             decoding, "_nearest_of_all", lambda v, *more: compared.extend(v) or full(v, *more)
         )
-        assert (
-            nearest_entries(lengths * vocabulary.directions[entries], vocabulary) == entries
-        ).all()
+        assert (nearest_tokens(lengths * vocabulary.directions[tokens], vocabulary) == tokens).all()
         assert len(compared) < 10
-        nearest_entries(rng.standard_normal((500, 32)), vocabulary)
+        nearest_tokens(rng.standard_normal((500, 32)), vocabulary)
         assert len(compared) > 490
 
     @pytest.mark.parametrize("scale", [1e-45, 1e-38, 1e-20, 1, 1e20, 3e38])
@@ -101,9 +99,9 @@ class TestNearestEntries:
         actions = np.append(AXES, -AXES, axis=0) * np.float32(scale)
         with warnings.catch_warnings():
             warnings.simplefilter("error")
-            found = nearest_entries(actions, make(AXES))
+            found = nearest_tokens(actions, make(AXES))
         assert found[:3].tolist() == [0, 1, 2]
-        assert (found == nearest_entries(np.append(AXES, -AXES, axis=0), make(AXES))).all()
+        assert (found == nearest_tokens(np.append(AXES, -AXES, axis=0), make(AXES))).all()
 
     @pytest.mark.parametrize("order", [[0, 1, 2], [2, 1, 0], [1, 2, 0]])
     def test_of_the_equally_near_the_lowest(self, order):
@@ -112,21 +110,21 @@ class TestNearestEntries:
         assert (mark < 1).all()
         for pair in [(0, 1), (0, 2), (1, 2)]:
             action = AXES[order][list(pair)].sum(axis=0)
-            assert action @ mark < 1  # the end mark is further away
-            assert nearest_entries(action[None], vocabulary)[0] == pair[0]
+            assert action @ mark < 1  # EOS is further away
+            assert nearest_tokens(action[None], vocabulary)[0] == pair[0]
 
     def test_the_end_marks_direction_ends(self):
         vocabulary = make(AXES)
-        assert nearest_entries(0.3 * vocabulary.directions[END:], vocabulary).tolist() == [END]
+        assert nearest_tokens(0.3 * vocabulary.directions[END:], vocabulary).tolist() == [END]
 
     @pytest.mark.parametrize("seed", range(5))
     def test_a_zero_action_is_the_end_mark(self, seed):
         table = np.random.default_rng([seed, 1]).standard_normal((6, 3)).astype(np.float32)
         actions = np.stack([table[0], np.zeros(3, np.float32), np.full(3, -0.0, np.float32)])
-        assert nearest_entries(actions, make(table)).tolist() == [0, 6, 6]
+        assert nearest_tokens(actions, make(table)).tolist() == [0, 6, 6]
 
     def test_no_actions(self):
-        found = nearest_entries(np.empty((0, 3), np.float32), make(AXES))
+        found = nearest_tokens(np.empty((0, 3), np.float32), make(AXES))
         assert (found.shape, found.dtype) == ((0,), np.int64)
 
     @pytest.mark.parametrize("bad", [np.nan, np.inf, -np.inf, 1e39])
@@ -134,12 +132,12 @@ class TestNearestEntries:
         actions = np.ones((4, 3))
         actions[1, 2] = actions[3, 0] = bad
         with pytest.raises(ValueError, match="action 1 holds NaN or infinity"):
-            nearest_entries(actions, make(AXES))
+            nearest_tokens(actions, make(AXES))
 
     @pytest.mark.parametrize("shape", [(3,), (2, 4), (1, 2, 3), ()])
     def test_other_shapes(self, shape):
         with pytest.raises(ValueError, match=r"shape \(n, 3\), found"):
-            nearest_entries(np.ones(shape), make(AXES))
+            nearest_tokens(np.ones(shape), make(AXES))
 
 
 class TestHubness:
@@ -180,7 +178,7 @@ class TestCsls:
         assume(actions.any(axis=1).all())
         penalty = np.random.default_rng(seed).uniform(-1, 1, len(vocabulary))
         scores = 2 * exact_cosines(actions, vocabulary) - penalty
-        found = csls_entries(actions, vocabulary, penalty)
+        found = csls_tokens(actions, vocabulary, penalty)
         chosen = np.take_along_axis(scores, found[:, None], 1)[:, 0]
         np.testing.assert_allclose(chosen, scores.max(axis=1), atol=1e-5)
 
@@ -189,22 +187,22 @@ class TestCsls:
         vocabulary = make([[1, 0], [np.cos(0.5), np.sin(0.5)], [np.cos(0.5), -np.sin(0.5)]])
         angles = np.array([0.2, -0.2, 0.02, -0.02])
         actions = np.stack([np.cos(angles), np.sin(angles)], axis=1)
-        assert nearest_entries(actions, vocabulary).tolist() == [0, 0, 0, 0]
-        found = csls_entries(actions, vocabulary, hubness(actions, vocabulary, k=3))
+        assert nearest_tokens(actions, vocabulary).tolist() == [0, 0, 0, 0]
+        found = csls_tokens(actions, vocabulary, hubness(actions, vocabulary, k=3))
         assert found.tolist() == [1, 2, 0, 0]
 
     def test_without_hubs_it_is_the_nearest(self):
         rng = np.random.default_rng(0)
         vocabulary, actions = make(rng.standard_normal((30, 8))), rng.standard_normal((90, 8))
-        found = csls_entries(actions, vocabulary, np.zeros(31))
-        assert (found == nearest_entries(actions, vocabulary)).all()
+        found = csls_tokens(actions, vocabulary, np.zeros(31))
+        assert (found == nearest_tokens(actions, vocabulary)).all()
 
     def test_a_zero_action_is_the_end_mark(self):
         actions = np.stack([AXES[0], np.zeros(3, np.float32)])
-        assert csls_entries(actions, make(AXES), np.zeros(4)).tolist() == [0, END]
+        assert csls_tokens(actions, make(AXES), np.zeros(4)).tolist() == [0, END]
 
     def test_bad_input(self):
-        with pytest.raises(ValueError, match=r"one number an entry, \(4,\), found shape \(3,\)"):
-            csls_entries(AXES, make(AXES), np.zeros(3))
+        with pytest.raises(ValueError, match=r"one number a token, \(4,\), found shape \(3,\)"):
+            csls_tokens(AXES, make(AXES), np.zeros(3))
         with pytest.raises(ValueError, match="action 2 holds NaN"):
-            csls_entries(AXES + np.diag([0, 0, np.nan]), make(AXES), np.zeros(4))
+            csls_tokens(AXES + np.diag([0, 0, np.nan]), make(AXES), np.zeros(4))

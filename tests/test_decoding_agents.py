@@ -11,11 +11,11 @@ from agents.networks.seq2seq import WriterConfig
 from agents.policies.writer import WriterPolicy
 from agents.training.cross_entropy import TargetTexts
 from llmar_env.envs.generate import GenerateEnv, GenerateMDP
-from llmar_env.text.decoding import csls_entries, hubness, nearest_entries
+from llmar_env.text.decoding import csls_tokens, hubness, nearest_tokens
 
 M = 9
 METHODS = ["greedy", "csls", "best_of", "beam"]
-pytestmark = pytest.mark.filterwarnings("ignore:.*without an end mark")
+pytestmark = pytest.mark.filterwarnings("ignore:.*without an EOS")
 
 
 @pytest.fixture(scope="module", autouse=True)
@@ -62,41 +62,41 @@ def headstrong(corpus, vocabulary=None, **kwargs):
     return policy
 
 
-def observed(policy, rows, entries):
+def observed(policy, rows, tokens):
     """The distributions of the next words, by the observation alone."""
     policy.set_training_mode(False)
-    obs = {"text": torch.as_tensor(np.reshape(rows, (-1, 1))), "written": torch.as_tensor(entries)}
+    obs = {"text": torch.as_tensor(np.reshape(rows, (-1, 1))), "written": torch.as_tensor(tokens)}
     with torch.no_grad():
         return policy.get_distribution(obs)
 
 
 def spell(policy, rows, read, directions=None):
-    """Entries of texts, each step's observation read anew; `read` gives entries of directions."""
-    end = policy.vocabulary.end
-    entries = np.full((len(rows), M), end)
+    """Tokens of texts, each step's observation read anew; `read` gives tokens of directions."""
+    end = policy.vocabulary.eos
+    tokens = np.full((len(rows), M), end)
     running = np.ones(len(rows), np.bool_)
     for place in range(M):
-        centre = observed(policy, rows, entries).centre[:, 0].numpy()
+        centre = observed(policy, rows, tokens).centre[:, 0].numpy()
         if directions is not None:
             directions.extend(centre[running])
-        entries[running, place] = read(centre)[running]
-        running &= entries[:, place] != end
-    return entries
+        tokens[running, place] = read(centre)[running]
+        running &= tokens[:, place] != end
+    return tokens
 
 
-def is_filled(entries, vocabulary):
-    ended = entries == vocabulary.end
-    return entries.min() >= 0 and not (ended[:, :-1] > ended[:, 1:]).any()
+def is_filled(tokens, vocabulary):
+    ended = tokens == vocabulary.eos
+    return tokens.min() >= 0 and not (ended[:, :-1] > ended[:, 1:]).any()
 
 
 class TestGreedy:
     @pytest.mark.parametrize("observation", ["index", "embeddings"])
-    @pytest.mark.parametrize("distribution", ["entries", "gaussian"])
+    @pytest.mark.parametrize("distribution", ["tokens", "gaussian"])
     def test_is_the_noiseless_policy_in_the_environment(
         self, words, weights, observation, distribution
     ):
         policy = policy_for(words, observation=observation, distribution=distribution)
-        if distribution == "entries":
+        if distribution == "tokens":
             policy.load_state_dict(weights)
         env = GenerateEnv(data=words, observation=observation, max_new_tokens=M)
         rows, seen = [], []
@@ -109,12 +109,12 @@ class TestGreedy:
                 obs, _, *ends, _ = env.step(action)
                 ended = any(ends)
             seen.append(obs["written"])
-        entries = decode(policy, words.source, rows, max_new_tokens=M)
-        written = entries if observation == "index" else policy.vocabulary.padded_table[entries]
+        tokens = decode(policy, words.source, rows, max_new_tokens=M)
+        written = tokens if observation == "index" else policy.vocabulary.padded_table[tokens]
         np.testing.assert_array_equal(seen, written)
-        assert is_filled(entries, policy.vocabulary)
-        if distribution == "entries":
-            lengths = policy.vocabulary.lengths(entries)
+        assert is_filled(tokens, policy.vocabulary)
+        if distribution == "tokens":
+            lengths = policy.vocabulary.lengths(tokens)
             assert 2 < lengths.min() < lengths.max() <= M
 
     def test_of_texts_that_are_not_the_policys_own(self, words, writer):
@@ -133,33 +133,33 @@ class TestGreedy:
 
 
 class TestCSLS:
-    @pytest.mark.parametrize("distribution", ["entries", "gaussian"])
+    @pytest.mark.parametrize("distribution", ["tokens", "gaussian"])
     def test_is_that_of_the_vocabulary_with_the_policys_directions(self, words, distribution):
         policy, rows = headstrong(words, distribution=distribution, seed=1), np.arange(45)
         vocabulary, bank = policy.vocabulary, []
-        greedy = spell(policy, rows, lambda x: nearest_entries(x, vocabulary), bank)
+        greedy = spell(policy, rows, lambda x: nearest_tokens(x, vocabulary), bank)
         hubs = hubness(np.array(bank), vocabulary)
-        expected = spell(policy, rows, lambda x: csls_entries(x, vocabulary, hubs))
+        expected = spell(policy, rows, lambda x: csls_tokens(x, vocabulary, hubs))
         found = decode(policy, words.source, method="csls", max_new_tokens=M)
         np.testing.assert_array_equal(found, expected)
         assert (expected != greedy).any()
         assert len(bank) < expected.size  # some have ended
 
 
-def alignment(policy, corpus, row, entries):
+def alignment(policy, corpus, row, tokens):
     """The estimate, for one text by itself."""
     vectors, lengths = corpus.source.gather([row])
     network = policy.reader.network
     with torch.no_grad():
         memory = network.read(torch.as_tensor(vectors[:, : lengths[0]]), torch.as_tensor(lengths))
         foretold = network.alignment(memory)[0].double().numpy()
-    words = entries[entries != policy.vocabulary.end]
+    words = tokens[tokens != policy.vocabulary.eos]
     mean = policy.vocabulary.table[words].astype(np.float64).sum(0)
     return mean @ foretold / max(np.linalg.norm(mean) * np.linalg.norm(foretold), 1e-9)
 
 
 class TestBestOf:
-    @pytest.mark.parametrize("distribution", ["entries", "gaussian"])
+    @pytest.mark.parametrize("distribution", ["tokens", "gaussian"])
     def test_is_never_less_aligned_than_greedy(self, words, distribution):
         policy = policy_for(words, distribution=distribution)
         greedy, best, better = (
@@ -177,7 +177,7 @@ class TestBestOf:
         assert scores[2].mean() > scores[1].mean()
         assert is_filled(better, policy.vocabulary)
 
-    @pytest.mark.parametrize("distribution", ["entries", "gaussian"])
+    @pytest.mark.parametrize("distribution", ["tokens", "gaussian"])
     def test_chance_is_the_seeds_and_no_other(self, words, distribution):
         policy = policy_for(words, distribution=distribution)
         kwargs = {"method": "best_of", "num_samples": 3, "max_new_tokens": M}
@@ -188,29 +188,29 @@ class TestBestOf:
         np.testing.assert_array_equal(decode(policy, words.source, seed=1, **kwargs), one)
         assert (decode(policy, words.source, seed=2, **kwargs) != one).any()
 
-    @pytest.mark.parametrize("distribution", ["entries", "gaussian"])
+    @pytest.mark.parametrize("distribution", ["tokens", "gaussian"])
     def test_without_noise_all_samples_are_the_greedy_text(self, words, distribution):
         policy = policy_for(words, distribution=distribution)
         greedy = decode(policy, words.source, max_new_tokens=M)
         options = {"method": "best_of", "max_new_tokens": M, "temperature": 1e-6}
         np.testing.assert_array_equal(decode(policy, words.source, **options), greedy)
 
-    @pytest.mark.parametrize("distribution", ["entries", "gaussian"])
+    @pytest.mark.parametrize("distribution", ["tokens", "gaussian"])
     @pytest.mark.parametrize("temperature", [0.4, 1.5])
     def test_samples_come_as_often_as_they_are_likely(self, words, distribution, temperature):
         policy, row, n = policy_for(words, distribution=distribution, spread=0.2), 7, 6000
         vocabulary = policy.vocabulary
-        first = observed(policy, [row], np.full((1, M), vocabulary.end))
-        if distribution == "entries":
+        first = observed(policy, [row], np.full((1, M), vocabulary.eos))
+        if distribution == "tokens":
             log_probs = first.log_probs()[0].double().numpy() / temperature
             likely = np.exp(log_probs) / np.exp(log_probs).sum()
         else:
             noise = np.random.default_rng(0).standard_normal((100_000, vocabulary.dim))
             noisy = first.centre[0].numpy() + 0.2 * temperature * noise
-            likely = np.bincount(nearest_entries(noisy, vocabulary), minlength=18) / len(noise)
+            likely = np.bincount(nearest_tokens(noisy, vocabulary), minlength=18) / len(noise)
         # Of the greedy word and one sample, the word that is more aligned is kept.
         score = np.array([alignment(policy, words, row, np.array([e])) for e in range(18)])
-        greedy = nearest_entries(first.centre[0].numpy(), vocabulary)[0]
+        greedy = nearest_tokens(first.centre[0].numpy(), vocabulary)[0]
         kept = np.where(score > score[greedy], likely, 0)
         kept[greedy] = 1 - kept.sum()
         options = {"num_samples": 1, "max_new_tokens": 1, "temperature": temperature}
@@ -222,7 +222,7 @@ class TestBestOf:
 
 def beam_search(policy, row, beam_size, power):
     """The rule of the docstring, for one text and without stopping early for want of hope."""
-    end = policy.vocabulary.end
+    end = policy.vocabulary.eos
     live, ended = [((), 0.0)], []
     for place in range(M):
         written = np.full((len(live), M), end)
@@ -242,9 +242,9 @@ def beam_search(policy, row, beam_size, power):
     return list(max(ended)[1] if ended else live[0][0])
 
 
-def texts_of(entries, vocabulary):
-    lengths = vocabulary.lengths(entries)
-    return [row[:length].tolist() for row, length in zip(entries, lengths, strict=True)]
+def texts_of(tokens, vocabulary):
+    lengths = vocabulary.lengths(tokens)
+    return [row[:length].tolist() for row, length in zip(tokens, lengths, strict=True)]
 
 
 class TestBeam:
@@ -294,10 +294,10 @@ class TestBeam:
 
     def test_a_text_that_does_not_end_is_the_best_that_was_cut(self, words, writer):
         cut = decode(writer, words.source, method="beam", beam_size=3, max_new_tokens=1)
-        blank = np.full((45, M), writer.vocabulary.end)
+        blank = np.full((45, M), writer.vocabulary.eos)
         likeliest = observed(writer, range(45), blank).log_probs().topk(3).indices.numpy()
-        ends = (likeliest == writer.vocabulary.end).any(1)
-        expected = np.where(ends, writer.vocabulary.end, likeliest[:, 0])
+        ends = (likeliest == writer.vocabulary.eos).any(1)
+        expected = np.where(ends, writer.vocabulary.eos, likeliest[:, 0])
         np.testing.assert_array_equal(cut[:, 0], expected)
         assert ends.mean() < 0.5
 
@@ -325,27 +325,27 @@ class TestBatches:
 @pytest.mark.parametrize("method", METHODS)
 class TestEnds:
     def test_cut_texts_are_counted(self, words, writer, method):
-        with pytest.warns(UserWarning, match="end mark") as told:
-            entries = decode(writer, words.source, method=method, max_new_tokens=5)
-        cut = (entries[:, -1] != writer.vocabulary.end).sum()
+        with pytest.warns(UserWarning, match="EOS") as told:
+            tokens = decode(writer, words.source, method=method, max_new_tokens=5)
+        cut = (tokens[:, -1] != writer.vocabulary.eos).sum()
         assert 0 < cut < 45
-        message = f"{cut} of 45 texts reached max_new_tokens=5 without an end mark"
+        message = f"{cut} of 45 texts reached max_new_tokens=5 without an EOS"
         assert [str(one.message) for one in told] == [message]
         assert told[0].filename == __file__
 
     def test_and_nothing_is_said_where_all_end(self, words, writer, method):
         with warnings.catch_warnings():
             warnings.simplefilter("error")
-            entries = decode(writer, words.source, range(33), method=method, max_new_tokens=20)
-        assert is_filled(entries, writer.vocabulary)
+            tokens = decode(writer, words.source, range(33), method=method, max_new_tokens=20)
+        assert is_filled(tokens, writer.vocabulary)
 
     def test_in_bfloat16(self, words, writer, method, monkeypatch):
         monkeypatch.setattr("agents.policies.writer.has_fast_bfloat16", lambda device: True)
-        entries = decode(writer, words.source, method=method, max_new_tokens=M)
-        assert is_filled(entries, writer.vocabulary)
+        tokens = decode(writer, words.source, method=method, max_new_tokens=M)
+        assert is_filled(tokens, writer.vocabulary)
         monkeypatch.setattr("agents.policies.writer.has_fast_bfloat16", lambda device: False)
         exact = decode(writer, words.source, method=method, max_new_tokens=M)
-        assert (entries == exact).all(1).mean() > 0.7
+        assert (tokens == exact).all(1).mean() > 0.7
 
 
 @pytest.mark.parametrize(

@@ -22,14 +22,14 @@ ROOT = math.sqrt(0.5)
 
 @pytest.fixture
 def write(axes):
-    """An environment of the one text x y, and a function that gives it entries."""
+    """An environment of the one text x y, and a function that gives it tokens."""
     corpus, vocabulary = axes
     corpus = replace(corpus, splits={"train": range(1)})
 
     def begin(**options):
         env = GenerateEnv(data=corpus, vocabulary=vocabulary, max_new_tokens=4, **options)
         env.reset(seed=SEED)
-        return lambda *entries: [env.step(0.7 * vocabulary.directions[e]) for e in entries]
+        return lambda *tokens: [env.step(0.7 * vocabulary.directions[e]) for e in tokens]
 
     return begin
 
@@ -40,9 +40,9 @@ def random_texts(env, steps: int, end: float, seed: int = 0) -> list:
     rng = np.random.default_rng(seed)
     told = []
     for _ in range(steps):
-        entries = rng.integers(vocabulary.end, size=env.num_envs)
-        entries[rng.random(env.num_envs) < end] = vocabulary.end
-        told.append(env.step(vocabulary.directions[entries]))
+        tokens = rng.integers(vocabulary.eos, size=env.num_envs)
+        tokens[rng.random(env.num_envs) < end] = vocabulary.eos
+        told.append(env.step(vocabulary.directions[tokens]))
     return told
 
 
@@ -55,7 +55,7 @@ class TestByHand:
         np.testing.assert_allclose(rewards, np.diff([0, *scores]), atol=1e-6)
         assert sum(rewards) == pytest.approx(told[-1][4]["score"], abs=1e-15)
         assert [one[2:4] for one in told] == [(False, False)] * 3 + [(True, False)]
-        assert [one[4]["entry"] for one in told] == [X, Y, Z, END]
+        assert [one[4]["token"] for one in told] == [X, Y, Z, END]
 
     def test_or_all_at_the_end(self, write):
         told = write(credit="final")(X, Y, Z, END)
@@ -77,7 +77,7 @@ class TestByHand:
     def test_nothing_written_scores_nothing(self, write, credit, reward):
         (told,) = write(credit=credit, reward=reward)(END)
         assert told[1:4] == (0.0, True, False)
-        assert told[4] == {"row": 0, "entry": END, "score": 0.0}
+        assert told[4] == {"row": 0, "token": END, "score": 0.0}
 
     def test_what_is_written_is_seen(self, write):
         *_, seen = (one[0]["written"] for one in write()(Z, X))
@@ -85,22 +85,22 @@ class TestByHand:
         *_, seen = (one[0]["written"] for one in write(observation="index")(Z, X, END))
         assert seen.tolist() == [Z, X, END, END]
 
-    def test_any_finite_action_is_the_nearest_entry(self, axes):
+    def test_any_finite_action_is_the_nearest_token(self, axes):
         corpus, vocabulary = axes
         env = GenerateEnv(data=corpus, vocabulary=vocabulary)
         env.reset(seed=SEED)
         # The last two are nothing, which ends, and the mark that ends.
-        for action, entry in [([9, 8, 7], X), ([0, -1e30, 3e38], Z), ([-1, 1e-44, -1], Y)]:
+        for action, token in [([9, 8, 7], X), ([0, -1e30, 3e38], Z), ([-1, 1e-44, -1], Y)]:
             cosines = vocabulary.directions @ (np.float32(action) / np.abs(action).max())
-            assert cosines.argmax() == entry
-            assert env.step(np.array(action, np.float32))[4]["entry"] == entry
+            assert cosines.argmax() == token
+            assert env.step(np.array(action, np.float32))[4]["token"] == token
         assert env.step(np.zeros(3))[2:4] == (True, False)
 
     def test_a_functions_reward(self, write):
         asked = []
 
         def words(written):
-            asked.append(written.entries.tolist())
+            asked.append(written.tokens.tolist())
             return written.lengths / 10
 
         told = write(reward=words)(X, X, END)
@@ -138,12 +138,12 @@ class TestRewards:
         infos = env.reset(seed=SEED)[1]
         targets = [words.target_embedder.tokenize([text])[0] for text in infos["target"]]
         # The targets' own words, the last one cut off for some.
-        entries = np.full((8, 9), env.mdp.vocabulary.end)
-        for i, text in enumerate(env.mdp.vocabulary.from_tokens(targets)):
-            entries[i, : len(text) - i % 3] = text[: len(text) - i % 3]
+        tokens = np.full((8, 9), env.mdp.vocabulary.eos)
+        for i, text in enumerate(env.mdp.vocabulary.from_ids(targets)):
+            tokens[i, : len(text) - i % 3] = text[: len(text) - i % 3]
         total = np.zeros(8)
-        shortest = env.mdp.vocabulary.lengths(entries).min()
-        for column in entries.T[: shortest + 1]:
+        shortest = env.mdp.vocabulary.lengths(tokens).min()
+        for column in tokens.T[: shortest + 1]:
             told = env.step(env.mdp.vocabulary.directions[column])
             total += told[1]
             for i in range(8):
@@ -182,15 +182,15 @@ class TestEnds:
             state = mdp.reset(mdp.begin(np.arange(4)), np.ones(4, np.bool_))
             plan = np.array([[X, X, X], [END, X, X], [Y, END, Y], [X, Y, END]])
             total = np.zeros(4)
-            for entries in (*plan.T, [X, END, Z, Y], [X, X, X, X]):
-                moved = mdp.step(state, vocabulary.directions[np.array(entries)])
+            for tokens in (*plan.T, [X, END, Z, Y], [X, X, X, X]):
+                moved = mdp.step(state, vocabulary.directions[np.array(tokens)])
                 state, total = moved.state, total + moved.reward
             expected = [[X, X, X], [END] * 3, [Y, END, END], [X, Y, END]]
-            assert state.entries.tolist() == expected
+            assert state.tokens.tolist() == expected
             assert moved.terminated.tolist() == [False, True, True, True]
             assert moved.truncated.tolist() == [True, False, False, False]
             assert (moved.reward == 0).all()
-            assert (moved.info["entry"] == END).all()
+            assert (moved.info["token"] == END).all()
             assert (moved.info["score"] == state.score).all()
             np.testing.assert_allclose(total, state.score, atol=1e-12)
             assert state.score[1] == 0
@@ -205,8 +205,8 @@ class TestEnds:
             reward=lambda written: counts.append(len(written)) or np.ones(len(written)),
         )
         state = mdp.reset(mdp.begin(np.arange(3)), np.ones(3, np.bool_))
-        for entries in ([X, X, Y], [X, END, END], [END, X, X], [X, X, X]):
-            state = mdp.step(state, vocabulary.directions[entries]).state
+        for tokens in ([X, X, Y], [X, END, END], [END, X, X], [X, X, X]):
+            state = mdp.step(state, vocabulary.directions[tokens]).state
         assert counts == [2, 1]
 
     def test_the_shell_refuses_to_go_on(self, write):
@@ -218,7 +218,7 @@ class TestEnds:
     def test_same_step_begins_the_next_text(self, words):
         env = GenerateVectorEnv(3, data=words, max_new_tokens=4, info_texts=True)
         env.reset(seed=SEED)
-        end = env.mdp.vocabulary.end
+        end = env.mdp.vocabulary.eos
         env.step(env.mdp.vocabulary.directions[[0, 1, 2]])
         obs, _, terminated, _, infos = env.step(env.mdp.vocabulary.directions[[end, 3, end]])
         assert terminated.tolist() == [True, False, True]
@@ -228,8 +228,8 @@ class TestEnds:
         assert (final[0, 0] == env.mdp.vocabulary.table[0]).all()
         assert infos["written"][0] == ""
         assert infos["final_info"]["written"][0] == env.mdp.vocabulary.decode([[0, end]])[0]
-        assert infos["final_info"]["entry"][[0, 2]].tolist() == [end, end]
-        assert infos["_entry"].tolist() == [False, True, False]
+        assert infos["final_info"]["token"][[0, 2]].tolist() == [end, end]
+        assert infos["_token"].tolist() == [False, True, False]
 
 
 class TestInfo:
@@ -239,14 +239,14 @@ class TestInfo:
         row = info["row"]
         expected = {"row": row, "source": words.sources[row], "target": words.targets[row]}
         assert info == {**expected, "written": ""}
-        (entries,) = env.mdp.vocabulary.encode(["A red bird never jumps."])
-        for entry in entries:
-            info = env.step(env.mdp.vocabulary.directions[entry])[4]
+        (tokens,) = env.mdp.vocabulary.encode(["A red bird never jumps."])
+        for token in tokens:
+            info = env.step(env.mdp.vocabulary.directions[token])[4]
         assert info == {
-            **expected, "written": "A red bird never jumps.", "entry": entries[-1],
+            **expected, "written": "A red bird never jumps.", "token": tokens[-1],
             "score": info["score"],
         }  # fmt: skip
-        assert type(info["entry"]) is int
+        assert type(info["token"]) is int
 
     def test_render(self, words):
         env = GenerateEnv(data=words, render_mode="ansi", credit="final")
@@ -254,8 +254,8 @@ class TestInfo:
         head = f"row: {row}\nsource: {words.sources[row]}\ntarget: {words.targets[row]}\n"
         bare = f"{head}draft:\nscore: +0.000 [{' ' * 20}]\n"
         assert env.render() == bare
-        for entry in env.mdp.vocabulary.encode([words.targets[row]])[0]:
-            env.step(env.mdp.vocabulary.directions[entry])
+        for token in env.mdp.vocabulary.encode([words.targets[row]])[0]:
+            env.step(env.mdp.vocabulary.directions[token])
         assert env.render() == f"{head}draft: {words.targets[row]}\nscore: +1.000 [{'#' * 20}]\n"
 
 

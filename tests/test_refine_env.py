@@ -20,9 +20,9 @@ X, Y, Z, END = range(4)
 ROOT = math.sqrt(0.5)
 
 
-def filled(*entries) -> list[int]:
+def filled(*tokens) -> list[int]:
     """A draft of at most 4 words."""
-    return [*entries, *[END] * (4 - len(entries))]
+    return [*tokens, *[END] * (4 - len(tokens))]
 
 
 @pytest.fixture
@@ -45,7 +45,7 @@ def refine(axes):
 
 @pytest.fixture
 def change(axes):
-    """An action that puts an entry where another one is."""
+    """An action that puts a token where another one is."""
     _, vocabulary = axes
     return lambda old, new: np.stack(
         [0.2 * vocabulary.directions[old], 3 * vocabulary.directions[new]]
@@ -53,13 +53,13 @@ def change(axes):
 
 
 def random_actions(env, steps: int, seed: int = 0) -> list[np.ndarray]:
-    """Actions on the entries of the vocabulary, the end mark often among them."""
+    """Actions on the tokens of the vocabulary, EOS often among them."""
     vocabulary = env.mdp.vocabulary
     rng = np.random.default_rng(seed)
     shape = (steps, env.num_envs, 2)
-    entries = rng.integers(vocabulary.end, size=shape)
-    entries[rng.random(shape) < 0.3] = vocabulary.end
-    return list(vocabulary.directions[entries])
+    tokens = rng.integers(vocabulary.eos, size=shape)
+    tokens[rng.random(shape) < 0.3] = vocabulary.eos
+    return list(vocabulary.directions[tokens])
 
 
 class TestByHand:
@@ -112,9 +112,9 @@ class TestByHand:
             ([0.2, 0.1, 0.9], (Y, X)),  # nearest to z
             ([0.3, 0.9, 0.2], (Z, Y)),  # to y, then x, then z, of which y is not there
             ([0.2, 0.9, 0.3], (Y, X)),
-            ([0.3, 0.9, 0.3], (Z, Y)),  # as near to x as to z: the lower entry
+            ([0.3, 0.9, 0.3], (Z, Y)),  # as near to x as to z: the lower token
             (0.1 * mark, (Z, X, Y)),
-            ([0, 0, 0], (Z, X, Y)),  # as the end mark
+            ([0, 0, 0], (Z, X, Y)),  # as EOS
         ]:
             if np.any(old) and after != (Z, X, Y):
                 assert np.float32(old)[[X, Z]].max() > np.float32(old) @ mark
@@ -172,13 +172,13 @@ def correct(draft, old, new, directions):
     candidates = sorted({*draft, end})
     cosines = [float(directions[word] @ old) for word in candidates]
     word = candidates[int(np.argmax(cosines))]
-    entry = int(np.argmax(directions @ new))
+    token = int(np.argmax(directions @ new))
     place = draft.index(word) if word != end else len(draft)
-    if entry == end:
+    if token == end:
         return draft[:place] + draft[place + 1 :]
     if place == limit:
         return draft
-    return [*draft[:place], entry, *draft[place + 1 :]]
+    return [*draft[:place], token, *draft[place + 1 :]]
 
 
 class TestAgainstALoop:
@@ -190,11 +190,11 @@ class TestAgainstALoop:
         texts = EmbeddedTexts.from_ids(table, [[0, 1]])
         vocabulary = Vocabulary(table, np.arange(n), None)
         drafts = [rng.integers(n, size=rng.integers(4)).tolist() for _ in range(40)]
-        entries = np.array([[*draft, *[n] * (3 - len(draft))] for draft in drafts])
+        tokens = np.array([[*draft, *[n] * (3 - len(draft))] for draft in drafts])
         mdp = RefineMDP(
             Corpus(texts, texts, {"train": range(1)}),
             vocabulary=vocabulary,
-            draft=lambda rows: entries,
+            draft=lambda rows: tokens,
             max_new_tokens=3,
             threshold=1.0,
         )
@@ -206,7 +206,7 @@ class TestAgainstALoop:
         for i, draft in enumerate(drafts):
             done = state.score[i] >= 1 - 1e-6
             expected = draft if done else correct(draft, *actions[i], vocabulary.directions)
-            assert moved.state.entries[i].tolist() == [*expected, *[n] * (3 - len(expected))]
+            assert moved.state.tokens[i].tolist() == [*expected, *[n] * (3 - len(expected))]
             assert moved.info["changed"][i] == (expected != draft)
 
 
@@ -235,7 +235,7 @@ class TestScore:
         asked = []
 
         def count(written):
-            asked.append(written.entries.tolist())
+            asked.append(written.tokens.tolist())
             return 0.1 * written.lengths
 
         env = refine(Z, X, reward=count)
@@ -259,7 +259,7 @@ class TestDrafts:
         counts = np.bincount(lengths, minlength=5)
         assert counts[0] == 0
         assert np.abs(counts[1:] - 750).max() < 5 * math.sqrt(3000 * 3 / 16)
-        end = env.mdp.vocabulary.end
+        end = env.mdp.vocabulary.eos
         said = np.bincount(drafts[drafts != end], minlength=end)
         assert np.abs(said - said.mean()).max() < 5 * math.sqrt(said.mean())
         # The words of a draft differ, and so do drafts of the next text.
@@ -283,13 +283,13 @@ class TestDrafts:
 
         def draft(rows):
             asked.append(rows.copy())
-            entries = np.full((len(rows), 9), vocabulary.end)
+            tokens = np.full((len(rows), 9), vocabulary.eos)
             targets = [words.targets[row] for row in rows]
             for i, text in enumerate(vocabulary.encode(targets)):
-                entries[i, : len(text) - 1] = text[:-1]
-                entries[i, -1] = 0  # behind the end mark, which does not count
+                tokens[i, : len(text) - 1] = text[:-1]
+                tokens[i, -1] = 0  # behind EOS, which does not count
             rows[:] = 0
-            return entries.astype(np.int32)
+            return tokens.astype(np.int32)
 
         env = RefineVectorEnv(
             5, data=words, draft=draft, max_new_tokens=9, threshold=1.0, info_texts=True,
@@ -313,7 +313,7 @@ class TestDrafts:
             (lambda rows: np.zeros((len(rows), 3), int), r"drafts are integers \(1, 4\), found"),
             (lambda rows: np.zeros((len(rows) + 1, 4), int), r"found int64 \(2, 4\)"),
             (lambda rows: np.zeros((len(rows), 4)), r"drafts are integers .* found float64"),
-            (lambda rows: np.full((len(rows), 4), 4), "lie in 0 to 3, the end mark, found 4 to 4"),
+            (lambda rows: np.full((len(rows), 4), 4), "lie in 0 to 3, EOS, found 4 to 4"),
             (lambda rows: np.full((len(rows), 4), -1), "found -1 to -1"),
             (lambda rows: None, "drafts are integers"),
         ],

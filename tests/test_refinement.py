@@ -16,8 +16,8 @@ from llmar_env.envs.refine import RefineVectorEnv
 
 M = 8
 ROWS = 45
-pytestmark = pytest.mark.filterwarnings("ignore:.*without an end mark")
-both = pytest.mark.parametrize("distribution", ["entries", "gaussian"])
+pytestmark = pytest.mark.filterwarnings("ignore:.*without an EOS")
+both = pytest.mark.parametrize("distribution", ["tokens", "gaussian"])
 
 
 @pytest.fixture(scope="module", autouse=True)
@@ -59,10 +59,10 @@ def writer(words, weights):
 def drafts(writer):
     """(45, M) texts of 0 to M words by chance, often the same word again."""
     rng = np.random.default_rng(4)
-    end = writer.vocabulary.end
-    entries = rng.integers(end, size=(ROWS, M))
+    end = writer.vocabulary.eos
+    tokens = rng.integers(end, size=(ROWS, M))
     lengths = np.arange(ROWS) % (M + 1)
-    return np.where(np.arange(M) < lengths[:, None], entries, end)
+    return np.where(np.arange(M) < lengths[:, None], tokens, end)
 
 
 def foretold(policy, corpus):
@@ -84,17 +84,17 @@ def cosine(text, direction, vocabulary):
     return float(total @ direction / max(np.linalg.norm(total) * np.linalg.norm(direction), 1e-9))
 
 
-def texts_of(entries, vocabulary):
-    lengths = vocabulary.lengths(entries)
-    return [row[:length].tolist() for row, length in zip(entries, lengths, strict=True)]
+def texts_of(tokens, vocabulary):
+    lengths = vocabulary.lengths(tokens)
+    return [row[:length].tolist() for row, length in zip(tokens, lengths, strict=True)]
 
 
 def log_densities(policy, row, text):
     """(len + 1, V) of the words at each place of a text and behind it, by the observation alone.
 
-    A Gaussian's are those of the actions that are the entries' own directions.
+    A Gaussian's are those of the actions that are the tokens' own directions.
     """
-    end = policy.vocabulary.end
+    end = policy.vocabulary.eos
     written = [[*text[:i], *[end] * (M - i)] for i in range(len(text) + 1)]
     obs = {
         "text": torch.full((len(written), 1), row),
@@ -102,7 +102,7 @@ def log_densities(policy, row, text):
     }
     with torch.no_grad():
         distribution = policy.get_distribution(obs)
-        if policy.distribution == "entries":
+        if policy.distribution == "tokens":
             return distribution.log_probs().double().numpy()
         actions = policy.radius * torch.as_tensor(policy.vocabulary.directions)
         tiled = actions.repeat(len(written), 1, 1).flatten(0, 1)
@@ -115,7 +115,7 @@ def log_densities(policy, row, text):
 
 def corrections(policy, row, text, candidates, margin):
     """Every text that one correction could make, as the docstring says."""
-    end = policy.vocabulary.end
+    end = policy.vocabulary.eos
     likely = log_densities(policy, row, text)
     for place, scores in enumerate(likely):
         enough = scores.max() - margin
@@ -136,7 +136,7 @@ class TestOneRound:
         self, words, weights, drafts, distribution, candidates, margin
     ):
         policy = policy_for(words, distribution=distribution)
-        if distribution == "entries":
+        if distribution == "tokens":
             policy.load_state_dict(weights)
         policy.set_training_mode(False)
         refined = refine(
@@ -151,7 +151,7 @@ class TestOneRound:
         vocabulary, aims = policy.vocabulary, foretold(policy, words)
         changed = 0
         for row, text in enumerate(texts_of(drafts, vocabulary)):
-            found = texts_of(refined.entries, vocabulary)[row]
+            found = texts_of(refined.tokens, vocabulary)[row]
             before = cosine(text, aims[row], vocabulary)
             score = {
                 tuple(one): cosine(one, aims[row], vocabulary)
@@ -176,10 +176,10 @@ class TestOneRound:
             draft=drafts,
             margin=math.inf,
         )
-        vocabulary, end = writer.vocabulary, writer.vocabulary.end
+        vocabulary, end = writer.vocabulary, writer.vocabulary.eos
         actions, kinds = np.zeros((ROWS, 2, vocabulary.dim), np.float32), set()
         for row in range(ROWS):
-            before, after = (texts_of(one, vocabulary)[row] for one in (drafts, refined.entries))
+            before, after = (texts_of(one, vocabulary)[row] for one in (drafts, refined.tokens))
             pairs = zip([*before, end], [*after, end], strict=False)
             old, new = next((pair for pair in pairs if pair[0] != pair[1]), (end, end))
             new = end if len(after) < len(before) else new
@@ -198,7 +198,7 @@ class TestOneRound:
         _, infos = env.reset(seed=0)
         assert len(set(infos["row"])) == 33
         obs, *_, after = env.step(actions[infos["row"]])
-        np.testing.assert_array_equal(obs["written"], refined.entries[infos["row"]])
+        np.testing.assert_array_equal(obs["written"], refined.tokens[infos["row"]])
         assert after["changed"].mean() > 0.5
 
 
@@ -209,7 +209,7 @@ class TestRounds:
         self, words, weights, drafts, distribution, threshold
     ):
         policy = policy_for(words, distribution=distribution)
-        if distribution == "entries":
+        if distribution == "tokens":
             policy.load_state_dict(weights)
         options = {"threshold": threshold, "margin": 6.0, "draft": drafts}
         refined = refine(policy, words.source, max_rounds=6, **options)
@@ -222,17 +222,17 @@ class TestRounds:
         assert (np.diff(scores, axis=0)[reached[:-1]] == 0).all()
         assert scores[-1].mean() > scores[0].mean() + 0.1
         # Round by round, from where the last one ended.
-        entries = drafts
+        tokens = drafts
         for before, after in itertools.pairwise(scores):
-            one = refine(policy, words.source, max_rounds=1, **options | {"draft": entries})
+            one = refine(policy, words.source, max_rounds=1, **options | {"draft": tokens})
             np.testing.assert_allclose(one.scores[0], before, atol=1e-6)
             np.testing.assert_allclose(one.scores[-1], after, atol=1e-6)
-            entries = one.entries
-        np.testing.assert_array_equal(entries, refined.entries)
+            tokens = one.tokens
+        np.testing.assert_array_equal(tokens, refined.tokens)
         aims = foretold(policy, words)
         again = [
             cosine(text, aim, policy.vocabulary)
-            for text, aim in zip(texts_of(entries, policy.vocabulary), aims, strict=True)
+            for text, aim in zip(texts_of(tokens, policy.vocabulary), aims, strict=True)
         ]
         np.testing.assert_allclose(again, scores[-1], atol=1e-5)
 
@@ -241,12 +241,12 @@ class TestRounds:
         options = {"threshold": 0.95, "max_rounds": 3}
         found = refine(writer, words.source, max_new_tokens=M, **options)
         expected = refine(writer, words.source, draft=greedy, **options)
-        np.testing.assert_array_equal(found.entries, expected.entries)
+        np.testing.assert_array_equal(found.tokens, expected.tokens)
         np.testing.assert_array_equal(found.scores, expected.scores)
 
     def test_none_is_the_draft(self, words, writer, drafts):
         refined = refine(writer, words.source, threshold=0.9, max_rounds=0, draft=drafts)
-        np.testing.assert_array_equal(refined.entries, drafts)
+        np.testing.assert_array_equal(refined.tokens, drafts)
         assert refined.scores.shape == (1, ROWS)
         assert refined.scores[0, 0] == 0  # the text without a word
 
@@ -264,7 +264,7 @@ class TestRounds:
         refined = refine(writer, words.source, range(33), threshold=0.2, max_rounds=5, draft=greedy)
         assert refined.scores.shape == (1, 33)
         assert refined.reached.all()
-        np.testing.assert_array_equal(refined.entries, greedy)
+        np.testing.assert_array_equal(refined.tokens, greedy)
 
     def test_leave_a_text_alone_where_no_correction_is_likely(self, words, writer):
         # The policy has nothing to say but that a text ends, and one word that would help.
@@ -275,19 +275,19 @@ class TestRounds:
             writer.action_net.bias[:16] += 1e3 * torch.as_tensor(directions[-1] + directions[word])
             writer.action_net.bias[:16] += 1e2 * torch.as_tensor(directions[-1])
         # Full, so that nothing is appended; and the last word is not the first of its kind.
-        full = np.random.default_rng(0).integers(vocabulary.end, size=(ROWS, M))
+        full = np.random.default_rng(0).integers(vocabulary.eos, size=(ROWS, M))
         full[:, -1] = full[:, 0]
         options = {"threshold": 0.9, "max_rounds": 1, "draft": full, "candidates": 1}
         silent = refine(writer, words.source, margin=0.0, **options)
-        np.testing.assert_array_equal(silent.entries, full)
+        np.testing.assert_array_equal(silent.tokens, full)
         talks = refine(writer, words.source, margin=math.inf, **options)
-        assert ((talks.entries == word).sum(1) > (full == word).sum(1)).mean() > 0.2
+        assert ((talks.tokens == word).sum(1) > (full == word).sum(1)).mean() > 0.2
 
     def test_a_greedy_text_is_the_likeliest_already(self, words, writer):
         options = {"threshold": 1.0, "max_rounds": 2, "max_new_tokens": M}
         refined = refine(writer, words.source, margin=0.0, **options)
         greedy = decode(writer, words.source, max_new_tokens=M)
-        np.testing.assert_array_equal(refined.entries, greedy)
+        np.testing.assert_array_equal(refined.tokens, greedy)
 
 
 class TestBatches:
@@ -298,19 +298,19 @@ class TestBatches:
         for row in range(0, ROWS, 4):
             alone = refine(writer, words.source, [row], draft=drafts[[row]], **options)
             for place in np.flatnonzero(rows == row):
-                np.testing.assert_array_equal(together.entries[place], alone.entries[0])
+                np.testing.assert_array_equal(together.tokens[place], alone.tokens[0])
                 np.testing.assert_allclose(
                     together.scores[: len(alone.scores), place], alone.scores[:, 0], atol=1e-6
                 )
 
     def test_no_text(self, words, writer):
         refined = refine(writer, words.source, [], threshold=0.9, max_rounds=2)
-        assert refined.entries.shape == (0, 40)
+        assert refined.tokens.shape == (0, 40)
         assert refined.scores.shape == (1, 0)
 
 
 def test_a_draft_goes_as_far_as_its_end_mark_and_is_left_as_it_is(words, writer, drafts):
-    behind = np.where(drafts == writer.vocabulary.end, 3, drafts)
+    behind = np.where(drafts == writer.vocabulary.eos, 3, drafts)
     np.put_along_axis(behind, np.minimum(np.arange(ROWS) % (M + 1), M - 1)[:, None], 17, axis=1)
     given = behind.astype(np.int32)
     ended = (behind == 17).argmax(1)
@@ -318,9 +318,9 @@ def test_a_draft_goes_as_far_as_its_end_mark_and_is_left_as_it_is(words, writer,
     options = {"threshold": 0.9, "max_rounds": 2}
     found = refine(writer, words.source, draft=given, **options)
     expected = refine(writer, words.source, draft=filled, **options)
-    np.testing.assert_array_equal(found.entries, expected.entries)
+    np.testing.assert_array_equal(found.tokens, expected.tokens)
     np.testing.assert_array_equal(given, behind)
-    assert (found.entries != given).any()
+    assert (found.tokens != given).any()
 
 
 def test_in_bfloat16(words, writer, drafts, monkeypatch):
@@ -344,7 +344,7 @@ def test_in_bfloat16(words, writer, drafts, monkeypatch):
         ({"draft": np.zeros((44, 3), int)}, r"integers \(45, M\), .* found int64 \(44, 3\)"),
         ({"draft": np.zeros((45, 0), int)}, r"found int64 \(45, 0\)"),
         ({"draft": np.zeros((45, 3))}, r"found float64 \(45, 3\)"),
-        ({"draft": np.full((45, 3), 18)}, "lie in 0 to 17, the end mark, found 18 to 18"),
+        ({"draft": np.full((45, 3), 18)}, "lie in 0 to 17, EOS, found 18 to 18"),
         ({"draft": np.full((45, 3), -1)}, "found -1 to -1"),
     ],
     ids=str,

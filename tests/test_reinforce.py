@@ -590,7 +590,7 @@ def test_groups_that_ended_at_different_steps_come_together_on_new_texts(words):
 def test_a_constant_reward_teaches_a_writer_nothing(words):
     model = writing_model(words, reward=lambda written: np.ones(len(written)), num_envs=32)
     with torch.no_grad():
-        # An empty text scores 0: the end mark must not come first, but soon after.
+        # An empty text scores 0: EOS must not come first, but soon after.
         policy = model.policy
         policy.log_std.fill_(0.0)
         policy.action_net.bias.zero_()
@@ -632,13 +632,13 @@ def test_a_writer_with_another_vocabulary_than_the_environments_is_refused(words
         REINFORCE("WriterPolicy", env, policy_kwargs={"vocabulary": other})
 
 
-@pytest.mark.parametrize(("distribution", "spread"), [("entries", 1.0), ("gaussian", 0.3)])
+@pytest.mark.parametrize(("distribution", "spread"), [("tokens", 1.0), ("gaussian", 0.3)])
 def test_a_writer_learns_to_say_what_is_rewarded(words, distribution, spread):
     vocabulary = Vocabulary.of(words)
     wanted = int(vocabulary.encode(["dog"])[0][0])
 
     def says_dog(written):
-        return (written.entries == wanted).mean(axis=1)
+        return (written.tokens == wanted).mean(axis=1)
 
     model = writing_model(
         words,

@@ -39,7 +39,7 @@ TRAIN = (
     "Two dogs run and jump over a man.",
     "一只小狗在草地上跑。",
 )
-# Bytes that no training target has are no entries: "Q", "@".
+# Bytes that no training target has are no tokens: "Q", "@".
 TEST = ("A Quokka jumps over the red hat @ night.", "Dog.", "两个男人在草地上。")
 MAX_LENGTH = 24
 
@@ -58,41 +58,41 @@ def vocabulary(corpus):
 
 @pytest.fixture(scope="module")
 def write(corpus, vocabulary):
-    """Entries of texts, beside rows of the corpus."""
+    """Tokens of texts, beside rows of the corpus."""
 
     def make(texts, rows, size=MAX_LENGTH):
-        entries = np.full((len(texts), size), vocabulary.end)
+        tokens = np.full((len(texts), size), vocabulary.eos)
         for i, text in enumerate(texts):
             ids = vocabulary.encode([text])[0][:size] if text else []
-            entries[i, : len(ids)] = ids
-        return Written(corpus, vocabulary, np.array(rows, np.int64), entries)
+            tokens[i, : len(ids)] = ids
+        return Written(corpus, vocabulary, np.array(rows, np.int64), tokens)
 
     return make
 
 
 @pytest.fixture(scope="module")
 def sample(corpus, vocabulary):
-    """200 texts: parts of targets and random entries, some empty, of targets of all splits."""
+    """200 texts: parts of targets and random tokens, some empty, of targets of all splits."""
     rng = np.random.default_rng(8)
     rows = rng.integers(len(corpus.targets), size=200)
-    entries = np.full((200, MAX_LENGTH), vocabulary.end)
+    tokens = np.full((200, MAX_LENGTH), vocabulary.eos)
     for i, row in enumerate(rows):
         ids = vocabulary.encode([corpus.targets[row]])[0]
-        noise = rng.integers(vocabulary.end, size=rng.integers(6)).tolist()
+        noise = rng.integers(vocabulary.eos, size=rng.integers(6)).tolist()
         text = ids[rng.integers(4) : rng.integers(1, len(ids) + 1)] + noise
-        entries[i, : len(text)] = text[:MAX_LENGTH]
-    entries[::20] = vocabulary.end
-    return Written(corpus, vocabulary, rows, entries)
+        tokens[i, : len(text)] = text[:MAX_LENGTH]
+    tokens[::20] = vocabulary.eos
+    return Written(corpus, vocabulary, rows, tokens)
 
 
 def texts_of(written):
     """The vectors and the tokens of each text and of its target, one by one, unpadded."""
     texts, vocabulary = written.corpus.target, written.vocabulary
-    for row, entries in zip(written.rows, written.entries.tolist(), strict=True):
-        words = entries[: entries.index(vocabulary.end)] if vocabulary.end in entries else entries
+    for row, tokens in zip(written.rows, written.tokens.tolist(), strict=True):
+        words = tokens[: tokens.index(vocabulary.eos)] if vocabulary.eos in tokens else tokens
         ids = texts.ids[texts.offsets[row] : texts.offsets[row + 1]]
         target = texts.table[ids], ids.tolist()
-        yield (vocabulary.table[words], vocabulary.tokens[words].tolist()), target
+        yield (vocabulary.table[words], vocabulary.ids[words].tolist()), target
 
 
 EVERY = pytest.mark.parametrize("spec", [*REWARDS, "mean@0.5", "0.7*bleu + 0.3*token_f1@0.25"])
@@ -104,15 +104,15 @@ class TestWritten:
         assert sample.lengths.tolist() == [len(text) for (text, _), _ in pairs]
         assert sample.target_lengths.tolist() == [len(text) for _, (text, _) in pairs]
         assert sample.vectors.shape == (200, MAX_LENGTH, 8)
-        for i, ((text, tokens), (target, target_tokens)) in enumerate(pairs):
+        for i, ((text, ids), (target, target_ids)) in enumerate(pairs):
             n, m = len(text), len(target)
             assert (sample.vectors[i, :n] == text).all()
             assert not sample.vectors[i, n:].any()
-            assert sample.tokens[i, :n].tolist() == tokens
+            assert sample.ids[i, :n].tolist() == ids
             assert (sample.target_vectors[i, :m] == target).all()
             assert not sample.target_vectors[i, m:].any()
-            assert sample.target_tokens[i, :m].tolist() == target_tokens
-            assert (sample.target_tokens[i, m:] == -1).all()
+            assert sample.target_ids[i, :m].tolist() == target_ids
+            assert (sample.target_ids[i, m:] == -1).all()
             mean = text.mean(0) if n else np.zeros(8)
             assert sample.means[i] == pytest.approx(mean, abs=1e-6)
             unit = target.mean(0) / np.linalg.norm(target.mean(0))
@@ -125,7 +125,7 @@ class TestWritten:
 
     def test_a_corpus_without_strings(self, corpus, vocabulary, sample):
         bare = Corpus(corpus.source, corpus.target, corpus.splits)
-        written = Written(bare, vocabulary, sample.rows, sample.entries)
+        written = Written(bare, vocabulary, sample.rows, sample.tokens)
         assert np.isfinite(score_written(REWARDS["rouge_l"], written)).all()
         with pytest.raises(ValueError, match="no strings of its targets"):
             score_written(REWARDS["bleu"], written)
@@ -135,7 +135,7 @@ class TestWritten:
             assert score_written(reward, write([], [])).shape == (0,)
 
     @pytest.mark.parametrize(
-        ("rows", "entries", "message"),
+        ("rows", "tokens", "message"),
         [
             ([0], [0, 1], r"found shapes \(2,\) and \(1,\)"),
             ([0], [[0], [1]], r"found shapes \(2, 1\) and \(1,\)"),
@@ -143,19 +143,19 @@ class TestWritten:
             ([0], np.zeros((1, 0), np.int64), r"M at least 1"),
             ([15], [[0]], r"rows must lie in 0 to 14, found 15 to 15"),
             ([-1], [[0]], r"rows must lie in 0 to 14, found -1 to -1"),
-            ([0], [[-1]], r"entries must lie in 0 to"),
-            ([0], [[10**6]], r"entries must lie in 0 to"),
+            ([0], [[-1]], r"tokens must lie in 0 to"),
+            ([0], [[10**6]], r"tokens must lie in 0 to"),
         ],
     )
-    def test_what_does_not_fit(self, corpus, vocabulary, rows, entries, message):
+    def test_what_does_not_fit(self, corpus, vocabulary, rows, tokens, message):
         with pytest.raises(ValueError, match=message):
-            Written(corpus, vocabulary, np.array(rows), np.array(entries))
+            Written(corpus, vocabulary, np.array(rows), np.array(tokens))
 
     def test_text_behind_the_end(self, corpus, vocabulary):
-        end = vocabulary.end
-        entries = np.array([[3, end, end], [3, end, 4]])
+        end = vocabulary.eos
+        tokens = np.array([[3, end, end], [3, end, 4]])
         with pytest.raises(ValueError, match="text 1 goes on behind its end"):
-            Written(corpus, vocabulary, np.array([0, 0]), entries)
+            Written(corpus, vocabulary, np.array([0, 0]), tokens)
 
     def test_targets_of_another_kind(self, corpus, vocabulary):
         texts = [np.ones((2, 8), np.float32)] * 15
@@ -253,12 +253,10 @@ class TestAllRewards:
         order = np.random.default_rng(3).permutation(200)
         parts = [order, order[:50], *np.arange(0, 200, 7)[:, None]]
         for rows in parts:
-            part = Written(
-                sample.corpus, sample.vocabulary, sample.rows[rows], sample.entries[rows]
-            )
+            part = Written(sample.corpus, sample.vocabulary, sample.rows[rows], sample.tokens[rows])
             assert (score_written(reward, part) == together[rows]).all()
-        wide = np.full((200, 2 * size), sample.vocabulary.end)
-        wide[:, :size] = sample.entries
+        wide = np.full((200, 2 * size), sample.vocabulary.eos)
+        wide[:, :size] = sample.tokens
         padded = Written(sample.corpus, sample.vocabulary, sample.rows, wide)
         assert (score_written(reward, padded) == together).all()
 
@@ -273,10 +271,10 @@ class TestLengthPenalty:
     def test_by_hand(self, corpus, vocabulary, alpha):
         target = int(corpus.target.lengths[13])
         lengths = [0, 1, target, 2 * target, 5 * target]
-        entries = np.full((5, 5 * target), vocabulary.end)
-        for row, length in zip(entries, lengths, strict=True):
+        tokens = np.full((5, 5 * target), vocabulary.eos)
+        for row, length in zip(tokens, lengths, strict=True):
             row[:length] = 0
-        written = Written(corpus, vocabulary, np.full(5, 13), entries)
+        written = Written(corpus, vocabulary, np.full(5, 13), tokens)
         reward = LengthPenalty(lambda written: np.full(len(written), 0.5), alpha)
         expected = [0, *(0.5 * math.exp(1 - ratio) ** alpha for ratio in (target, 1, 2, 5))]
         assert reward(written) == pytest.approx(expected)

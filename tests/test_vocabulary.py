@@ -18,9 +18,9 @@ def vocabulary(words):
 
 
 def padded(vocabulary, texts, width) -> np.ndarray:
-    """(n, width) entries of texts, filled with the end mark."""
+    """(n, width) tokens of texts, filled with EOS."""
     rows = vocabulary.encode(texts)
-    return np.array([row + [vocabulary.end] * (width - len(row)) for row in rows])
+    return np.array([row + [vocabulary.eos] * (width - len(row)) for row in rows])
 
 
 class TestOf:
@@ -29,9 +29,9 @@ class TestOf:
         found = Vocabulary.of(words, split)
         texts = words.target_embedder.tokenize([words.targets[row] for row in words.rows(split)])
         expected = sorted({token for text in texts for token in text})
-        assert found.tokens.tolist() == expected
+        assert found.ids.tolist() == expected
         assert (found.table == words.target_embedder.table[expected]).all()
-        assert (len(found), found.end, found.dim) == (len(expected) + 1, len(expected), 16)
+        assert (len(found), found.eos, found.dim) == (len(expected) + 1, len(expected), 16)
 
     def test_no_such_split(self, words):
         with pytest.raises(ValueError, match="no split 'dev'; this corpus has train"):
@@ -55,14 +55,14 @@ class TestText:
 
     def test_ends_at_the_first_end_mark(self, words, vocabulary):
         (text,) = padded(vocabulary, ["A small dog laughs"], 12)
-        text[2], text[9] = vocabulary.end, 0
+        text[2], text[9] = vocabulary.eos, 0
         assert vocabulary.decode([text]) == vocabulary.decode(text[None, :2])
         assert vocabulary.lengths(text[None]).tolist() == [2]
 
     def test_empty_and_full_texts(self, words, vocabulary):
         texts = padded(vocabulary, ["A red bird laughs", "A red bird never jumps."], 12)
         texts = texts[:, : vocabulary.lengths(texts).max()]
-        texts[0] = vocabulary.end
+        texts[0] = vocabulary.eos
         assert vocabulary.decode(texts) == ["", "A red bird never jumps."]
         assert vocabulary.lengths(texts).tolist() == [0, texts.shape[1]]
 
@@ -70,9 +70,9 @@ class TestText:
         known, mixed = vocabulary.encode(["A dog laughs", "A dog~ laughs"])
         assert mixed == known
         unknown = words.target_embedder.tokenizer.token_to_id("~")
-        assert unknown not in vocabulary.tokens
-        tokens = vocabulary.tokens[[3, 0]].tolist()
-        assert vocabulary.from_tokens([[tokens[0], unknown, tokens[1]], [unknown]]) == [[3, 0], []]
+        assert unknown not in vocabulary.ids
+        ids = vocabulary.ids[[3, 0]].tolist()
+        assert vocabulary.from_ids([[ids[0], unknown, ids[1]], [unknown]]) == [[3, 0], []]
 
     @given(st.lists(st.lists(st.integers(0, 4), min_size=6, max_size=6), min_size=1))
     def test_lengths(self, texts):
@@ -84,7 +84,7 @@ class TestText:
 class TestVectors:
     def test_the_end_mark_is_no_text(self, vocabulary):
         assert (vocabulary.padded_table[:-1] == vocabulary.table).all()
-        assert not vocabulary.padded_table[vocabulary.end].any()
+        assert not vocabulary.padded_table[vocabulary.eos].any()
         assert len(vocabulary.padded_table) == len(vocabulary)
 
     def test_directions(self, vocabulary):
@@ -116,12 +116,12 @@ class TestVectors:
 class TestIdentity:
     def test_fingerprint(self, words, vocabulary):
         assert Vocabulary.of(words).fingerprint == vocabulary.fingerprint
-        table, tokens = vocabulary.table.copy(), vocabulary.tokens.copy()
+        table, ids = vocabulary.table.copy(), vocabulary.ids.copy()
         table[0, 0] += 1
-        tokens[-1] += 1
+        ids[-1] += 1
         others = [
-            Vocabulary(table, vocabulary.tokens, vocabulary.embedder),
-            Vocabulary(vocabulary.table, tokens, vocabulary.embedder),
+            Vocabulary(table, vocabulary.ids, vocabulary.embedder),
+            Vocabulary(vocabulary.table, ids, vocabulary.embedder),
             Vocabulary.of(words, "test"),
         ]
         prints = {vocabulary.fingerprint, *(other.fingerprint for other in others)}
@@ -135,17 +135,17 @@ EYE = np.eye(3, dtype=np.float32)
 
 
 @pytest.mark.parametrize(
-    ("table", "tokens", "message"),
+    ("table", "ids", "message"),
     [
-        (np.empty((0, 3), np.float32), [], "at least one word besides the end mark"),
-        (EYE, [0, 1], "3 vectors, but 2 tokens"),
-        (EYE * [1, 0, 1], [0, 1, 2], "entry 1 has a vector that is zero or not finite"),
-        (EYE + np.diag([0, 0, np.nan]), [0, 1, 2], "entry 2 has a vector that is zero or not"),
-        (EYE + np.diag([0, np.inf, 0]), [0, 1, 2], "entry 1 has a vector that is zero or not"),
-        (np.append(EYE, 2 * EYE[1:2], axis=0), [0, 1, 2, 3], "entry 1 and 1 more have one direc"),
+        (np.empty((0, 3), np.float32), [], "at least one word besides EOS"),
+        (EYE, [0, 1], "3 vectors, but 2 ids"),
+        (EYE * [1, 0, 1], [0, 1, 2], "token 1 has a vector that is zero or not finite"),
+        (EYE + np.diag([0, 0, np.nan]), [0, 1, 2], "token 2 has a vector that is zero or not"),
+        (EYE + np.diag([0, np.inf, 0]), [0, 1, 2], "token 1 has a vector that is zero or not"),
+        (np.append(EYE, 2 * EYE[1:2], axis=0), [0, 1, 2, 3], "token 1 and 1 more have one direc"),
     ],
     ids=["empty", "sizes", "zero", "NaN", "infinite", "twice"],
 )
-def test_bad_tables(table, tokens, message):
+def test_bad_tables(table, ids, message):
     with pytest.raises(ValueError, match=message):
-        Vocabulary(np.float32(table), np.array(tokens, np.int64), None)
+        Vocabulary(np.float32(table), np.array(ids, np.int64), None)

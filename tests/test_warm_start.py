@@ -59,8 +59,8 @@ class TestTargetTexts:
         losses, misaligned = texts.loss(policy, rows, 0.0)
         expected = []
         for row in rows:
-            target = texts.entries[row]
-            length = int(texts.vocabulary.lengths(texts.entries[row : row + 1])[0])
+            target = texts.tokens[row]
+            length = int(texts.vocabulary.lengths(texts.tokens[row : row + 1])[0])
             for place in range(length + 1):
                 obs = observed(words, "index", [row], [target[:place]])
                 mark = torch.as_tensor(texts.vocabulary.directions[[target[place]]])
@@ -69,9 +69,9 @@ class TestTargetTexts:
         assert misaligned.shape == (2,)
         assert ((misaligned >= 0) & (misaligned <= 2)).all()
 
-    def test_entries_spell_the_targets(self, texts, words):
+    def test_tokens_spell_the_targets(self, texts, words):
         rows = list(words.rows("train"))
-        assert texts.vocabulary.decode(texts.entries[rows]) == [words.targets[r] for r in rows]
+        assert texts.vocabulary.decode(texts.tokens[rows]) == [words.targets[r] for r in rows]
 
 
 class TestTraining:
@@ -82,7 +82,7 @@ class TestTraining:
         assert scores[-1] > scores[0] + 0.5
         assert negative_loss(texts)(policy).quality == pytest.approx(max(scores), abs=1e-5)
         train_rows = np.array(words.rows("train"))
-        words_of_a_pass = (texts.vocabulary.lengths(texts.entries[train_rows]) + 1).sum()
+        words_of_a_pass = (texts.vocabulary.lengths(texts.tokens[train_rows]) + 1).sum()
         assert 3 * words_of_a_pass <= seen < 3.5 * words_of_a_pass
 
     def test_the_same_seed_gives_the_same_weights_and_another_one_others(self, texts, words):

@@ -5,7 +5,7 @@ from gymnasium import spaces
 from stable_baselines3 import A2C, PPO
 
 from agents import make_vec_env
-from agents.distributions import EntrySoftmax
+from agents.distributions import TokenSoftmax
 from agents.networks.seq2seq import Writer, WriterConfig
 from agents.policies.writer import WriterPolicy
 from llmar_env.envs.generate import GenerateMDP
@@ -28,15 +28,15 @@ def policy_for(corpus, observation="index", seed=0, **kwargs):
     )
 
 
-def observed(corpus, observation, rows, entries):
+def observed(corpus, observation, rows, tokens):
     """Observations of texts and of what is written about them."""
     mdp = GenerateMDP(corpus, observation=observation, max_new_tokens=LENGTH)
     state = mdp.begin(np.zeros(len(rows), np.int64))
     state = mdp.reset(state, np.ones(len(rows), np.bool_))
-    filled = np.full((len(rows), LENGTH), mdp.vocabulary.end)
-    for row, words in zip(filled, entries, strict=True):
+    filled = np.full((len(rows), LENGTH), mdp.vocabulary.eos)
+    for row, words in zip(filled, tokens, strict=True):
         row[: len(words)] = words
-    fields = {**vars(state), "row": np.array(rows), "entries": filled}
+    fields = {**vars(state), "row": np.array(rows), "tokens": filled}
     obs = mdp.observe(type(state)(**fields))
     return {name: torch.as_tensor(value) for name, value in obs.items()}
 
@@ -128,10 +128,10 @@ class TestPolicy:
         rows, group, steps = [3, 40], 2, 4
         torch.manual_seed(1)
         draft = policy.open({"text": torch.tensor(rows)[:, None]}, group)
-        entries, log_probs = [[] for _ in range(4)], torch.zeros(steps, 4)
+        tokens, log_probs = [[] for _ in range(4)], torch.zeros(steps, 4)
         running = torch.ones(4, dtype=torch.bool)
         for step in range(steps):
-            obs = observed(words, "index", np.repeat(rows, group), entries)
+            obs = observed(words, "index", np.repeat(rows, group), tokens)
             before = running.clone()
             actions = draft.act(obs["written"], before)
             expected = policy.get_distribution(obs).log_prob(actions)
@@ -139,7 +139,7 @@ class TestPolicy:
             chosen = policy.action_dist.nearest(actions).tolist()
             for i in range(4):
                 if before[i] and step + i < 4:  # as if those further down had ended early
-                    entries[i].append(chosen[i])
+                    tokens[i].append(chosen[i])
                 else:
                     running[i] = False
         torch.testing.assert_close(draft.log_prob(), log_probs)
@@ -149,7 +149,7 @@ class TestPolicy:
         draft = policy.open({"text": torch.tensor([[3], [4]])})
         obs = observed(words, "index", [3, 4], [[], []])
         actions = draft.act(obs["written"], torch.tensor([True, False]))
-        assert policy.action_dist.nearest(actions)[1] == policy.vocabulary.end
+        assert policy.action_dist.nearest(actions)[1] == policy.vocabulary.eos
 
     @pytest.mark.parametrize("algorithm", [PPO, A2C])
     @pytest.mark.parametrize("observation", ["index", "embeddings"])
@@ -202,7 +202,7 @@ class TestPolicy:
                 lambda _: 1e-3,
                 vocabulary=Vocabulary.of(words),
             )
-        with pytest.raises(ValueError, match="distribution must be one of entries, gaussian"):
+        with pytest.raises(ValueError, match="distribution must be one of tokens, gaussian"):
             policy_for(words, distribution="power_spherical")
 
     def test_sharpening_raises_probabilities_to_a_power(self, words):
@@ -234,37 +234,37 @@ class TestPolicy:
         torch.testing.assert_close(draft.log_prob()[0], expected)
 
 
-class TestEntrySoftmax:
+class TestTokenSoftmax:
     def distribution(self, group_size=1, batch=2):
         torch.manual_seed(0)
-        entries = torch.nn.functional.normalize(torch.randn(6, 4), dim=-1)
+        tokens = torch.nn.functional.normalize(torch.randn(6, 4), dim=-1)
         parameters = torch.randn(batch, 5)
         log_spread = torch.tensor(-1.0)
-        distribution = EntrySoftmax(4, entries).proba_distribution(
+        distribution = TokenSoftmax(4, tokens).proba_distribution(
             parameters, log_spread, group_size
         )
         unit = torch.nn.functional.normalize(parameters[:, :4], dim=-1)
         scale = (parameters[:, 4:] + 1).exp()
-        return distribution, torch.softmax(scale * (unit @ entries.t()), dim=-1)
+        return distribution, torch.softmax(scale * (unit @ tokens.t()), dim=-1)
 
     def test_samples_come_as_often_as_the_probabilities_say(self):
         distribution, p = self.distribution(group_size=20_000)
-        found = distribution.sample_entries().view(2, -1)
+        found = distribution.sample_tokens().view(2, -1)
         counts = torch.stack([row.bincount(minlength=6) for row in found]) / 20_000
         torch.testing.assert_close(counts, p, atol=0.015, rtol=0)
 
-    def test_an_action_is_its_nearest_entry(self):
+    def test_an_action_is_its_nearest_token(self):
         distribution, p = self.distribution(group_size=3)
         chosen = torch.tensor([0, 5, 2, 1, 1, 4])
-        actions = 3 * distribution.entries[chosen] + 0.01 * torch.randn(6, 4)
+        actions = 3 * distribution.tokens[chosen] + 0.01 * torch.randn(6, 4)
         expected = p.repeat_interleave(3, dim=0)[torch.arange(6), chosen].log()
         torch.testing.assert_close(distribution.log_prob(actions), expected)
         torch.testing.assert_close(distribution.log_probs().exp(), p)
 
-    def test_samples_are_entries_at_the_radius(self):
+    def test_samples_are_tokens_at_the_radius(self):
         distribution, _ = self.distribution(group_size=50)
         actions = distribution.sample()
-        assert (0.5 * distribution.entries[distribution.nearest(actions)] == actions).all()
+        assert (0.5 * distribution.tokens[distribution.nearest(actions)] == actions).all()
 
     def test_entropy(self):
         distribution, p = self.distribution(group_size=2)

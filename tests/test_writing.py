@@ -253,8 +253,8 @@ def test_generate_is_decode_on_the_embedded_texts(short):
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
         for method in ("greedy", "csls", "best_of", "beam"):
-            entries = decode(short.policy, texts, method=method, max_new_tokens=12)
-            expected = short.policy.vocabulary.decode(entries)
+            tokens = decode(short.policy, texts, method=method, max_new_tokens=12)
+            expected = short.policy.vocabulary.decode(tokens)
             assert short.generate(sources, method=method) == expected
         sampled = short.generate(sources, method="best_of", num_samples=2, seed=8)
     assert len(sampled) == len(sources)
@@ -262,8 +262,8 @@ def test_generate_is_decode_on_the_embedded_texts(short):
 
 def test_texts_that_reach_the_limit_are_said(short):
     sources, _ = part(short.corpus, "test")
-    entries = decode(short.policy, short.source_embedder.embed(sources), max_new_tokens=12)
-    cut = int((short.policy.vocabulary.lengths(entries) == 12).sum())
+    tokens = decode(short.policy, short.source_embedder.embed(sources), max_new_tokens=12)
+    cut = int((short.policy.vocabulary.lengths(tokens) == 12).sum())
     assert cut
     with pytest.warns(UserWarning, match=f"{cut} of 6 texts reached max_new_tokens=12"):
         short.generate(sources)
@@ -397,9 +397,9 @@ def test_a_vocabulary_that_differs_from_the_embedders_is_refused(trained, saved)
 
 
 def test_another_order_of_the_words_is_another_vocabulary(saved):
-    tokens = load_file(saved / "vocabulary.safetensors")["tokens"]
-    save_file({"tokens": tokens[::-1].copy()}, saved / "vocabulary.safetensors")
-    with pytest.raises(ValueError, match="entries would stand for other words"):
+    ids = load_file(saved / "vocabulary.safetensors")["ids"]
+    save_file({"ids": ids[::-1].copy()}, saved / "vocabulary.safetensors")
+    with pytest.raises(ValueError, match="tokens would stand for other words"):
         LLMAR.load(saved)
 
 

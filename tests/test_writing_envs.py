@@ -17,7 +17,7 @@ from stable_baselines3.common.env_checker import check_env as sb3_check_env
 
 from agents.vec_env import make_vec_env
 from llmar_env.checks import check_vector_env
-from llmar_env.spaces import EntryIndex, TextIndex
+from llmar_env.spaces import TextIndex, TokenIndex
 from llmar_env.text.vocabulary import Vocabulary
 
 GENERATE, REFINE = "LLMAR/Generate-v0", "LLMAR/Refine-v0"
@@ -146,7 +146,7 @@ class TestObservation:
     def test_index_spaces(self, words, vocabulary, single):
         space = single(observation="index").observation_space
         assert space["text"] == TextIndex(words.source)
-        assert space["written"] == EntryIndex(vocabulary, M)
+        assert space["written"] == TokenIndex(vocabulary, M)
 
     def test_both_show_the_same(self, words, vocabulary, vector):
         seen, index = (vector(observation=name) for name in ("embeddings", "index"))
@@ -159,9 +159,9 @@ class TestObservation:
             np.testing.assert_array_equal(vectors["text"], expected)
             lengths = vocabulary.lengths(numbers["written"])
             for i, length in enumerate(lengths):
-                entries = numbers["written"][i]
-                assert (entries[length:] == vocabulary.end).all()
-                expected = vocabulary.table[entries[:length]]
+                tokens = numbers["written"][i]
+                assert (tokens[length:] == vocabulary.eos).all()
+                expected = vocabulary.table[tokens[:length]]
                 np.testing.assert_array_equal(vectors["written"][i, :length], expected)
                 assert not vectors["written"][i, length:].any()
             ends |= set(lengths.tolist())
@@ -265,7 +265,7 @@ class TestRewards:
         before = env.get_state()
         actions = np.broadcast_to(vocabulary.directions[0], env.action_space.shape).copy()
         if actions.ndim == 3:
-            actions[:, 0] = vocabulary.directions[vocabulary.end]  # behind the last word
+            actions[:, 0] = vocabulary.directions[vocabulary.eos]  # behind the last word
         with pytest.raises(ValueError, match=message):
             env.step(actions)
         assert env.get_state() == before
@@ -335,9 +335,9 @@ class TestBadInput:
         table = vocabulary.table.copy()
         table[3, 0] += 0.25
         others = [
-            Vocabulary(table, vocabulary.tokens, vocabulary.embedder),
-            Vocabulary(vocabulary.table, vocabulary.tokens + 1000, vocabulary.embedder),
-            Vocabulary(np.eye(4, dtype=np.float32), vocabulary.tokens[:4], vocabulary.embedder),
+            Vocabulary(table, vocabulary.ids, vocabulary.embedder),
+            Vocabulary(vocabulary.table, vocabulary.ids + 1000, vocabulary.embedder),
+            Vocabulary(np.eye(4, dtype=np.float32), vocabulary.ids[:4], vocabulary.embedder),
         ]
         for other in others:
             with pytest.raises(ValueError, match="differs from the data's: its vectors are not"):
@@ -375,9 +375,7 @@ class TestState:
         state = env.get_state()["mdp"]
         assert state["texts"] == words.source.fingerprint
         assert state["vocabulary"] == vocabulary.fingerprint
-        assert set(state) == {
-            *("key", "text", "elapsed", "entries", "score", "texts", "vocabulary")
-        }
+        assert set(state) == {*("key", "text", "elapsed", "tokens", "score", "texts", "vocabulary")}
 
     @pytest.mark.parametrize(
         ("name", "value", "message"),
@@ -386,11 +384,11 @@ class TestState:
             ("vocabulary", "0" * 16, "with the vocabulary 0000000000000000, and this is"),
             ("elapsed", [0], "elapsed in the state has shape"),
             ("score", [0.0], r"score in the state has shape \(1,\), not \(4,\)"),
-            ("entries", [[0] * (M + 1)] * 4, r"entries in the state are integers \(4, 5\), found"),
-            ("entries", [[0.5] * M] * 4, r"entries in the state are integers .* found float64"),
-            ("entries", [[99] * M] * 4, "entries in the state lie in 0 to 17, the end mark, found"),
-            ("entries", [[-1] * M] * 4, "entries in the state lie in 0 to 17, .* found -1 to -1"),
-            ("entries", None, "the state lacks entries"),
+            ("tokens", [[0] * (M + 1)] * 4, r"tokens in the state are integers \(4, 5\), found"),
+            ("tokens", [[0.5] * M] * 4, r"tokens in the state are integers .* found float64"),
+            ("tokens", [[99] * M] * 4, "tokens in the state lie in 0 to 17, EOS, found"),
+            ("tokens", [[-1] * M] * 4, "tokens in the state lie in 0 to 17, .* found -1 to -1"),
+            ("tokens", None, "the state lacks tokens"),
             ("score", None, "the state lacks score"),
             ("vocabulary", None, "the state lacks vocabulary"),
         ],

@@ -9,7 +9,7 @@ from .directional import (
     FreeGaussian,
     PowerSpherical,
 )
-from .entry_softmax import EntrySoftmax
+from .token_softmax import TokenSoftmax
 
 __all__ = [
     "DISTRIBUTIONS",
@@ -17,7 +17,7 @@ __all__ = [
     "DirectionDistribution",
     "DirectionalGaussian",
     "DistributionName",
-    "EntrySoftmax",
     "FreeGaussian",
     "PowerSpherical",
+    "TokenSoftmax",
 ]

@@ -1,4 +1,4 @@
-"""Log-probabilities of a softmax over scaled cosines, without keeping a row for every entry."""
+"""Log-probabilities of a softmax over scaled cosines, without keeping a row for every token."""
 
 from __future__ import annotations
 
@@ -14,44 +14,44 @@ _BLOCK = 600_000
 
 
 def cosine_log_softmax(
-    directions: Tensor, scale: Tensor, entries: Tensor, chosen: Tensor, smoothing: float = 0.0
+    directions: Tensor, scale: Tensor, tokens: Tensor, chosen: Tensor, smoothing: float = 0.0
 ) -> Tensor:
-    """Log-probability of each chosen entry under p(e | u, s) ~ exp(s cos(u, e)).
+    """Log-probability of each chosen token under p(e | u, s) ~ exp(s cos(u, e)).
 
-    No cosine exceeds 1, so exp(s (cos - 1)) cannot overflow, and with s up to 80 the nearest entry
+    No cosine exceeds 1, so exp(s (cos - 1)) cannot overflow, and with s up to 80 the nearest token
     keeps it from vanishing; blocks of it are computed once forward and once backward, never kept.
     Under autocast they are bfloat16 and their sums float32.
 
     Args:
         directions: (n, D) unit vectors u.
         scale: (n,) s in (0, 80]; the softmax's temperature is 1 / s.
-        entries: (V, D) unit vectors e.
+        tokens: (V, D) unit vectors e.
         chosen: (n,) integers in [0, V).
-        smoothing: share of the target spread evenly over all entries (Szegedy et al. 2016).
+        smoothing: share of the target spread evenly over all tokens (Szegedy et al. 2016).
 
     Returns:
         (n,) float32; differentiable in `directions` and `scale`.
     """
     log_p: Tensor = _CosineLogSoftmax.apply(  # type: ignore[no-untyped-call]
-        directions, scale[:, None], entries, chosen, smoothing
+        directions, scale[:, None], tokens, chosen, smoothing
     )
     return log_p
 
 
-def cosine_probabilities(directions: Tensor, scale: Tensor, entries: Tensor) -> Tensor:
+def cosine_probabilities(directions: Tensor, scale: Tensor, tokens: Tensor) -> Tensor:
     """Probabilities but for their sum: exp(s (cos(u, e) - 1)).
 
     Args:
         directions: (n, D) unit vectors u.
         scale: (n, 1) s.
-        entries: (V, D) unit vectors e.
+        tokens: (V, D) unit vectors e.
 
     Returns:
         (n, V), bfloat16 under autocast.
     """
     kind = _product_dtype(directions)
     scaled = (directions * scale).to(kind)
-    return torch.addmm(-scale.to(kind), scaled, entries.to(kind).t()).exp_()
+    return torch.addmm(-scale.to(kind), scaled, tokens.to(kind).t()).exp_()
 
 
 class _CosineLogSoftmax(torch.autograd.Function):
@@ -59,41 +59,38 @@ class _CosineLogSoftmax(torch.autograd.Function):
 
     @staticmethod
     def forward(
-        ctx: Any, u: Tensor, scale: Tensor, entries: Tensor, chosen: Tensor, smoothing: float
+        ctx: Any, u: Tensor, scale: Tensor, tokens: Tensor, chosen: Tensor, smoothing: float
     ) -> Tensor:
         kind = _product_dtype(u)
-        typed = entries.to(kind)
+        typed = tokens.to(kind)
         total = torch.cat(
             [
                 cosine_probabilities(*block, typed).sum(-1, dtype=torch.float32)
-                for block in _blocks(u, scale, entries)
+                for block in _blocks(u, scale, tokens)
             ]
         )
-        pull = entries[chosen]  # (n, D) sum_e q_e e
+        pull = tokens[chosen]  # (n, D) sum_e q_e e
         if smoothing:
-            pull = (1 - smoothing) * pull + smoothing * entries.mean(0)
-        ctx.save_for_backward(u, scale, entries, pull, total)
+            pull = (1 - smoothing) * pull + smoothing * tokens.mean(0)
+        ctx.save_for_backward(u, scale, tokens, pull, total)
         ctx.kind = kind
         # The shift as it was rounded in the blocks, so that it cancels.
         return ((u * pull).sum(-1, keepdim=True) * scale - scale.to(kind))[:, 0] - total.log()
 
     @staticmethod
     def backward(ctx: Any, *grads: Tensor) -> tuple[Tensor | None, ...]:
-        u, scale, entries, pull, total = ctx.saved_tensors
-        typed = entries.to(ctx.kind)
+        u, scale, tokens, pull, total = ctx.saved_tensors
+        typed = tokens.to(ctx.kind)
         with torch.autocast(u.device.type, ctx.kind, enabled=ctx.kind != torch.float32):
             mean = torch.cat(
-                [
-                    cosine_probabilities(*block, typed) @ typed
-                    for block in _blocks(u, scale, entries)
-                ]
+                [cosine_probabilities(*block, typed) @ typed for block in _blocks(u, scale, tokens)]
             )
         d = (pull - mean / total[:, None]) * grads[0][:, None]
         return d * scale, (d * u).sum(-1, keepdim=True), None, None, None
 
 
-def _blocks(u: Tensor, scale: Tensor, entries: Tensor) -> zip[tuple[Tensor, Tensor]]:
-    rows = max(16, _BLOCK // len(entries))
+def _blocks(u: Tensor, scale: Tensor, tokens: Tensor) -> zip[tuple[Tensor, Tensor]]:
+    rows = max(16, _BLOCK // len(tokens))
     return zip(torch.split(u, rows), torch.split(scale, rows), strict=True)
 
 

@@ -18,21 +18,21 @@ from llmar_env.envs.core import check_choice, check_count
 from llmar_env.text.decoding import hubness
 from llmar_env.text.embedded import EmbeddedTexts
 
-from ..distributions import DirectionDistribution, EntrySoftmax
+from ..distributions import DirectionDistribution, TokenSoftmax
 from ..networks.seq2seq import Memory
 from ..policies.writer import WriterPolicy
 
-__all__ = ["Method", "decode", "entry_directions", "estimated_alignment", "read_blocks"]
+__all__ = ["Method", "decode", "estimated_alignment", "read_blocks", "token_directions"]
 
 Method = Literal["greedy", "csls", "best_of", "beam"]
 
 # Texts that are written at a time.
 _BLOCK = 512
-# Texts whose directions are the bank of CSLS, and how many of these count for each entry.
+# Texts whose directions are the bank of CSLS, and how many of these count for each token.
 _BANK = 1000
 _NEIGHBOURS = 10
 
-_Choose = Callable[[DirectionDistribution], Tensor]  # (B,) entries
+_Choose = Callable[[DirectionDistribution], Tensor]  # (B,) tokens
 
 
 @torch.no_grad()
@@ -51,9 +51,9 @@ def decode(
 ) -> NDArray[np.int64]:
     """Write a text about each of many, without an environment.
 
-    "greedy" takes the entry nearest to each direction, which is what LLMAR/Generate-v0 makes of
+    "greedy" takes the token nearest to each direction, which is what LLMAR/Generate-v0 makes of
     the policy's noiseless actions. "csls" takes it by cross-domain similarity local scaling, which
-    holds entries back that lie near everything (`llmar_env.text.decoding`); its bank is what the
+    holds tokens back that lie near everything (`llmar_env.text.decoding`); its bank is what the
     policy says of up to 1,000 of the same texts, so it needs many. "best_of" writes the greedy text
     and `num_samples` sampled ones, and keeps the one whose estimated alignment is highest. "beam"
     looks for the most probable text: of each text's hypotheses it keeps the `beam_size` best at
@@ -70,13 +70,13 @@ def decode(
         temperature: of its samples, times the policy's own spread; that, widened by label
             smoothing, would put words into most texts that nothing asks for.
         beam_size: hypotheses of "beam" for each text.
-        length_power: "beam" compares log-probabilities over length ** `length_power`, the end mark
+        length_power: "beam" compares log-probabilities over length ** `length_power`, EOS
             counted; without it, short texts would win (Wu et al. 2016).
-        max_new_tokens: M, where a text is cut that has no end mark by then; a warning counts them.
+        max_new_tokens: M, where a text is cut that has no EOS by then; a warning counts them.
         seed: of the samples.
 
     Returns:
-        (n, M) entries, filled with the end mark behind each text's end.
+        (n, M) tokens, filled with EOS behind each text's end.
 
     Raises:
         ValueError: an option is none of those above; the texts' vectors have another dimension
@@ -87,13 +87,13 @@ def decode(
     counts = {"num_samples": num_samples, "beam_size": beam_size, "max_new_tokens": max_new_tokens}
     _check(policy, method, counts, temperature, length_power)
     index = np.arange(len(texts)) if rows is None else np.asarray(rows, np.int64)
-    nearest = _Nearest(entry_directions(policy))
+    nearest = _Nearest(token_directions(policy))
     if method == "csls" and len(index):
         nearest = _Nearest(nearest.directions, _hubness(policy, texts, index, max_new_tokens))
     generator = torch.Generator(policy.device).manual_seed(seed)
     sample = _Sample(nearest.directions, temperature, generator)
     width = {"best_of": num_samples, "beam": beam_size}.get(method, 1)
-    entries = np.empty((len(index), max_new_tokens), np.int64)
+    tokens = np.empty((len(index), max_new_tokens), np.int64)
     for places, memory in read_blocks(policy, texts, index, max(1, _BLOCK // width)):
         if method == "beam":
             written = _beam_search(policy, memory, beam_size, length_power, max_new_tokens)
@@ -102,15 +102,14 @@ def decode(
         if method == "best_of":
             samples = _write(policy, memory.repeat(num_samples), sample, max_new_tokens)
             written = _most_aligned(policy, memory, written, samples)
-        entries[places] = written.cpu().numpy()
-    cut = int((entries[:, -1] != _end(policy)).sum())
+        tokens[places] = written.cpu().numpy()
+    cut = int((tokens[:, -1] != _eos(policy)).sum())
     if cut:
         warnings.warn(
-            f"{cut} of {len(entries)} texts reached max_new_tokens={max_new_tokens} without an "
-            "end mark",
+            f"{cut} of {len(tokens)} texts reached max_new_tokens={max_new_tokens} without an EOS",
             stacklevel=3,  # past torch's decorator
         )
-    return entries
+    return tokens
 
 
 def read_blocks(
@@ -178,32 +177,32 @@ def _check(
         raise ValueError(f"temperature must be above 0 and finite, found {temperature}")
     if not 0 <= length_power < math.inf:
         raise ValueError(f"length_power must be at least 0 and finite, found {length_power}")
-    if method == "beam" and policy.distribution != "entries":
+    if method == "beam" and policy.distribution != "tokens":
         raise ValueError(
-            'beam search adds up the words\' probabilities, which distribution="entries" has and '
+            'beam search adds up the words\' probabilities, which distribution="tokens" has and '
             f"distribution={policy.distribution!r} has not; use greedy, csls or best_of"
         )
 
 
-def _end(policy: WriterPolicy) -> int:
+def _eos(policy: WriterPolicy) -> int:
     return len(policy.reader.padded_table) - 1
 
 
-def entry_directions(policy: WriterPolicy) -> Tensor:
-    """(V, D) unit vectors of the entries."""
+def token_directions(policy: WriterPolicy) -> Tensor:
+    """(V, D) unit vectors of the tokens."""
     assert policy.vocabulary is not None
     return torch.as_tensor(policy.vocabulary.directions, device=policy.device)
 
 
 @dataclass(frozen=True)
 class _Nearest:
-    """Chooses the entry nearest to the direction: by cosine, or by CSLS."""
+    """Chooses the token nearest to the direction: by cosine, or by CSLS."""
 
     directions: Tensor  # (V, D)
     hubness: Tensor | float = 0.0  # (V,)
 
     def __call__(self, distribution: DirectionDistribution) -> Tensor:
-        """(B,) entries."""
+        """(B,) tokens."""
         cosines = distribution.centre[:, 0] @ self.directions.t()
         return (2 * cosines - self.hubness).argmax(-1)
 
@@ -217,8 +216,8 @@ class _Sample:
     generator: torch.Generator
 
     def __call__(self, distribution: DirectionDistribution) -> Tensor:
-        """(B,) entries."""
-        if isinstance(distribution, EntrySoftmax):
+        """(B,) tokens."""
+        if isinstance(distribution, TokenSoftmax):
             weights = (distribution.log_probs() / self.temperature).softmax(-1)
             return weights.multinomial(1, generator=self.generator).squeeze(1)
         centre = distribution.centre[:, 0]
@@ -237,41 +236,41 @@ def _next_word(
 
 
 def _write(policy: WriterPolicy, memory: Memory, choose: _Choose, max_new_tokens: int) -> Tensor:
-    """(B, M) entries, written word by word; texts that have ended are worked on no more."""
-    reader, end = policy.reader, _end(policy)
+    """(B, M) tokens, written word by word; texts that have ended are worked on no more."""
+    reader, eos = policy.reader, _eos(policy)
     live = torch.arange(len(memory.mean), device=policy.device)
-    entries = torch.full((len(live), max_new_tokens), end, device=policy.device)
+    tokens = torch.full((len(live), max_new_tokens), eos, device=policy.device)
     states = reader.network.begin_states(memory)
     previous = reader.network.begin.expand(len(live), -1)
     for place in range(max_new_tokens):
         distribution, states = _next_word(policy, memory, previous, states)
         chosen = choose(distribution)
-        entries[live, place] = chosen
-        going = (chosen != end).nonzero().squeeze(1)
+        tokens[live, place] = chosen
+        going = (chosen != eos).nonzero().squeeze(1)
         if not len(going):
             break
         if len(going) < len(live):
             live, chosen, memory = live[going], chosen[going], memory.take(going)
             states = states.index_select(1, going)
         previous = reader.padded_table[chosen]
-    return entries
+    return tokens
 
 
 def _hubness(
     policy: WriterPolicy, texts: EmbeddedTexts, rows: NDArray[np.int64], max_new_tokens: int
 ) -> Tensor:
-    """(V,) hubness of the entries among the directions that greedy texts are written by."""
+    """(V,) hubness of the tokens among the directions that greedy texts are written by."""
     assert policy.vocabulary is not None
-    reader, nearest = policy.reader, _Nearest(entry_directions(policy))
+    reader, nearest = policy.reader, _Nearest(token_directions(policy))
     some = rows[np.linspace(0, len(rows) - 1, min(len(rows), _BANK)).astype(np.int64)]
     bank = []
     for _, memory in read_blocks(policy, texts, some, _BLOCK):
-        entries = _write(policy, memory, nearest, max_new_tokens)
-        # Up to the end mark, which is written by a direction too.
-        asked = torch.ones_like(entries, dtype=torch.bool)
-        asked[:, 1:] = entries[:, :-1] != _end(policy)
+        tokens = _write(policy, memory, nearest, max_new_tokens)
+        # Up to EOS, which is written by a direction too.
+        asked = torch.ones_like(tokens, dtype=torch.bool)
+        asked[:, 1:] = tokens[:, :-1] != _eos(policy)
         with policy.precision():
-            said = policy.distributions_at(memory, reader.padded_table[entries[:, :-1]], asked)
+            said = policy.distributions_at(memory, reader.padded_table[tokens[:, :-1]], asked)
         bank.append(said.centre[:, 0].cpu().numpy())
     directions = np.concatenate(bank)
     found = hubness(directions, policy.vocabulary, min(_NEIGHBOURS, len(directions)))
@@ -293,31 +292,31 @@ def _beam_search(
     length_power: float,
     max_new_tokens: int,
 ) -> Tensor:
-    """(B, M) entries of the best hypotheses; the best that was cut where none has ended."""
-    reader, end = policy.reader, _end(policy)
+    """(B, M) tokens of the best hypotheses; the best that was cut where none has ended."""
+    reader, eos = policy.reader, _eos(policy)
     live = torch.arange(len(memory.mean), device=policy.device)
-    entries = torch.full((len(live), beam_size, max_new_tokens), end, device=policy.device)
+    tokens = torch.full((len(live), beam_size, max_new_tokens), eos, device=policy.device)
     found = _Ended(
-        entries[:, 0].clone(),
+        tokens[:, 0].clone(),
         torch.full_like(memory.mean[:, 0], -torch.inf),
         torch.zeros_like(live),
     )
-    totals = torch.full(entries.shape[:2], -torch.inf, device=policy.device)  # (b, K)
+    totals = torch.full(tokens.shape[:2], -torch.inf, device=policy.device)  # (b, K)
     totals[:, 0] = 0.0  # all hypotheses begin as one
     shown = memory.repeat(beam_size)
     states = reader.network.begin_states(shown)
     previous = reader.network.begin.expand(len(shown.mean), -1)
     for place in range(max_new_tokens):
         distribution, states = _next_word(policy, shown, previous, states)
-        assert isinstance(distribution, EntrySoftmax)
+        assert isinstance(distribution, TokenSoftmax)
         words = distribution.log_probs().view(*totals.shape, -1)  # (b, K, V)
         totals, best = (totals[..., None] + words).flatten(1).topk(beam_size)
-        origin, chosen = best // (end + 1), best % (end + 1)
-        entries = entries.gather(1, origin[..., None].expand_as(entries))
-        entries[..., place] = chosen
-        ended = chosen == end
+        origin, chosen = best // (eos + 1), best % (eos + 1)
+        tokens = tokens.gather(1, origin[..., None].expand_as(tokens))
+        tokens[..., place] = chosen
+        ended = chosen == eos
         scores = totals.masked_fill(~ended, -torch.inf) / (place + 1) ** length_power
-        found.add(live, entries, scores)
+        found.add(live, tokens, scores)
         totals = totals.masked_fill(ended, -torch.inf)
         # A total can only fall, and what divides it grows no further than to the last word.
         hope = totals.amax(1) / max_new_tokens**length_power
@@ -325,29 +324,29 @@ def _beam_search(
         if len(going) < len(live):
             memory = memory.take(going)
             shown = memory.repeat(beam_size)
-        live, entries, totals = live[going], entries[going], totals[going]
+        live, tokens, totals = live[going], tokens[going], totals[going]
         if not len(live):
             break
         grouped = states.view(len(states), -1, beam_size, states.shape[2])
         states = grouped[:, going[:, None], origin[going]].flatten(1, 2)
         previous = reader.padded_table[chosen[going].flatten()]
     none = found.count[live] == 0
-    found.entries[live[none]] = entries[none, 0]  # the first has the highest total
-    return found.entries
+    found.tokens[live[none]] = tokens[none, 0]  # the first has the highest total
+    return found.tokens
 
 
 @dataclass(frozen=True)
 class _Ended:
     """The best hypothesis that has ended about each of n texts, and how many have."""
 
-    entries: Tensor  # (n, M)
+    tokens: Tensor  # (n, M)
     score: Tensor  # (n,) -inf where none has
     count: Tensor  # (n,)
 
-    def add(self, texts: Tensor, entries: Tensor, scores: Tensor) -> None:
+    def add(self, texts: Tensor, tokens: Tensor, scores: Tensor) -> None:
         """Take account of hypotheses (b, K, M) about texts (b,); -inf scores have not ended."""
         self.count[texts] += scores.isfinite().sum(1)
         best, which = scores.max(1)
         better = (best > self.score[texts]).nonzero().squeeze(1)
         self.score[texts[better]] = best[better]
-        self.entries[texts[better]] = entries[better, which[better]]
+        self.tokens[texts[better]] = tokens[better, which[better]]

@@ -48,8 +48,8 @@ def baselines(corpus: Corpus, split: str) -> dict[str, Scores]:
 def write(policy: WriterPolicy, corpus: Corpus, rows: range, max_new_tokens: int) -> list[str]:
     """The texts that the policy writes, greedily, about rows of a corpus."""
     assert policy.vocabulary is not None
-    entries = decode(policy, corpus.source, rows, max_new_tokens=max_new_tokens)
-    return policy.vocabulary.decode(entries)
+    tokens = decode(policy, corpus.source, rows, max_new_tokens=max_new_tokens)
+    return policy.vocabulary.decode(tokens)
 
 
 def evaluate_writer(

@@ -14,10 +14,10 @@ from torch.nn import functional as F
 from llmar_env.envs.core import check_count
 from llmar_env.text.embedded import EmbeddedTexts
 
-from ..distributions import DirectionDistribution, EntrySoftmax
+from ..distributions import DirectionDistribution, TokenSoftmax
 from ..networks.seq2seq import Memory
 from ..policies.writer import WriterPolicy
-from .decoding import decode, entry_directions, estimated_alignment, read_blocks
+from .decoding import decode, estimated_alignment, read_blocks, token_directions
 
 __all__ = ["Refined", "check_refinement", "refine"]
 
@@ -33,12 +33,12 @@ class Refined:
     """Texts after rounds of correction.
 
     Attributes:
-        entries: (n, M) int64, filled with the end mark behind each text's end.
+        tokens: (n, M) int64, filled with EOS behind each text's end.
         scores: (rounds + 1, n) estimated alignment, in [-1, 1], of the drafts and after each round.
         threshold: what was to be reached.
     """
 
-    entries: NDArray[np.int64]  # (n, M)
+    tokens: NDArray[np.int64]  # (n, M)
     scores: NDArray[np.float64]  # (rounds + 1, n)
     threshold: float
 
@@ -81,7 +81,7 @@ def refine(
         rows: which of them, in which order; all of them if None.
         threshold: the estimated alignment that is good enough, in (0, 1].
         max_rounds: after so many it ends at the latest.
-        draft: (n, M) entries to begin with; by default greedy decoding.
+        draft: (n, M) tokens to begin with; by default greedy decoding.
         candidates: words that are tried at each place.
         margin: in nats, at least 0. The wider, the higher the scores, but the lower the BLEU: what
             the policy finds unlikely is mostly wrong, whatever the estimate says of it. The default
@@ -102,22 +102,22 @@ def refine(
         raise ValueError(f"margin must be at least 0, found {margin!r}")
     index = np.arange(len(texts)) if rows is None else np.asarray(rows, np.int64)
     if draft is None:
-        entries = decode(policy, texts, index, max_new_tokens=max_new_tokens)
+        tokens = decode(policy, texts, index, max_new_tokens=max_new_tokens)
     else:
-        entries = _checked_draft(policy, draft, len(index))
+        tokens = _checked_draft(policy, draft, len(index))
     scores = np.empty((max_rounds + 1, len(index)))
     rounds = 0
-    directions = entry_directions(policy)
+    directions = token_directions(policy)
     corrector = _Corrector(policy, directions, threshold, candidates, margin)
     for places, memory in read_blocks(policy, texts, index, _BLOCK):
-        drafts = torch.as_tensor(entries[places], device=policy.device)
+        drafts = torch.as_tensor(tokens[places], device=policy.device)
         corrected, found = corrector.run(memory, drafts, max_rounds)
-        entries[places] = corrected.cpu().numpy()
+        tokens[places] = corrected.cpu().numpy()
         by_round = found.cpu().numpy()
         scores[: len(by_round), places] = by_round
         scores[len(by_round) :, places] = by_round[-1]
         rounds = max(rounds, len(found) - 1)
-    return Refined(entries, scores[: rounds + 1], threshold)
+    return Refined(tokens, scores[: rounds + 1], threshold)
 
 
 def check_refinement(threshold: float, max_rounds: int) -> None:
@@ -129,7 +129,7 @@ def check_refinement(threshold: float, max_rounds: int) -> None:
 
 
 def _checked_draft(policy: WriterPolicy, draft: ArrayLike, size: int) -> NDArray[np.int64]:
-    """A copy of the draft, filled with the end mark behind the first one."""
+    """A copy of the draft, filled with EOS behind the first one."""
     assert policy.vocabulary is not None
     vocabulary, found = policy.vocabulary, np.asarray(draft)
     if found.dtype.kind not in "iu" or found.ndim != 2 or len(found) != size or not found.shape[1]:
@@ -137,13 +137,13 @@ def _checked_draft(policy: WriterPolicy, draft: ArrayLike, size: int) -> NDArray
             f"a draft of {size} texts is integers ({size}, M), M at least 1, found {found.dtype} "
             f"{found.shape}"
         )
-    if found.size and not 0 <= found.min() <= found.max() <= vocabulary.end:
+    if found.size and not 0 <= found.min() <= found.max() <= vocabulary.eos:
         raise ValueError(
-            f"a draft's entries lie in 0 to {vocabulary.end}, the end mark, found {found.min()} to "
+            f"a draft's tokens lie in 0 to {vocabulary.eos}, EOS, found {found.min()} to "
             f"{found.max()}"
         )
     behind = np.arange(found.shape[1]) >= vocabulary.lengths(found)[:, None]
-    return np.where(behind, vocabulary.end, found).astype(np.int64)
+    return np.where(behind, vocabulary.eos, found).astype(np.int64)
 
 
 @dataclass(frozen=True)
@@ -151,85 +151,85 @@ class _Corrector:
     """Corrects texts that were read; the attributes are the options of `refine`."""
 
     policy: WriterPolicy
-    directions: Tensor  # (V, D) unit vectors of the entries
+    directions: Tensor  # (V, D) unit vectors of the tokens
     threshold: float
     candidates: int
     margin: float
 
-    def run(self, memory: Memory, entries: Tensor, max_rounds: int) -> tuple[Tensor, Tensor]:
+    def run(self, memory: Memory, tokens: Tensor, max_rounds: int) -> tuple[Tensor, Tensor]:
         """Correct drafts (B, M) for up to `max_rounds` rounds.
 
         Returns:
             The texts (B, M), and their scores (rounds + 1, B).
         """
         foretold = self.policy.reader.network.alignment(memory)
-        score = estimated_alignment(self._vectors(entries).sum(1), foretold)
-        scores, entries = [score], entries.clone()
-        live = torch.arange(len(entries), device=entries.device)
+        score = estimated_alignment(self._vectors(tokens).sum(1), foretold)
+        scores, tokens = [score], tokens.clone()
+        live = torch.arange(len(tokens), device=tokens.device)
         for _ in range(max_rounds):
             live = live[score[live] < self.threshold - _ROUNDING]
             if not len(live):
                 break
-            after = self._correct(memory.take(live), entries[live], foretold[live])
+            after = self._correct(memory.take(live), tokens[live], foretold[live])
             found = estimated_alignment(self._vectors(after).sum(1), foretold[live])
             better = found > score[live]
             # Another round would find no more for the rest.
             live = live[better]
-            entries[live] = after[better]
+            tokens[live] = after[better]
             score = score.index_copy(0, live, found[better])
             scores.append(score)
-        return entries, torch.stack(scores)
+        return tokens, torch.stack(scores)
 
-    def _correct(self, memory: Memory, entries: Tensor, foretold: Tensor) -> Tensor:
+    def _correct(self, memory: Memory, tokens: Tensor, foretold: Tensor) -> Tensor:
         """(B, M) drafts, each with its best correction; as they are where none is likely."""
-        words, likely = self._corrections(memory, entries)
-        shown = entries[:, : words.shape[1]]
-        without = self._vectors(entries).sum(1)[:, None] - self._vectors(shown)  # (B, T, D)
+        words, likely = self._corrections(memory, tokens)
+        shown = tokens[:, : words.shape[1]]
+        without = self._vectors(tokens).sum(1)[:, None] - self._vectors(shown)  # (B, T, D)
         scores = estimated_alignment(without[:, :, None] + self._vectors(words), foretold)
         best, which = scores.masked_fill(~likely, -torch.inf).flatten(1).max(1)
         place, word = which // words.shape[2], words.flatten(1).gather(1, which[:, None])
-        end = len(self.directions) - 1
-        places = torch.arange(entries.shape[1], device=entries.device)
+        eos = len(self.directions) - 1
+        places = torch.arange(tokens.shape[1], device=tokens.device)
         there, behind = places == place[:, None], places >= place[:, None]
-        replaced = torch.where(there, word, entries)
-        deleted = torch.where(behind, F.pad(entries[:, 1:], (0, 1), value=end), entries)
-        corrected = torch.where(word == end, deleted, replaced)
-        return torch.where(best.isfinite()[:, None], corrected, entries)
+        replaced = torch.where(there, word, tokens)
+        deleted = torch.where(behind, F.pad(tokens[:, 1:], (0, 1), value=eos), tokens)
+        corrected = torch.where(word == eos, deleted, replaced)
+        return torch.where(best.isfinite()[:, None], corrected, tokens)
 
-    def _corrections(self, memory: Memory, entries: Tensor) -> tuple[Tensor, Tensor]:
+    def _corrections(self, memory: Memory, tokens: Tensor) -> tuple[Tensor, Tensor]:
         """What could stand at the places of drafts (B, M), as far as the longest reaches.
 
         Returns:
-            (B, T, C + 1) entries: the likeliest words, and the end mark, which deletes. And
+            (B, T, C + 1) tokens: the likeliest words, and EOS, which deletes. And
             (B, T, C + 1) bool, whether each is likely enough, and the place the first of its word,
             or the one behind the last.
         """
-        end = len(self.directions) - 1
-        longest = int((entries != end).sum(1).max())
-        shown = entries[:, : longest + 1]  # (B, T)
+        eos = len(self.directions) - 1
+        longest = int((tokens != eos).sum(1).max())
+        shown = tokens[:, : longest + 1]  # (B, T)
         with self.policy.precision():
             distribution = self.policy.distributions_at(
                 memory, self._vectors(shown[:, :-1]), torch.ones_like(shown, dtype=torch.bool)
             )
         cosines = distribution.centre[:, 0] @ self.directions.t()  # (B * T, V)
-        nearest, words = cosines[:, :end].topk(min(self.candidates, end))
-        moves_up = F.pad(entries, (0, 1), value=end)[:, 1 : shown.shape[1] + 1]
+        nearest, words = cosines[:, :eos].topk(min(self.candidates, eos))
+        moves_up = F.pad(tokens, (0, 1), value=eos)[:, 1 : shown.shape[1] + 1]
         moved = cosines.gather(1, moves_up.reshape(-1, 1))
         gap = cosines.amax(1, keepdim=True) - torch.cat([nearest, moved], dim=1)
         likely = gap * _scale(distribution) <= self.margin  # (B * T, C + 1)
-        words = F.pad(words, (0, 1), value=end)
+        words = F.pad(words, (0, 1), value=eos)
         again = (shown[:, :, None] == shown[:, None]).tril(-1).any(2)  # (B, T)
         shape = (*shown.shape, -1)
         return words.view(shape), likely.view(shape) & ~again[..., None]
 
-    def _vectors(self, entries: Tensor) -> Tensor:
-        """(..., D) of entries (...); zero for the end mark."""
-        return self.policy.reader.padded_table[entries]
+    def _vectors(self, tokens: Tensor) -> Tensor:
+        """(..., D) of tokens (...); zero for EOS."""
+        return self.policy.reader.padded_table[tokens]
 
 
 def _scale(distribution: DirectionDistribution) -> Tensor:
     """What a difference of cosines is multiplied by to be one of log-probabilities, (n or 1, 1)."""
-    if isinstance(distribution, EntrySoftmax):
+    if isinstance(distribution, TokenSoftmax):
         return distribution.scale[:, None]
-    # Of the Gaussian log-densities of the entries' own actions.
+    # Of the Gaussian log-densities of the tokens' own actions.
     return distribution.spread.pow(-2).view(1, 1)

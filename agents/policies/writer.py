@@ -13,18 +13,18 @@ from stable_baselines3.common.torch_layers import BaseFeaturesExtractor
 from stable_baselines3.common.type_aliases import PyTorchObs, Schedule
 from torch import Tensor
 
-from llmar_env.spaces import EntryIndex, TextIndex
+from llmar_env.spaces import TextIndex, TokenIndex
 from llmar_env.text.embedded import EmbeddedTexts
 from llmar_env.text.vocabulary import Vocabulary
 
-from ..distributions import DirectionalGaussian, DirectionDistribution, EntrySoftmax
+from ..distributions import DirectionalGaussian, DirectionDistribution, TokenSoftmax
 from ..networks.encoder import TextLookup
 from ..networks.seq2seq import Memory, Writer, WriterConfig
 from .direction import DirectionPolicy
 
 __all__ = ["Draft", "WriterFeatures", "WriterPolicy", "WritingDistribution"]
 
-WritingDistribution = Literal["entries", "gaussian"]
+WritingDistribution = Literal["tokens", "gaussian"]
 
 
 class WriterFeatures(BaseFeaturesExtractor):
@@ -41,7 +41,7 @@ class WriterFeatures(BaseFeaturesExtractor):
         ValueError: the space is another.
     """
 
-    padded_table: Tensor  # (V, D) of the words, with a zero row for the end mark
+    padded_table: Tensor  # (V, D) of the words, with a zero row for EOS
 
     def __init__(self, observation_space: spaces.Space[Any], config: WriterConfig) -> None:
         super().__init__(observation_space, 2 * config.decoder_dim)
@@ -55,7 +55,7 @@ class WriterFeatures(BaseFeaturesExtractor):
             )
         text, written = observation_space["text"], observation_space["written"]
         source_dim, target_dim = (
-            one.dim if isinstance(one, TextIndex | EntryIndex) else (one.shape or (0,))[-1]
+            one.dim if isinstance(one, TextIndex | TokenIndex) else (one.shape or (0,))[-1]
             for one in (text, written)
         )
         self.network = Writer(source_dim, target_dim, config)
@@ -70,11 +70,11 @@ class WriterFeatures(BaseFeaturesExtractor):
         return self.network.read(text[:, : int(lengths.max())].float(), lengths)
 
     def words(self, written: Tensor) -> Tensor:
-        """Vectors (..., D) of words that are observed as entries (...) or as vectors."""
+        """Vectors (..., D) of words that are observed as tokens (...) or as vectors."""
         return written.float() if self.lookup is None else self.padded_table[written.long()]
 
     def lengths(self, written: Tensor) -> Tensor:
-        """(B,) words in texts observed as (B, M, D) vectors or (B, M) entries."""
+        """(B,) words in texts observed as (B, M, D) vectors or (B, M) tokens."""
         there = (
             (written != 0).any(-1) if written.ndim == 3 else written != len(self.padded_table) - 1
         )
@@ -108,9 +108,9 @@ class WriterPolicy(DirectionPolicy):
         observation_space: of LLMAR/Generate-v0, in either form.
         action_space: Box (D,).
         lr_schedule: learning rate by remaining progress.
-        vocabulary: the entries; needed where the observation does not carry them.
+        vocabulary: the tokens; needed where the observation does not carry them.
         writer: size of the network.
-        distribution: "entries", a softmax over scaled cosines, or "gaussian", noise around the
+        distribution: "tokens", a softmax over scaled cosines, or "gaussian", noise around the
             direction.
         spread: the softmax's temperature, or the noise of a coordinate over the radius.
         learn_spread: whether it is learned; by default the temperature is.
@@ -122,8 +122,8 @@ class WriterPolicy(DirectionPolicy):
         ValueError: the spaces are others, or there is no vocabulary.
     """
 
-    distributions: ClassVar[tuple[str, ...]] = ("entries", "gaussian")
-    end_direction: Tensor  # (1, D)
+    distributions: ClassVar[tuple[str, ...]] = ("tokens", "gaussian")
+    eos_direction: Tensor  # (1, D)
 
     def __init__(
         self,
@@ -133,7 +133,7 @@ class WriterPolicy(DirectionPolicy):
         *,
         vocabulary: Vocabulary | None = None,
         writer: WriterConfig | dict[str, Any] | None = None,
-        distribution: WritingDistribution = "entries",
+        distribution: WritingDistribution = "tokens",
         spread: float | None = None,
         learn_spread: bool | None = None,
         low_precision: bool | None = None,
@@ -143,8 +143,8 @@ class WriterPolicy(DirectionPolicy):
         self.writer = (
             WriterConfig(**writer) if isinstance(writer, dict) else writer or WriterConfig()
         )
-        entries = distribution == "entries"
-        carried = _entries_of(observation_space)
+        tokens = distribution == "tokens"
+        carried = _tokens_of(observation_space)
         if vocabulary is None and carried is not None:
             vocabulary = carried.vocabulary
         self.vocabulary = vocabulary
@@ -161,11 +161,11 @@ class WriterPolicy(DirectionPolicy):
             action_space,
             lr_schedule,
             distribution=distribution,
-            spread=(0.05 if entries else 0.3) if spread is None else spread,
-            learn_spread=entries if learn_spread is None else learn_spread,
+            spread=(0.05 if tokens else 0.3) if spread is None else spread,
+            learn_spread=tokens if learn_spread is None else learn_spread,
             **kwargs,
         )
-        self.register_buffer("end_direction", None, persistent=False)
+        self.register_buffer("eos_direction", None, persistent=False)
         if self.vocabulary is not None:
             self.attach(_texts_of(observation_space), self.vocabulary)
 
@@ -180,7 +180,7 @@ class WriterPolicy(DirectionPolicy):
     def _make_distribution(self, num_vectors: int, dim: int) -> DirectionDistribution:
         if self.distribution == "gaussian":
             return DirectionalGaussian(num_vectors, dim, self.radius)
-        return EntrySoftmax(dim, torch.empty(0, dim), self.radius)
+        return TokenSoftmax(dim, torch.empty(0, dim), self.radius)
 
     @property
     def reader(self) -> WriterFeatures:
@@ -211,9 +211,9 @@ class WriterPolicy(DirectionPolicy):
                 extractor.lookup.attach(texts, self.device)
             extractor.padded_table = torch.as_tensor(vocabulary.padded_table, device=self.device)
         directions = torch.as_tensor(vocabulary.directions, device=self.device)
-        self.end_direction = directions[-1:]
-        if isinstance(self.action_dist, EntrySoftmax):
-            self.action_dist.entries = directions
+        self.eos_direction = directions[-1:]
+        if isinstance(self.action_dist, TokenSoftmax):
+            self.action_dist.tokens = directions
 
     def attach_space(self, space: spaces.Space[Any]) -> None:
         """Give the policy what the space of its environment carries, as after loading.
@@ -221,7 +221,7 @@ class WriterPolicy(DirectionPolicy):
         Raises:
             ValueError: as `attach`.
         """
-        carried = _entries_of(space)
+        carried = _tokens_of(space)
         if carried is not None and carried.vocabulary is not None:
             self.attach(_texts_of(space), carried.vocabulary)
 
@@ -292,7 +292,7 @@ class Draft:
         self.group_size = group_size
         self.num_texts = len(text) * group_size
         self._words: list[Tensor] = []  # (N,) or (N, D) each, as observed
-        self._chosen: list[Tensor] = []  # (N,) entries or (N, D) actions
+        self._chosen: list[Tensor] = []  # (N,) tokens or (N, D) actions
         self._running: list[Tensor] = []  # (N,) bool
         with torch.no_grad(), policy.precision():
             self._memory = policy.reader.read(text).repeat(group_size)
@@ -308,7 +308,7 @@ class Draft:
             running: (N,) bool; never True again after False.
 
         Returns:
-            (N, D) actions; the end mark's where a text has ended.
+            (N, D) actions; EOS's where a text has ended.
         """
         policy, network = self.policy, self.policy.reader.network
         if (kept := running[self._live]).sum() < len(self._live):
@@ -323,12 +323,12 @@ class Draft:
         with policy.precision():
             features, self._states = network.write(self._memory, previous[:, None], self._states)
             distribution = policy.distribution_of(features[:, 0].float())
-            actions = (policy.radius * policy.end_direction).repeat(self.num_texts, 1)
-            if isinstance(distribution, EntrySoftmax):
-                entries = distribution.sample_entries()
-                actions[self._live] = policy.radius * distribution.entries[entries]
-                chosen = entries.new_zeros(self.num_texts)
-                chosen[self._live] = entries
+            actions = (policy.radius * policy.eos_direction).repeat(self.num_texts, 1)
+            if isinstance(distribution, TokenSoftmax):
+                tokens = distribution.sample_tokens()
+                actions[self._live] = policy.radius * distribution.tokens[tokens]
+                chosen = tokens.new_zeros(self.num_texts)
+                chosen[self._live] = tokens
             else:
                 actions[self._live] = distribution.sample()
                 chosen = actions
@@ -355,12 +355,12 @@ class Draft:
         if self._words:
             words = reader.words(torch.stack(self._words, dim=1))
         else:
-            words = policy.end_direction.new_empty(self.num_texts, 0, policy.end_direction.shape[1])
+            words = policy.eos_direction.new_empty(self.num_texts, 0, policy.eos_direction.shape[1])
         with policy.precision():
             memory = reader.read(self.text).repeat(self.group_size)
             distribution = policy.distributions_at(memory, words, running)
-            if isinstance(distribution, EntrySoftmax):
-                found = distribution.log_prob_of_entries(chosen)
+            if isinstance(distribution, TokenSoftmax):
+                found = distribution.log_prob_of_tokens(chosen)
             else:
                 found = distribution.log_prob(chosen)
         log_prob = found.new_zeros(running.shape).masked_scatter(running, found).t()
@@ -371,11 +371,11 @@ class Draft:
         return log_prob, entropies.mean()
 
 
-def _entries_of(space: spaces.Space[Any]) -> EntryIndex | None:
+def _tokens_of(space: spaces.Space[Any]) -> TokenIndex | None:
     written = (
         space["written"] if isinstance(space, spaces.Dict) and "written" in space.spaces else None
     )
-    return written if isinstance(written, EntryIndex) else None
+    return written if isinstance(written, TokenIndex) else None
 
 
 def _texts_of(space: spaces.Space[Any]) -> EmbeddedTexts | None:

@@ -209,7 +209,7 @@ class GenerateTrainer(Trainer):
 
     def _warn_of_long_targets(self, texts: TargetTexts) -> None:
         rows = texts.corpus.rows("train")
-        lengths = texts.vocabulary.lengths(texts.entries[rows.start : rows.stop])
+        lengths = texts.vocabulary.lengths(texts.tokens[rows.start : rows.stop])
         long = int((lengths > self.config.max_new_tokens).sum())
         if long:
             warnings.warn(
@@ -224,10 +224,10 @@ class GenerateTrainer(Trainer):
     ) -> list[str]:
         """Write a text about each of n, by `decode`."""
         policy, vocabulary = self._trained()
-        entries = decode(
+        tokens = decode(
             policy, texts, method=method, max_new_tokens=self.config.max_new_tokens, **options
         )
-        return vocabulary.decode(entries)
+        return vocabulary.decode(tokens)
 
     def refine(
         self,
@@ -243,37 +243,37 @@ class GenerateTrainer(Trainer):
         check_refinement(threshold, max_rounds)
         length = self.config.max_new_tokens
         if draft is None:
-            entries = decode(policy, texts, method=method, max_new_tokens=length)
+            tokens = decode(policy, texts, method=method, max_new_tokens=length)
         else:
-            entries = self._entries(vocabulary, draft)
+            tokens = self._tokens(vocabulary, draft)
         refined = refine(
-            policy, texts, threshold=threshold, max_rounds=max_rounds, draft=entries, **options
+            policy, texts, threshold=threshold, max_rounds=max_rounds, draft=tokens, **options
         )
         rows = zip(
-            vocabulary.decode(refined.entries),
+            vocabulary.decode(refined.tokens),
             refined.scores.T.tolist(),
             refined.reached[-1].tolist(),
             strict=True,
         )
         return [RefinedText(text, tuple(scores), reached) for text, scores, reached in rows]
 
-    def _entries(self, vocabulary: Vocabulary, draft: Sequence[str]) -> NDArray[np.int64]:
-        """(n, M) entries of drafts; what is cut or has no entry is said."""
+    def _tokens(self, vocabulary: Vocabulary, draft: Sequence[str]) -> NDArray[np.int64]:
+        """(n, M) tokens of drafts; what is cut or has no token is said."""
         length = self.config.max_new_tokens
-        entries = np.full((len(draft), length), vocabulary.end)
+        tokens = np.full((len(draft), length), vocabulary.eos)
         cut = dropped = 0
-        tokens = vocabulary.embedder.tokenize(draft)
-        for row, words, ids in zip(entries, vocabulary.from_tokens(tokens), tokens, strict=True):
+        ids = vocabulary.embedder.tokenize(draft)
+        for row, words, one in zip(tokens, vocabulary.from_ids(ids), ids, strict=True):
             row[: len(words)] = words[:length]
             cut += len(words) > length
-            dropped += len(ids) - len(words)
+            dropped += len(one) - len(words)
         if cut or dropped:
             warnings.warn(
                 f"of {len(draft)} drafts {cut} were cut after max_new_tokens={length} words, and "
                 f"{dropped} tokens that the vocabulary does not have were left out",
                 stacklevel=4,
             )
-        return entries
+        return tokens
 
     def _trained(self) -> tuple[WriterPolicy, Vocabulary]:
         assert self.policy is not None
@@ -298,7 +298,7 @@ class GenerateTrainer(Trainer):
     def save(self, folder: Path) -> dict[str, Any]:
         """Write the vocabulary; what else `restore` needs besides the weights, as plain data."""
         policy, vocabulary = self._trained()
-        save_file({"tokens": vocabulary.tokens}, folder / _VOCABULARY)
+        save_file({"ids": vocabulary.ids}, folder / _VOCABULARY)
         return {
             "source_dim": policy.reader.network.encoder.w_ih.shape[2],
             "vocabulary": vocabulary.fingerprint,
@@ -368,17 +368,17 @@ def _read_vocabulary(folder: Path, embedder: Embedder | None, fingerprint: str) 
     Raises:
         ValueError: it has not the fingerprint, or the embedder has no words.
     """
-    tokens = load_file(folder / _VOCABULARY)["tokens"]
+    ids = load_file(folder / _VOCABULARY)["ids"]
     if not isinstance(embedder, WordVectors):
         raise ValueError(
             f"a writer needs targets embedded by WordVectors, found {type(embedder).__name__}"
         )
-    known = tokens[tokens < len(embedder.table)]
+    known = ids[ids < len(embedder.table)]
     vocabulary = Vocabulary(embedder.table[known], known, embedder)
-    if len(known) < len(tokens) or vocabulary.fingerprint != fingerprint:
+    if len(known) < len(ids) or vocabulary.fingerprint != fingerprint:
         raise ValueError(
             f"the model in {folder} writes with the vocabulary {fingerprint}, and its embedder of "
-            f"targets gives {vocabulary.fingerprint}: entries would stand for other words. The "
+            f"targets gives {vocabulary.fingerprint}: tokens would stand for other words. The "
             "files are of different models"
         )
     return vocabulary

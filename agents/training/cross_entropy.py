@@ -17,7 +17,7 @@ from llmar_env.text.corpus import Corpus
 from llmar_env.text.vocabulary import Vocabulary
 
 from ..algorithms.update import NonFiniteLossError
-from ..distributions import EntrySoftmax
+from ..distributions import TokenSoftmax
 from ..policies.writer import WriterPolicy
 from .clock import Clock
 from .validation import Validation
@@ -33,11 +33,11 @@ _BAR = "{desc}: {percentage:3.0f}% {bar} {elapsed}{postfix}"
 
 @dataclass(frozen=True, eq=False)
 class TargetTexts:
-    """Texts of a corpus beside their targets as entries, in batches of like length.
+    """Texts of a corpus beside their targets as tokens, in batches of like length.
 
     Attributes:
         corpus: the texts.
-        vocabulary: the entries of the targets.
+        vocabulary: the tokens of the targets.
         split: the part that is drawn from.
     """
 
@@ -46,15 +46,15 @@ class TargetTexts:
     split: str = "train"
 
     @cached_property
-    def entries(self) -> NDArray[np.int64]:
-        """(n, M) the targets, each with an end mark, over all rows of the corpus."""
-        return self.vocabulary.entries_of(self.corpus.target)
+    def tokens(self) -> NDArray[np.int64]:
+        """(n, M) the targets, each with an EOS, over all rows of the corpus."""
+        return self.vocabulary.tokens_of(self.corpus.target)
 
     def batches(self, size: int, generator: np.random.Generator) -> Iterator[NDArray[np.int64]]:
         """Rows of the split, (B,) at a time, each once, in random order."""
         rows = self.corpus.rows(self.split)
         order = rows.start + generator.permutation(len(rows))
-        lengths = self.corpus.source.lengths + self.vocabulary.lengths(self.entries)
+        lengths = self.corpus.source.lengths + self.vocabulary.lengths(self.tokens)
         for first in range(0, len(order), size * _POOL):
             pool = order[first : first + size * _POOL]
             pool = pool[np.argsort(lengths[pool], kind="stable")]
@@ -67,32 +67,32 @@ class TargetTexts:
         """Cross-entropy of the targets of (B,) rows, teacher-forced, and their misalignment.
 
         Returns:
-            (words,) negative log-probabilities of all words and end marks, and (B,) one less the
+            (words,) negative log-probabilities of all words and EOS tokens, and (B,) one less the
             cosine of the foretold mean vector with the target's.
 
         Raises:
             ValueError: the policy observes embeddings, or its words have no probabilities.
         """
-        if policy.reader.lookup is None or policy.distribution != "entries":
+        if policy.reader.lookup is None or policy.distribution != "tokens":
             raise ValueError(
-                "cross-entropy needs a policy that observes rows and chooses among entries: "
-                'observation="index" and distribution="entries"'
+                "cross-entropy needs a policy that observes rows and chooses among tokens: "
+                'observation="index" and distribution="tokens"'
             )
         device = policy.device
-        entries = torch.as_tensor(self.entries[rows], device=device)
-        entries = entries[:, : int((entries != self.vocabulary.end).sum(1).max()) + 1]
-        # Up to the end mark, the first of which counts.
+        tokens = torch.as_tensor(self.tokens[rows], device=device)
+        tokens = tokens[:, : int((tokens != self.vocabulary.eos).sum(1).max()) + 1]
+        # Up to EOS, the first of which counts.
         places = torch.cat(
-            [entries.new_ones(len(rows), 1).bool(), entries[:, :-1] != self.vocabulary.end], dim=1
+            [tokens.new_ones(len(rows), 1).bool(), tokens[:, :-1] != self.vocabulary.eos], dim=1
         )
         reader, network = policy.reader, policy.reader.network
         text = torch.as_tensor(rows[:, None], device=device)
         with policy.precision():
             memory = reader.read(text)
-            words = reader.padded_table[entries[:, :-1]]
+            words = reader.padded_table[tokens[:, :-1]]
             distribution = policy.distributions_at(memory, words, places)
-            assert isinstance(distribution, EntrySoftmax)
-            losses = -distribution.log_prob_of_entries(entries[places], smoothing)
+            assert isinstance(distribution, TokenSoftmax)
+            losses = -distribution.log_prob_of_tokens(tokens[places], smoothing)
             foretold = network.alignment(memory)
         means = torch.as_tensor(self.corpus.target.unit_means[rows], device=device)
         return losses, 1 - (foretold * means).sum(-1)

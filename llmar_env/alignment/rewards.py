@@ -48,9 +48,9 @@ class Written:
 
     Attributes:
         corpus: holds the targets.
-        vocabulary: the entries that the texts are written of.
+        vocabulary: the tokens that the texts are written of.
         rows: (n,) int64 rows of the corpus.
-        entries: (n, M) int64 in [0, V), filled with `vocabulary.end` behind a text's end.
+        tokens: (n, M) int64 in [0, V), filled with `vocabulary.eos` behind a text's end.
 
     Raises:
         ValueError: the arrays have other shapes or ranges, a text goes on behind its end, or the
@@ -60,30 +60,30 @@ class Written:
     corpus: Corpus
     vocabulary: Vocabulary
     rows: NDArray[np.int64]  # (n,)
-    entries: NDArray[np.int64]  # (n, M)
+    tokens: NDArray[np.int64]  # (n, M)
 
     def __post_init__(self) -> None:
-        """Check that rows, entries, corpus and vocabulary fit together."""
-        rows, entries, size = self.rows, self.entries, len(self.vocabulary)
-        if entries.ndim != 2 or not entries.shape[1] or rows.shape != entries.shape[:1]:
+        """Check that rows, tokens, corpus and vocabulary fit together."""
+        rows, tokens, size = self.rows, self.tokens, len(self.vocabulary)
+        if tokens.ndim != 2 or not tokens.shape[1] or rows.shape != tokens.shape[:1]:
             raise ValueError(
-                "written texts are entries (n, M), M at least 1, and rows (n,), found shapes "
-                f"{entries.shape} and {rows.shape}"
+                "written texts are tokens (n, M), M at least 1, and rows (n,), found shapes "
+                f"{tokens.shape} and {rows.shape}"
             )
         if self.corpus.target.ids is None or self.vocabulary.dim != self.corpus.target.dim:
             raise ValueError(
                 f"the vocabulary has words of dimension {self.vocabulary.dim}, and the targets are "
                 f"not made of such words: {self.corpus.target!r}"
             )
-        for name, array, n in (("rows", rows, len(self.corpus.target)), ("entries", entries, size)):
+        for name, array, n in (("rows", rows, len(self.corpus.target)), ("tokens", tokens, size)):
             if array.size and not 0 <= array.min() <= array.max() < n:
                 raise ValueError(
                     f"{name} must lie in 0 to {n - 1}, found {array.min()} to {array.max()}"
                 )
-        ended = entries == self.vocabulary.end
+        ended = tokens == self.vocabulary.eos
         if (ended[:, :-1] > ended[:, 1:]).any():
             text = int((ended[:, :-1] > ended[:, 1:]).any(1).argmax())
-            raise ValueError(f"text {text} goes on behind its end mark; fill it with the end mark")
+            raise ValueError(f"text {text} goes on behind EOS; fill it with EOS")
 
     def __len__(self) -> int:
         """Count the texts."""
@@ -91,13 +91,13 @@ class Written:
 
     @cached_property
     def lengths(self) -> NDArray[np.int64]:
-        """(n,) entries of each text before its end, in [0, M]."""
-        return self.vocabulary.lengths(self.entries)
+        """(n,) tokens of each text before its end, in [0, M]."""
+        return self.vocabulary.lengths(self.tokens)
 
     @cached_property
     def vectors(self) -> NDArray[np.float32]:
         """(n, M, D) vectors of the texts, zero rows behind their ends."""
-        return self.vocabulary.padded_table[self.entries]
+        return self.vocabulary.padded_table[self.tokens]
 
     @cached_property
     def means(self) -> NDArray[np.float32]:
@@ -107,14 +107,14 @@ class Written:
         return means
 
     @cached_property
-    def tokens(self) -> NDArray[np.int64]:
-        """(n, M) the texts in the ids that `target_tokens` has, -1 behind their ends."""
-        return np.append(self.vocabulary.tokens, -1)[self.entries]
+    def ids(self) -> NDArray[np.int64]:
+        """(n, M) the texts in the ids that `target_ids` has, -1 behind their ends."""
+        return np.append(self.vocabulary.ids, -1)[self.tokens]
 
     @cached_property
     def strings(self) -> list[str]:
         """The n texts, decoded; the empty string for an empty one."""
-        return self.vocabulary.decode(self.entries)
+        return self.vocabulary.decode(self.tokens)
 
     @cached_property
     def target_lengths(self) -> NDArray[np.int64]:
@@ -122,10 +122,10 @@ class Written:
         return self.corpus.target.lengths[self.rows]
 
     @cached_property
-    def target_tokens(self) -> NDArray[np.int64]:
+    def target_ids(self) -> NDArray[np.int64]:
         """(n, L) ids of the targets' tokens, -1 behind their ends; L is the longest one's length.
 
-        Tokens that are no entry of the vocabulary are among them: a text cannot have those.
+        Ids that are no token of the vocabulary are among them: a text cannot have those.
         """
         texts = self.corpus.target
         assert texts.ids is not None  # for mypy: checked above
@@ -137,7 +137,7 @@ class Written:
     def target_vectors(self) -> NDArray[np.float32]:
         """(n, L, D) vectors of the targets, zero rows behind their ends."""
         # The last row of the table, which is number -1 too, is the zero row.
-        return self.corpus.target.padded_table[self.target_tokens].astype(np.float32, copy=False)
+        return self.corpus.target.padded_table[self.target_ids].astype(np.float32, copy=False)
 
     @cached_property
     def target_unit_means(self) -> NDArray[np.float32]:
@@ -178,8 +178,8 @@ def ordered(written: Written) -> NDArray[np.float64]:
 
 def rouge_l(written: Written) -> NDArray[np.float64]:
     """ROUGE-L F1 of the tokens of text and target, in [0, 1]; upper and lower case differ."""
-    tokens = written.tokens[:, : _longest(written)]
-    found = scores.lcs_f1(written.target_tokens, tokens, written.target_lengths, written.lengths)
+    ids = written.ids[:, : _longest(written)]
+    found = scores.lcs_f1(written.target_ids, ids, written.target_lengths, written.lengths)
     return np.asarray(found, np.float64)
 
 
@@ -215,7 +215,7 @@ REWARDS: dict[str, Reward] = {
 class LengthPenalty:
     """A reward times exp(1 - max/min of the two lengths)^alpha (Wieting et al. 2019).
 
-    Similarity alone rewards long, repetitive text. Lengths are in entries of the written text and
+    Similarity alone rewards long, repetitive text. Lengths are in tokens of the written text and
     tokens of the target; an empty text scores 0. Meant for rewards that are not negative: a
     negative one comes nearer to 0 too.
 

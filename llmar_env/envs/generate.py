@@ -18,7 +18,7 @@ from llmar_env.envs.texts import DEFAULT_DATA, make_over_texts
 from llmar_env.envs.vector import BatchedEnv
 from llmar_env.envs.writing import WritingMDP, WritingState, check_finite
 from llmar_env.text.corpus import Corpus, CorpusLike
-from llmar_env.text.decoding import nearest_entries
+from llmar_env.text.decoding import nearest_tokens
 
 __all__ = ["GenerateEnv", "GenerateMDP", "GenerateState", "GenerateVectorEnv", "generate_mdp"]
 
@@ -27,13 +27,13 @@ __all__ = ["GenerateEnv", "GenerateMDP", "GenerateState", "GenerateVectorEnv", "
 class GenerateState(WritingState):
     """Where each of N streams of texts stands, and what is written."""
 
-    total: NDArray[np.float32]  # (N, D) sum of the written words' vectors; follows from entries
+    total: NDArray[np.float32]  # (N, D) sum of the written words' vectors; follows from tokens
 
 
 class GenerateMDP(WritingMDP[GenerateState]):
-    """Each action is a vector, read as the nearest entry of the vocabulary, which is appended.
+    """Each action is a vector, read as the nearest token of the vocabulary, which is appended.
 
-    The end mark ends a text (`terminated`); after M words it ends by itself (`truncated`). A text
+    EOS ends a text (`terminated`); after M words it ends by itself (`truncated`). A text
     that has ended stays as it is, so a batch can be stepped until its last text has ended.
 
     With the reward "mean" the score is `alignment_score` of the written words with the target:
@@ -68,39 +68,39 @@ class GenerateMDP(WritingMDP[GenerateState]):
         return GenerateState(key, text, key * 0, row, self.empty(n), np.zeros(n), total)
 
     def step(self, state: GenerateState, action: NDArray[np.float32]) -> Transition[GenerateState]:
-        """Append the entries that the actions (N, D) are nearest to.
+        """Append the tokens that the actions (N, D) are nearest to.
 
         Raises:
             ValueError: an action is NaN or infinite, or the reward gives no numbers.
         """
         check_finite(action)
         vocabulary = self.vocabulary
-        length = vocabulary.lengths(state.entries)
+        length = vocabulary.lengths(state.tokens)
         running = (state.elapsed == length) & (length < self.max_new_tokens)
-        entry = np.where(running, nearest_entries(action, vocabulary), vocabulary.end)
-        grows = entry != vocabulary.end
-        entries = state.entries.copy()
-        entries[np.flatnonzero(grows), length[grows]] = entry[grows]
+        token = np.where(running, nearest_tokens(action, vocabulary), vocabulary.eos)
+        grows = token != vocabulary.eos
+        tokens = state.tokens.copy()
+        tokens[np.flatnonzero(grows), length[grows]] = token[grows]
         elapsed, length = state.elapsed + running, length + grows
-        total = state.total + vocabulary.padded_table[entry]
-        terminated = elapsed > length  # the end mark took a step and wrote nothing
+        total = state.total + vocabulary.padded_table[token]
+        terminated = elapsed > length  # EOS took a step and wrote nothing
         truncated = length == self.max_new_tokens
         scored = grows if self.credit == "gain" else running & (terminated | truncated)
-        score = np.where(scored, self._score(state.row, entries, total, scored), state.score)
-        after = GenerateState(state.key, state.text, elapsed, state.row, entries, score, total)
+        score = np.where(scored, self._score(state.row, tokens, total, scored), state.score)
+        after = GenerateState(state.key, state.text, elapsed, state.row, tokens, score, total)
         # Where only the end counts the score is 0 until then, so the gain is the score.
-        info = {"entry": entry, "score": score + 0}
+        info = {"token": token, "score": score + 0}
         return Transition(after, score - state.score, terminated, truncated, info)
 
     def _score(
         self,
         row: NDArray[np.int64],
-        entries: NDArray[np.int64],
+        tokens: NDArray[np.int64],
         total: NDArray[np.float32],
         where: NDArray[np.bool_],
     ) -> NDArray[np.float64]:
         if self.reward is not REWARDS["mean"]:
-            return self.score(row, entries, where)
+            return self.score(row, tokens, where)
         means: NDArray[np.float32] = self.corpus.target.unit_means[row]
         # The cosine needs no division by the length.
         score: NDArray[np.float64] = cosine_to_unit(total, means).astype(np.float64)
@@ -115,7 +115,7 @@ class GenerateMDP(WritingMDP[GenerateState]):
         """
         written = self.restore_written(data, size)
         # Added one after the other, as the steps did, to get the same bits.
-        sums = self.vocabulary.padded_table[written.entries].cumsum(axis=1)
+        sums = self.vocabulary.padded_table[written.tokens].cumsum(axis=1)
         return GenerateState(**vars(written), total=sums[:, -1])
 
 

@@ -17,12 +17,12 @@ from llmar_env.envs.texts import DEFAULT_DATA, make_over_texts
 from llmar_env.envs.vector import BatchedEnv
 from llmar_env.envs.writing import WritingMDP, WritingState, check_finite
 from llmar_env.text.corpus import Corpus, CorpusLike
-from llmar_env.text.decoding import nearest_entries
+from llmar_env.text.decoding import nearest_tokens
 
 __all__ = ["Draft", "RefineEnv", "RefineMDP", "RefineState", "RefineVectorEnv", "refine_mdp"]
 
 Draft = Literal["empty", "random"] | Callable[[NDArray[np.int64]], NDArray[np.int64]]
-"""What a text is at the start: none, chance, or (n, M) entries for the rows (n,) of a corpus."""
+"""What a text is at the start: none, chance, or (n, M) tokens for the rows (n,) of a corpus."""
 
 # Which chance is a draft's: another counter beside (key, text), which draws the text itself.
 _DRAFT_LANE = 1
@@ -40,9 +40,9 @@ class RefineMDP(WritingMDP[RefineState]):
     """Each action is two vectors: which word of the draft to change, and what to put there.
 
     The first is read as the word of the draft that is nearest to it by cosine, at its first place,
-    or, where the end mark is nearer than all of them, as the place behind the last word. The
-    second is read as the nearest entry of the vocabulary. It replaces the word, or is appended
-    behind the last; the end mark deletes the word, and later words move up. What cannot be done
+    or, where EOS is nearer than all of them, as the place behind the last word. The
+    second is read as the nearest token of the vocabulary. It replaces the word, or is appended
+    behind the last; EOS deletes the word, and later words move up. What cannot be done
     changes nothing: a draft of M words does not grow, and there is nothing to delete behind its
     end.
 
@@ -54,7 +54,7 @@ class RefineMDP(WritingMDP[RefineState]):
         corpus: the texts, embedded.
         split: the part of the corpus that texts are drawn from.
         draft: what a text is at the start: "empty"; "random", 1 to M words by chance; or a
-            function that gives (n, M) entries for the rows (n,) int64 of texts in the corpus.
+            function that gives (n, M) tokens for the rows (n,) int64 of texts in the corpus.
         threshold: the score that is good enough, in (0, 1].
         episode_length: the most steps of an episode.
         **options: of `WritingMDP`.
@@ -98,11 +98,11 @@ class RefineMDP(WritingMDP[RefineState]):
         """
         text = state.text + 1
         row = self.texts.draw(state.key, text)
-        entries = self.empty(len(row))
+        tokens = self.empty(len(row))
         # A draft may be dear, so it is made where it is used.
-        entries[mask] = self._drafts(state.key[mask], text[mask], row[mask])
-        score = self.score(row, entries, mask)
-        begun = RefineState(state.key, text, state.elapsed * 0, row, entries, score)
+        tokens[mask] = self._drafts(state.key[mask], text[mask], row[mask])
+        score = self.score(row, tokens, mask)
+        begun = RefineState(state.key, text, state.elapsed * 0, row, tokens, score)
         return select_states(mask, begun, state)
 
     def _drafts(
@@ -110,14 +110,14 @@ class RefineMDP(WritingMDP[RefineState]):
     ) -> NDArray[np.int64]:
         if callable(self.draft):
             drafts = self.draft(row.copy())
-            return self.check_entries("the drafts", drafts, len(row))
+            return self.check_tokens("the drafts", drafts, len(row))
         drafts = self.empty(len(row))
         if self.draft == "random":
             places = np.arange(self.max_new_tokens + 1)
             lane = np.full_like(places, _DRAFT_LANE)
             chance = hash_counters(key[:, None], text[:, None], lane, places)  # (n, M + 1)
             length = 1 + chance[:, -1:] % self.max_new_tokens
-            words = chance[:, :-1] % self.vocabulary.end
+            words = chance[:, :-1] % self.vocabulary.eos
             drafts = np.where(places[:-1] < length, words, drafts)
         return drafts
 
@@ -132,13 +132,13 @@ class RefineMDP(WritingMDP[RefineState]):
             ValueError: an action is NaN or infinite, or the reward gives no numbers.
         """
         check_finite(action)
-        place = self._places(state.entries, action[:, 0])
-        entry = nearest_entries(action[:, 1], self.vocabulary)
-        entries = self._correct(state.entries, place, entry, ~self._aligned(state.score))
-        changed = (entries != state.entries).any(1)
-        scored = self.score(state.row, entries, changed)
+        place = self._places(state.tokens, action[:, 0])
+        token = nearest_tokens(action[:, 1], self.vocabulary)
+        tokens = self._correct(state.tokens, place, token, ~self._aligned(state.score))
+        changed = (tokens != state.tokens).any(1)
+        scored = self.score(state.row, tokens, changed)
         score = np.where(changed, scored, state.score)
-        after = replace(state, elapsed=state.elapsed + 1, entries=entries, score=score)
+        after = replace(state, elapsed=state.elapsed + 1, tokens=tokens, score=score)
         terminated = self._aligned(score)
         truncated = ~terminated & (after.elapsed >= self.episode_length)
         if self.credit == "gain":
@@ -150,39 +150,37 @@ class RefineMDP(WritingMDP[RefineState]):
     def _aligned(self, score: NDArray[np.float64]) -> NDArray[np.bool_]:
         return score >= self.threshold - _ROUNDING
 
-    def _places(
-        self, entries: NDArray[np.int64], vectors: NDArray[np.float32]
-    ) -> NDArray[np.int64]:
+    def _places(self, tokens: NDArray[np.int64], vectors: NDArray[np.float32]) -> NDArray[np.int64]:
         """(N,) the places in the drafts (N, M) that vectors (N, D) point to, in [0, M].
 
-        Of words that are equally near, the lower entry is taken, and of its places the first.
+        Of words that are equally near, the lower token is taken, and of its places the first.
         """
-        n, end = len(entries), self.vocabulary.end
-        words = np.concatenate([entries, np.full((n, 1), end)], axis=1)  # (N, M + 1)
-        nearest = nearest_entries(vectors, self.vocabulary)
-        # An entry that is the nearest of all is the nearest in the draft, if it is there.
+        n, eos = len(tokens), self.vocabulary.eos
+        words = np.concatenate([tokens, np.full((n, 1), eos)], axis=1)  # (N, M + 1)
+        nearest = nearest_tokens(vectors, self.vocabulary)
+        # A token that is the nearest of all is the nearest in the draft, if it is there.
         absent = np.flatnonzero(~(words == nearest[:, None]).any(1))
         directions = self.vocabulary.directions.take(words[absent], axis=0)  # (absent, M + 1, D)
         cosines = np.vecdot(directions, unit(vectors[absent])[:, None])
         best = cosines == cosines.max(1, keepdims=True)
-        nearest[absent] = np.where(best, words[absent], end).min(1)
+        nearest[absent] = np.where(best, words[absent], eos).min(1)
         places: NDArray[np.int64] = (words == nearest[:, None]).argmax(1)
         return places
 
     def _correct(
         self,
-        entries: NDArray[np.int64],
+        tokens: NDArray[np.int64],
         place: NDArray[np.int64],
-        entry: NDArray[np.int64],
+        token: NDArray[np.int64],
         where: NDArray[np.bool_],
     ) -> NDArray[np.int64]:
-        """Drafts (N, M) with an entry (N,) put at a place (N,) in [0, M], where `where`."""
-        end, places = self.vocabulary.end, np.arange(self.max_new_tokens)
+        """Drafts (N, M) with a token (N,) put at a place (N,) in [0, M], where `where`."""
+        eos, places = self.vocabulary.eos, np.arange(self.max_new_tokens)
         at = (places == place[:, None]) & where[:, None]
-        deletes = (entry == end) & where
+        deletes = (token == eos) & where
         moves = (places >= place[:, None]) & deletes[:, None]
-        after = np.concatenate([entries[:, 1:], np.full((len(entries), 1), end)], axis=1)
-        return np.where(moves, after, np.where(at, entry[:, None], entries))
+        after = np.concatenate([tokens[:, 1:], np.full((len(tokens), 1), eos)], axis=1)
+        return np.where(moves, after, np.where(at, token[:, None], tokens))
 
     def restore(self, data: Mapping[str, Any], size: int) -> RefineState:
         """What `dump` wrote for N = `size`.

@@ -1,4 +1,4 @@
-"""What the environments that write have in common: a text of entries, and how it is scored."""
+"""What the environments that write have in common: a text of tokens, and how it is scored."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 from llmar_env.alignment.rewards import Reward, Written, make_reward, score_written
 from llmar_env.envs.core import check_choice, check_count, require_keys
 from llmar_env.envs.texts import Observation, TextStream, score_line
-from llmar_env.spaces import EntryIndex
+from llmar_env.spaces import TokenIndex
 from llmar_env.text.corpus import Corpus
 from llmar_env.text.vocabulary import Vocabulary
 
@@ -30,7 +30,7 @@ class WritingState:
     text: NDArray[np.int64]  # (N,) how many texts of the stream came before the one shown
     elapsed: NDArray[np.int64]  # (N,) steps taken in this episode
     row: NDArray[np.int64]  # (N,) the text shown, in the corpus; follows from key and text
-    entries: NDArray[np.int64]  # (N, M) the text written, filled with the end mark
+    tokens: NDArray[np.int64]  # (N, M) the text written, filled with EOS
     score: NDArray[np.float64]  # (N,) of the text written, as the rewards so far count it
 
 
@@ -45,14 +45,14 @@ class WritingMDP(Generic[WritingT]):
     Args:
         corpus: the texts, embedded.
         split: the part of the corpus that texts are drawn from.
-        vocabulary: the entries to write with; by default the words of the targets of "train".
+        vocabulary: the tokens to write with; by default the words of the targets of "train".
         max_new_tokens: M, the most words of a text.
         reward: the score, as `make_reward` takes it. A text without a word scores 0.
         credit: "gain" rewards each step by the gain in score, so that an episode's rewards add up
             to what its text has gained; "final" rewards the last step by the score.
         observation: "embeddings", the vectors of the text, (L, D), and of what is written, (M, D),
             float32 with zero rows behind the ends; or "index", the row of the text in the corpus,
-            (1,), and the entries written, (M,), int64, filled with the end mark.
+            (1,), and the tokens written, (M,), int64, filled with EOS.
         info_texts: whether `info` carries the strings of the texts beside their rows.
 
     Raises:
@@ -90,31 +90,31 @@ class WritingMDP(Generic[WritingT]):
     def _written_space(self) -> spaces.Box:
         length, vocabulary = self.max_new_tokens, self.vocabulary
         if self.texts.observation == "index":
-            return EntryIndex(vocabulary, length)
+            return TokenIndex(vocabulary, length)
         bound = float(np.abs(vocabulary.table).max())
         return spaces.Box(-bound, bound, (length, vocabulary.dim), np.float32)
 
     def observe(self, state: WritingT) -> dict[str, NDArray[Any]]:
         """Observations of the texts shown and written, in fresh memory."""
         if self.texts.observation == "index":
-            written: NDArray[Any] = state.entries.copy()
+            written: NDArray[Any] = state.tokens.copy()
         else:
-            written = self.vocabulary.padded_table.take(state.entries, axis=0)
+            written = self.vocabulary.padded_table.take(state.tokens, axis=0)
         return {"text": self.texts.observe(state.row), "written": written}
 
     def describe(self, state: WritingT) -> dict[str, NDArray[Any]]:
         """The rows of the texts shown, and on request all strings."""
         info = self.texts.describe(state.row)
         if self.texts.info_texts:
-            info["written"] = np.array(self.vocabulary.decode(state.entries), object)
+            info["written"] = np.array(self.vocabulary.decode(state.tokens), object)
         return info
 
     def empty(self, size: int) -> NDArray[np.int64]:
         """(size, M) texts without a word."""
-        return np.full((size, self.max_new_tokens), self.vocabulary.end)
+        return np.full((size, self.max_new_tokens), self.vocabulary.eos)
 
     def score(
-        self, row: NDArray[np.int64], entries: NDArray[np.int64], where: NDArray[np.bool_]
+        self, row: NDArray[np.int64], tokens: NDArray[np.int64], where: NDArray[np.bool_]
     ) -> NDArray[np.float64]:
         """(N,) scores of texts where `where`, (N,), and 0 elsewhere.
 
@@ -122,25 +122,25 @@ class WritingMDP(Generic[WritingT]):
             ValueError: the reward gives another shape, or NaN or infinity.
         """
         scores = np.zeros(len(row))
-        chosen = np.flatnonzero(where & (entries[:, 0] != self.vocabulary.end))
+        chosen = np.flatnonzero(where & (tokens[:, 0] != self.vocabulary.eos))
         if len(chosen):
-            written = Written(self.corpus, self.vocabulary, row[chosen], entries[chosen])
+            written = Written(self.corpus, self.vocabulary, row[chosen], tokens[chosen])
             scores[chosen] = score_written(self.reward, written)
         return scores
 
     def render(self, state: WritingT, position: int, last: Mapping[str, Any] | None) -> str:  # noqa: ARG002 - all is in the state
         """The text that one sub-environment shows, what is written, and how it scores."""
         one = slice(position, position + 1)
-        row, entries = state.row[one], state.entries[one]
-        score = float(self.score(row, entries, np.ones(1, np.bool_))[0])
+        row, tokens = state.row[one], state.tokens[one]
+        score = float(self.score(row, tokens, np.ones(1, np.bool_))[0])
         lines = self.texts.lines(int(row[0]))
-        lines.append(f"draft: {self.vocabulary.decode(entries)[0]}".rstrip())
+        lines.append(f"draft: {self.vocabulary.decode(tokens)[0]}".rstrip())
         return "\n".join([*lines, score_line("score:", score)]) + "\n"
 
     def dump(self, state: WritingT) -> dict[str, Any]:
         """States as plain JSON-able data."""
         return self.texts.dump(state) | {
-            "entries": state.entries.tolist(),
+            "tokens": state.tokens.tolist(),
             "score": state.score.tolist(),
             "vocabulary": self.vocabulary.fingerprint,
         }
@@ -152,42 +152,42 @@ class WritingMDP(Generic[WritingT]):
             ValueError: a field is missing or of another shape, or the texts or the vocabulary are
                 others.
         """
-        require_keys(data, ("entries", "score", "vocabulary"))
+        require_keys(data, ("tokens", "score", "vocabulary"))
         key, text, elapsed = self.texts.restore(data, size)
         if data["vocabulary"] != self.vocabulary.fingerprint:
             raise ValueError(
                 f"the state was written with the vocabulary {data['vocabulary']}, and this is "
                 f"{self.vocabulary.fingerprint}"
             )
-        entries = self.check_entries("entries in the state", data["entries"], size)
+        tokens = self.check_tokens("tokens in the state", data["tokens"], size)
         score = np.asarray(data["score"], np.float64)
         if score.shape != (size,):
             raise ValueError(f"score in the state has shape {score.shape}, not ({size},)")
-        return WritingState(key, text, elapsed, self.texts.draw(key, text), entries, score)
+        return WritingState(key, text, elapsed, self.texts.draw(key, text), tokens, score)
 
-    def check_entries(self, name: str, entries: Any, size: int) -> NDArray[np.int64]:
-        """Texts as the state keeps them: filled with the end mark behind the first one.
+    def check_tokens(self, name: str, tokens: Any, size: int) -> NDArray[np.int64]:
+        """Texts as the state keeps them: filled with EOS behind the first one.
 
         Args:
-            name: says in an error what the entries are.
-            entries: (size, M) integers in [0, V).
+            name: says in an error what the tokens are.
+            tokens: (size, M) integers in [0, V).
             size: how many texts there should be.
 
         Raises:
-            ValueError: the entries are something else.
+            ValueError: the tokens are something else.
         """
-        found = np.asarray(entries)
+        found = np.asarray(tokens)
         shape = (size, self.max_new_tokens)
         if found.dtype.kind not in "iu" or found.shape != shape:
             raise ValueError(f"{name} are integers {shape}, found {found.dtype} {found.shape}")
         if found.min() < 0 or found.max() >= len(self.vocabulary):
             raise ValueError(
-                f"{name} lie in 0 to {self.vocabulary.end}, the end mark, "
+                f"{name} lie in 0 to {self.vocabulary.eos}, EOS, "
                 f"found {found.min()} to {found.max()}"
             )
         lengths = self.vocabulary.lengths(found)
         behind = np.arange(self.max_new_tokens) >= lengths[:, None]
-        return np.where(behind, self.vocabulary.end, found).astype(np.int64, copy=False)
+        return np.where(behind, self.vocabulary.eos, found).astype(np.int64, copy=False)
 
 
 def check_finite(action: NDArray[np.float32]) -> None:
@@ -205,8 +205,8 @@ def _require_same_vectors(vocabulary: Vocabulary, corpus: Corpus) -> None:
     texts = corpus.target
     if (
         texts.ids is None
-        or vocabulary.tokens.max() >= len(texts.table)
-        or not np.array_equal(texts.table[vocabulary.tokens], vocabulary.table)
+        or vocabulary.ids.max() >= len(texts.table)
+        or not np.array_equal(texts.table[vocabulary.ids], vocabulary.table)
     ):
         raise ValueError(
             f"{vocabulary} differs from the data's: its vectors are not those of the targets, "

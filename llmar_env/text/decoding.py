@@ -1,4 +1,4 @@
-"""From vectors back to words: the vocabulary's nearest entry, by cosine or by CSLS."""
+"""From vectors back to words: the vocabulary's nearest token, by cosine or by CSLS."""
 
 from __future__ import annotations
 
@@ -10,25 +10,25 @@ from numpy.typing import ArrayLike, NDArray
 from llmar_env.arrays import unit
 from llmar_env.text.vocabulary import Vocabulary
 
-__all__ = ["csls_entries", "hubness", "nearest_entries"]
+__all__ = ["csls_tokens", "hubness", "nearest_tokens"]
 
 # Cosines that one product gives: bounds the memory that it takes.
 _BLOCK = 2**21
 
 
-def nearest_entries(actions: ArrayLike, vocabulary: Vocabulary) -> NDArray[np.int64]:
-    """Read each action as the entry whose direction is nearest to it by cosine.
+def nearest_tokens(actions: ArrayLike, vocabulary: Vocabulary) -> NDArray[np.int64]:
+    """Read each action as the token whose direction is nearest to it by cosine.
 
-    Of entries that are equally near the lowest is taken. A zero action has no direction: it says
-    nothing, and is read as the end mark. An entry does not depend on the batch that the action
+    Of tokens that are equally near the lowest is taken. A zero action has no direction: it says
+    nothing, and is read as EOS. A token does not depend on the batch that the action
     stands in.
 
-    An action that lies near an entry, compared with how near that entry has neighbours, is found
+    An action that lies near a token, compared with how near that token has neighbours, is found
     without a comparison with all of them.
 
     Args:
         actions: (n, D) floating, finite in float32, of any length.
-        vocabulary: of V entries.
+        vocabulary: of V tokens.
 
     Returns:
         (n,) int64 in [0, V).
@@ -37,28 +37,28 @@ def nearest_entries(actions: ArrayLike, vocabulary: Vocabulary) -> NDArray[np.in
         ValueError: the actions have another shape, or hold NaN or infinity; names the first.
     """
     vectors, directions = _directions(actions, vocabulary)
-    entries, sure = _guess(directions, vocabulary)
+    tokens, sure = _guess(directions, vocabulary)
     zero = ~directions.any(1)
-    entries[zero] = vocabulary.end
+    tokens[zero] = vocabulary.eos
     rest = np.flatnonzero(~(sure | zero))
     for rows in _blocks(rest, len(vocabulary)):
-        entries[rows] = _nearest_of_all(vectors[rows], directions[rows], vocabulary)
-    return entries
+        tokens[rows] = _nearest_of_all(vectors[rows], directions[rows], vocabulary)
+    return tokens
 
 
-def csls_entries(
+def csls_tokens(
     actions: ArrayLike, vocabulary: Vocabulary, hubness: NDArray[np.floating]
 ) -> NDArray[np.int64]:
-    """Read each action as an entry by cross-domain similarity local scaling.
+    """Read each action as a token by cross-domain similarity local scaling.
 
-    CSLS (Conneau et al. 2018) makes entries that lie near everything, the hubs, less near:
-    2 cos(a, e) - hubness(e) - r(a), where r(a) is the same for all entries and is left out. Ties
-    and zero actions are read as in `nearest_entries`.
+    CSLS (Conneau et al. 2018) makes tokens that lie near everything, the hubs, less near:
+    2 cos(a, e) - hubness(e) - r(a), where r(a) is the same for all tokens and is left out. Ties
+    and zero actions are read as in `nearest_tokens`.
 
     Args:
         actions: (n, D) floating, finite in float32, of any length.
-        vocabulary: of V entries.
-        hubness: (V,) of the entries, as `hubness` gives it.
+        vocabulary: of V tokens.
+        hubness: (V,) of the tokens, as `hubness` gives it.
 
     Returns:
         (n,) int64 in [0, V).
@@ -69,22 +69,22 @@ def csls_entries(
     """
     if hubness.shape != (len(vocabulary),):
         raise ValueError(
-            f"hubness holds one number an entry, ({len(vocabulary)},), found shape {hubness.shape}"
+            f"hubness holds one number a token, ({len(vocabulary)},), found shape {hubness.shape}"
         )
     _, directions = _directions(actions, vocabulary)
-    entries = np.empty(len(directions), np.int64)
+    tokens = np.empty(len(directions), np.int64)
     for rows in _blocks(np.arange(len(directions)), len(vocabulary)):
-        entries[rows] = (2 * (directions[rows] @ vocabulary.directions.T) - hubness).argmax(1)
-    entries[~directions.any(1)] = vocabulary.end
-    return entries
+        tokens[rows] = (2 * (directions[rows] @ vocabulary.directions.T) - hubness).argmax(1)
+    tokens[~directions.any(1)] = vocabulary.eos
+    return tokens
 
 
 def hubness(bank: ArrayLike, vocabulary: Vocabulary, k: int = 10) -> NDArray[np.float32]:
-    """How near each entry lies to what is usually said: the mean cosine of its k nearest.
+    """How near each token lies to what is usually said: the mean cosine of its k nearest.
 
     Args:
         bank: (m, D) floating, vectors that usually occur, such as a policy's on training texts.
-        vocabulary: of V entries.
+        vocabulary: of V tokens.
         k: how many of them count, at most m.
 
     Returns:
@@ -97,9 +97,9 @@ def hubness(bank: ArrayLike, vocabulary: Vocabulary, k: int = 10) -> NDArray[np.
     if not 1 <= k <= len(directions):
         raise ValueError(f"k must lie in 1 to {len(directions)}, the size of the bank, found {k}")
     found = np.empty(len(vocabulary), np.float32)
-    for entries in _blocks(np.arange(len(vocabulary)), len(directions)):
-        cosines = vocabulary.directions[entries] @ directions.T
-        found[entries] = np.partition(cosines, len(directions) - k, axis=1)[:, -k:].mean(1)
+    for tokens in _blocks(np.arange(len(vocabulary)), len(directions)):
+        cosines = vocabulary.directions[tokens] @ directions.T
+        found[tokens] = np.partition(cosines, len(directions) - k, axis=1)[:, -k:].mean(1)
     return found
 
 
@@ -133,38 +133,38 @@ def _rounding(vocabulary: Vocabulary) -> float:
 def _guess(
     directions: NDArray[np.float32], vocabulary: Vocabulary
 ) -> tuple[NDArray[np.int64], NDArray[np.bool_]]:
-    """An entry for each direction, (n,), and whether it is certainly the nearest.
+    """A token for each direction, (n,), and whether it is certainly the nearest.
 
-    Vectors that are equal have equal projections on a line, so the candidate is the entry whose
-    projection is nearest. It is the nearest entry if the action is nearer to it than half the
+    Vectors that are equal have equal projections on a line, so the candidate is the token whose
+    projection is nearest. It is the nearest token if the action is nearer to it than half the
     angle to its own nearest neighbour: all others then lie beyond the other half.
     """
     line, projections, order = vocabulary.projections
     projected = np.vecdot(directions, line)
     after = np.searchsorted(projections, projected).clip(1, len(order) - 1)
     before_is_nearer = projected - projections[after - 1] < projections[after] - projected
-    entries = order[after - before_is_nearer]
-    half_angle = np.sqrt((1 + vocabulary.nearest_cosines[entries]).clip(0) / 2)
-    cosines = np.vecdot(directions, vocabulary.directions[entries])
-    return entries, cosines > half_angle + _rounding(vocabulary)
+    tokens = order[after - before_is_nearer]
+    half_angle = np.sqrt((1 + vocabulary.nearest_cosines[tokens]).clip(0) / 2)
+    cosines = np.vecdot(directions, vocabulary.directions[tokens])
+    return tokens, cosines > half_angle + _rounding(vocabulary)
 
 
 def _nearest_of_all(
     vectors: NDArray[np.float32], directions: NDArray[np.float32], vocabulary: Vocabulary
 ) -> NDArray[np.int64]:
-    """(n,) the nearest of all entries to vectors of any length, and the same at unit length."""
+    """(n,) the nearest of all tokens to vectors of any length, and the same at unit length."""
     cosines = directions @ vocabulary.directions.T  # (n, V)
     near = cosines >= cosines.max(1, keepdims=True) - 2 * _rounding(vocabulary)
-    rows, entries = np.nonzero(near)
+    rows, tokens = np.nonzero(near)
     first = np.flatnonzero(np.diff(rows, prepend=-1))
     if len(first) < len(rows):
         # The product's rounding depends on its shape, so what it cannot tell apart is compared
         # anew, each row by itself, in double precision.
         exact = np.vecdot(
-            vectors[rows].astype(np.float64), vocabulary.directions[entries].astype(np.float64)
+            vectors[rows].astype(np.float64), vocabulary.directions[tokens].astype(np.float64)
         )
         best = np.maximum.reduceat(exact, first)
         kept = exact == best[rows]
-        rows, entries = rows[kept], entries[kept]
+        rows, tokens = rows[kept], tokens[kept]
         first = np.flatnonzero(np.diff(rows, prepend=-1))
-    return entries[first]
+    return tokens[first]

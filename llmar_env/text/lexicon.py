@@ -1,6 +1,6 @@
 """The phrasebook's words: each concept on one line, in English | German | French | Chinese.
 
-Multi-word entries write their inner blanks as underscores.
+Multi-word tokens write their inner blanks as underscores.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""The entries that texts are written of: vectors in, words out."""
+"""The tokens that texts are written of: vectors in, words out."""
 
 from __future__ import annotations
 
@@ -18,50 +18,50 @@ from llmar_env.text.embedders import WordVectors
 
 __all__ = ["Vocabulary"]
 
-# Entries compared with all others at a time: bounds the memory that the comparison takes.
+# Tokens compared with all others at a time: bounds the memory that the comparison takes.
 _BLOCK = 512
 
 
 @dataclass(frozen=True, eq=False)
 class Vocabulary:
-    """V entries, each a vector: words or pieces of words, and the end mark behind them.
+    """V tokens, each a vector: words or pieces of words, and EOS behind them.
 
-    An action is read as the entry nearest to it by cosine. Immutable; passed by reference.
+    An action is read as the token nearest to it by cosine. Immutable; passed by reference.
 
     Attributes:
         table: (V - 1, D) float32, the vectors of the words, as texts are embedded with.
-        tokens: (V - 1,) int64, their ids in the embedder's tokenizer.
+        ids: (V - 1,) int64, their ids in the embedder's tokenizer.
         embedder: turns ids into text and back.
 
     Raises:
-        ValueError: there is no word, a word has no direction, or two entries have one direction,
+        ValueError: there is no word, a word has no direction, or two tokens have one direction,
             so that no action could tell them apart.
     """
 
     table: NDArray[np.float32]  # (V - 1, D)
-    tokens: NDArray[np.int64]  # (V - 1,)
+    ids: NDArray[np.int64]  # (V - 1,)
     embedder: WordVectors
 
     def __post_init__(self) -> None:
-        """Check that there are entries, and that each can be told from the others."""
+        """Check that there are tokens, and that each can be told from the others."""
         if len(self.table) == 0:
-            raise ValueError("a vocabulary needs at least one word besides the end mark")
-        if self.table.shape[:1] != self.tokens.shape:
-            raise ValueError(f"{len(self.table)} vectors, but {len(self.tokens)} tokens")
+            raise ValueError("a vocabulary needs at least one word besides EOS")
+        if self.table.shape[:1] != self.ids.shape:
+            raise ValueError(f"{len(self.table)} vectors, but {len(self.ids)} ids")
         bad = ~(np.isfinite(self.table).all(1) & self.table.any(1))
         if bad.any():
-            raise ValueError(f"entry {bad.argmax()} has a vector that is zero or not finite")
+            raise ValueError(f"token {bad.argmax()} has a vector that is zero or not finite")
         _, first, counts = np.unique(self.directions, axis=0, return_index=True, return_counts=True)
         if (counts > 1).any():
-            entry = int(first[counts > 1][0])
+            token = int(first[counts > 1][0])
             raise ValueError(
-                f"entry {entry} and {counts.max() - 1} more have one direction; an action could "
+                f"token {token} and {counts.max() - 1} more have one direction; an action could "
                 "not tell them apart"
             )
 
     @classmethod
     def of(cls, corpus: Corpus, split: str = "train") -> Vocabulary:
-        """The tokens that the targets of a split use.
+        """Make the vocabulary of the tokens that the targets of a split use.
 
         Raises:
             ValueError: the targets are not embedded by `WordVectors`, whose vectors are one to a
@@ -74,11 +74,11 @@ class Vocabulary:
                 f"found {type(embedder).__name__}"
             )
         rows = corpus.rows(split)
-        tokens = np.unique(texts.ids[texts.offsets[rows.start] : texts.offsets[rows.stop]])
-        return cls(embedder.table[tokens], tokens.astype(np.int64), embedder)
+        ids = np.unique(texts.ids[texts.offsets[rows.start] : texts.offsets[rows.stop]])
+        return cls(embedder.table[ids], ids.astype(np.int64), embedder)
 
     def __len__(self) -> int:
-        """V, the end mark included."""
+        """V, EOS included."""
         return len(self.table) + 1
 
     def __deepcopy__(self, memo: dict[int, Any]) -> Vocabulary:
@@ -89,8 +89,8 @@ class Vocabulary:
         return f"Vocabulary(n={len(self)}, dim={self.dim}, fingerprint={self.fingerprint})"
 
     @property
-    def end(self) -> int:
-        """The entry of the end mark, V - 1: it ends a text, and fills what lies behind the end."""
+    def eos(self) -> int:
+        """The token of EOS, V - 1: it ends a text, and fills what lies behind the end."""
         return len(self.table)
 
     @property
@@ -100,14 +100,14 @@ class Vocabulary:
 
     @cached_property
     def padded_table(self) -> NDArray[np.float32]:
-        """(V, D) vectors of the entries in a text; zero for the end mark, which is not text."""
+        """(V, D) vectors of the tokens in a text; zero for EOS, which is not text."""
         return np.concatenate([self.table, np.zeros((1, self.dim), np.float32)])
 
     @cached_property
     def directions(self) -> NDArray[np.float32]:
         """(V, D) unit vectors that actions are compared with.
 
-        The end mark has no meaning that a vector could carry: its direction is one drawn once for
+        EOS has no meaning that a vector could carry: its direction is one drawn once for
         each dimension.
         """
         mark = np.random.default_rng(self.dim).standard_normal((1, self.dim))
@@ -118,7 +118,7 @@ class Vocabulary:
 
     @cached_property
     def nearest_cosines(self) -> NDArray[np.float32]:
-        """(V,) the cosine of each entry's direction with the nearest of the others."""
+        """(V,) the cosine of each token's direction with the nearest of the others."""
         nearest = np.empty(len(self), np.float32)
         for first in range(0, len(self), _BLOCK):
             cosines = self.directions[first : first + _BLOCK] @ self.directions.T
@@ -131,7 +131,7 @@ class Vocabulary:
     def projections(
         self,
     ) -> tuple[NDArray[np.float32], NDArray[np.float32], NDArray[np.int64]]:
-        """A line (D,), the directions' projections on it, (V,) rising, and their entries, (V,)."""
+        """A line (D,), the directions' projections on it, (V,) rising, and their tokens, (V,)."""
         line = unit(np.random.default_rng(self.dim + 1).standard_normal(self.dim))
         line = line.astype(np.float32)
         projections = np.vecdot(self.directions, line)
@@ -142,63 +142,63 @@ class Vocabulary:
     def fingerprint(self) -> str:
         """16 hex digits that tell this vocabulary from any other."""
         digest = hashlib.sha256(f"{self.table.shape}".encode())
-        for array in (self.table, self.tokens):
+        for array in (self.table, self.ids):
             digest.update(np.ascontiguousarray(array).data)
         return digest.hexdigest()[:16]
 
     @cached_property
-    def _entry_of_token(self) -> NDArray[np.int64]:
-        """(tokens of the embedder,) the entry of each, or -1 where there is none."""
-        entries = np.full(self.embedder.tokenizer.get_vocab_size(), -1, np.int64)
-        entries[self.tokens] = np.arange(len(self.tokens))
-        return entries
+    def _token_of_id(self) -> NDArray[np.int64]:
+        """(ids of the embedder,) the token of each, or -1 where there is none."""
+        tokens = np.full(self.embedder.tokenizer.get_vocab_size(), -1, np.int64)
+        tokens[self.ids] = np.arange(len(self.ids))
+        return tokens
 
     def encode(self, texts: Sequence[str]) -> list[list[int]]:
-        """Entries of texts, without an end mark; tokens that are no entry are left out.
+        """Tokens of texts, without an EOS; words that are no token of it are left out.
 
         Raises:
             ValueError: a text yields no token.
         """
-        return self.from_tokens(self.embedder.tokenize(texts))
+        return self.from_ids(self.embedder.tokenize(texts))
 
-    def from_tokens(self, texts: Sequence[ArrayLike]) -> list[list[int]]:
-        """Entries of texts given as ids of the embedder; ids that are no entry are left out."""
-        found = (self._entry_of_token[np.asarray(text, np.int64)] for text in texts)
-        return [entries[entries >= 0].tolist() for entries in found]
+    def from_ids(self, texts: Sequence[ArrayLike]) -> list[list[int]]:
+        """Tokens of texts given as ids of the embedder; ids that are no token are left out."""
+        found = (self._token_of_id[np.asarray(text, np.int64)] for text in texts)
+        return [tokens[tokens >= 0].tolist() for tokens in found]
 
-    def entries_of(self, texts: EmbeddedTexts) -> NDArray[np.int64]:
-        """(n, M) entries of a store of the embedder's, filled with the end mark behind each text.
+    def tokens_of(self, texts: EmbeddedTexts) -> NDArray[np.int64]:
+        """(n, M) tokens of a store of the embedder's, filled with EOS behind each text.
 
-        M is one more than the longest text, so that each has its end mark. Tokens that are no entry
+        M is one more than the longest text, so that each has EOS. Words that are no token of it
         are left out.
 
         Raises:
             ValueError: the store holds no tokens.
         """
         if texts.ids is None:
-            raise ValueError("this store holds vectors and no tokens")
-        entries = self._entry_of_token[texts.ids]
-        kept = entries >= 0
+            raise ValueError("this store holds vectors and no ids")
+        tokens = self._token_of_id[texts.ids]
+        kept = tokens >= 0
         text = np.repeat(np.arange(len(texts)), texts.lengths)[kept]
         lengths = np.bincount(text, minlength=len(texts))
-        filled = np.full((len(texts), int(lengths.max()) + 1), self.end)
-        filled[np.arange(filled.shape[1]) < lengths[:, None]] = entries[kept]
+        filled = np.full((len(texts), int(lengths.max()) + 1), self.eos)
+        filled[np.arange(filled.shape[1]) < lengths[:, None]] = tokens[kept]
         return filled
 
     def decode(self, texts: ArrayLike) -> list[str]:
-        """Strings of (n, M) entries, each up to its first end mark, spaced and cased as written.
+        """Strings of (n, M) tokens, each up to its first EOS, spaced and cased as written.
 
         An empty text is the empty string.
         """
-        entries = np.asarray(texts, np.int64)
-        lengths = self.lengths(entries)
-        tokens = np.append(self.tokens, -1)[entries]
-        ids = [row[:length].tolist() for row, length in zip(tokens, lengths, strict=True)]
+        tokens = np.asarray(texts, np.int64)
+        lengths = self.lengths(tokens)
+        padded = np.append(self.ids, -1)[tokens]
+        ids = [row[:length].tolist() for row, length in zip(padded, lengths, strict=True)]
         strings: list[str] = self.embedder.tokenizer.decode_batch(ids)
         return [string.strip() for string in strings]
 
-    def lengths(self, entries: NDArray[np.int64]) -> NDArray[np.int64]:
-        """(n,) words before the first end mark of (n, M) entries; M where there is none."""
-        ended = entries == self.end
-        lengths: NDArray[np.int64] = np.where(ended.any(1), ended.argmax(1), entries.shape[1])
+    def lengths(self, tokens: NDArray[np.int64]) -> NDArray[np.int64]:
+        """(n,) words before the first EOS of (n, M) tokens; M where there is none."""
+        ended = tokens == self.eos
+        lengths: NDArray[np.int64] = np.where(ended.any(1), ended.argmax(1), tokens.shape[1])
         return lengths

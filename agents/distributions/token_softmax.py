@@ -1,4 +1,4 @@
-"""One of many entries, by a softmax over scaled cosines with a direction."""
+"""One of many tokens, by a softmax over scaled cosines with a direction."""
 
 from __future__ import annotations
 
@@ -10,24 +10,24 @@ from torch import Tensor, nn
 from .cosine_softmax import cosine_log_softmax, cosine_probabilities
 from .directional import DirectionDistribution
 
-__all__ = ["EntrySoftmax"]
+__all__ = ["TokenSoftmax"]
 
 _MAX_SCALE = 80.0
 
 
-class EntrySoftmax(DirectionDistribution):
-    """One of V entries, by a softmax over scaled cosines: P(e) ~ exp(s cos(u, e)).
+class TokenSoftmax(DirectionDistribution):
+    """One of V tokens, by a softmax over scaled cosines: P(e) ~ exp(s cos(u, e)).
 
-    An action is the entry's own direction at the radius. An environment that reads actions as
-    their nearest entries makes the same of any other action near it; so the probability of an
-    action is that of its nearest entry, and the policy gradient is free of the variance that
+    An action is the token's own direction at the radius. An environment that reads actions as
+    their nearest tokens makes the same of any other action near it; so the probability of an
+    action is that of its nearest token, and the policy gradient is free of the variance that
     noise in D dimensions would add. The scale s is the state's own, times a common 1 / spread:
-    a unit vector can point at one entry, but cannot by itself tell how sure it is. It ends at 80:
-    beyond, exp(s (cos - 1)) could vanish for all entries.
+    a unit vector can point at one token, but cannot by itself tell how sure it is. It ends at 80:
+    beyond, exp(s (cos - 1)) could vanish for all tokens.
 
     Args:
         dim: D.
-        entries: (V, D) unit vectors.
+        tokens: (V, D) unit vectors.
         radius: length of actions.
 
     Attributes:
@@ -36,9 +36,9 @@ class EntrySoftmax(DirectionDistribution):
 
     scale: Tensor  # (B,)
 
-    def __init__(self, dim: int, entries: Tensor, radius: float = 0.5) -> None:
+    def __init__(self, dim: int, tokens: Tensor, radius: float = 0.5) -> None:
         super().__init__(1, dim, radius)
-        self.entries = entries
+        self.tokens = tokens
 
     def proba_distribution_net(
         self, latent_dim: int, log_spread_init: float
@@ -59,7 +59,7 @@ class EntrySoftmax(DirectionDistribution):
             log_spread: () logarithm of the common spread.
             group_size: K, actions for each of the B states.
         """
-        self.entries = self.entries.to(directions.device)
+        self.tokens = self.tokens.to(directions.device)
         self.scale = (directions[:, self.dim].float() - log_spread).exp().clamp_max(_MAX_SCALE)
         return super().proba_distribution(directions[:, : self.dim].float(), log_spread, group_size)
 
@@ -70,36 +70,36 @@ class EntrySoftmax(DirectionDistribution):
 
     def sample(self) -> Tensor:
         """(B * K, D) actions."""
-        return self.radius * self.entries[self.sample_entries()]
+        return self.radius * self.tokens[self.sample_tokens()]
 
-    def sample_entries(self) -> Tensor:
-        """(B * K,) entries."""
+    def sample_tokens(self) -> Tensor:
+        """(B * K,) tokens."""
         with torch.no_grad():
-            weights = cosine_probabilities(self.centre[:, 0], self.scale[:, None], self.entries)
+            weights = cosine_probabilities(self.centre[:, 0], self.scale[:, None], self.tokens)
             cumulative = weights.float().cumsum(-1)
             shape = (len(weights), self.group_size)
             point = torch.rand(shape, device=weights.device) * cumulative[:, -1:]
-            return torch.searchsorted(cumulative, point).clamp_max(len(self.entries) - 1).flatten()
+            return torch.searchsorted(cumulative, point).clamp_max(len(self.tokens) - 1).flatten()
 
     def nearest(self, actions: Tensor) -> Tensor:
-        """(n,) the entry nearest to each of (n, D) actions, by cosine."""
-        return (actions @ self.entries.t()).argmax(-1)
+        """(n,) the token nearest to each of (n, D) actions, by cosine."""
+        return (actions @ self.tokens.t()).argmax(-1)
 
     def log_prob(self, actions: Tensor) -> Tensor:
-        """(B * K,) log-probabilities of the entries nearest to actions."""
-        return self.log_prob_of_entries(self.nearest(actions))
+        """(B * K,) log-probabilities of the tokens nearest to actions."""
+        return self.log_prob_of_tokens(self.nearest(actions))
 
-    def log_prob_of_entries(self, chosen: Tensor, smoothing: float = 0.0) -> Tensor:
-        """(B * K,) log-probabilities of entries, (B * K,); see `cosine_log_softmax`."""
+    def log_prob_of_tokens(self, chosen: Tensor, smoothing: float = 0.0) -> Tensor:
+        """(B * K,) log-probabilities of tokens, (B * K,); see `cosine_log_softmax`."""
         centre = self.centre[:, 0].repeat_interleave(self.group_size, dim=0)
         scale = self.scale.repeat_interleave(self.group_size, dim=0)
-        return cosine_log_softmax(centre, scale, self.entries, chosen, smoothing)
+        return cosine_log_softmax(centre, scale, self.tokens, chosen, smoothing)
 
     def log_probs(self) -> Tensor:
-        """(B, V) log-probabilities of all entries."""
-        return ((self.centre[:, 0] @ self.entries.t()) * self.scale[:, None]).log_softmax(-1)
+        """(B, V) log-probabilities of all tokens."""
+        return ((self.centre[:, 0] @ self.tokens.t()) * self.scale[:, None]).log_softmax(-1)
 
     def entropy(self) -> Tensor:
-        """(B * K,) entropy over the entries, in nats."""
+        """(B * K,) entropy over the tokens, in nats."""
         log_p = self.log_probs()
         return -(log_p.exp() * log_p).sum(-1).repeat_interleave(self.group_size, dim=0)
