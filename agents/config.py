@@ -28,7 +28,7 @@ _AMOUNTS = (
     "total_steps",
     "time_limit",
     "learning_rate",
-    "spread",
+    "noise_scale",
     "warm_epochs",
     "warm_seconds",
 )
@@ -111,7 +111,7 @@ class Config:
     distribution: DistributionName | None = None
     """Noise around an answer, of reinforce, ppo, a2c and trpo (not power_spherical); by default the
     algorithm's own. A writer chooses among its words instead."""
-    spread: float | None = None
+    noise_scale: float | None = None
     """Noise of a coordinate, at first, over the length of the mean answer, or over the policy's
     radius where that length is free; by default the algorithm's own. For reinforce, ppo, a2c and
     trpo, and not a writer's."""

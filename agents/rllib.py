@@ -114,7 +114,7 @@ class GRUModule(TorchRLModule, ValueFunctionAPI):
 
     - corpus: that of the environments, as `share` returned it.
     - hidden_dim: H, the GRU's state; 128 by default.
-    - spread: noise of a coordinate, over the length of the mean vector; 0.2 by default.
+    - noise_scale: noise of a coordinate, over the length of the mean vector; 0.2 by default.
 
     Raises:
         ValueError: the answer is not one vector, Box (D,).
@@ -128,10 +128,10 @@ class GRUModule(TorchRLModule, ValueFunctionAPI):
         self.features = GRUFeatures(self.observation_space, hidden_dim)
         self.features.attach(ray.get(self.model_config["corpus"]).source)
         self.distribution = DirectionalGaussian(1, *self.action_space.shape)
-        self.direction, log_spread = self.distribution.proba_distribution_net(
-            hidden_dim, math.log(self.model_config.get("spread", 0.2))
+        self.direction, log_noise_scale = self.distribution.proba_distribution_net(
+            hidden_dim, math.log(self.model_config.get("noise_scale", 0.2))
         )
-        self.register_buffer("log_spread", log_spread.detach())
+        self.register_buffer("log_noise_scale", log_noise_scale.detach())
         self.value = nn.Linear(hidden_dim, 1)
         # DDP, for several learners, would broadcast buffers: into memory that all of them share.
         ignored = [name for name, _ in self.named_buffers()]
@@ -141,8 +141,8 @@ class GRUModule(TorchRLModule, ValueFunctionAPI):
     def _forward(self, batch: dict[str, Any], **_: Any) -> dict[str, Tensor]:
         """Parameters of RLlib's diagonal Gaussian, (B, 2 D), and the GRU's states, (B, H)."""
         states = self.features(batch[Columns.OBS])
-        answers = self.distribution.proba_distribution(self.direction(states), self.log_spread)
-        log_std = self.log_spread + math.log(answers.radius)
+        answers = self.distribution.proba_distribution(self.direction(states), self.log_noise_scale)
+        log_std = self.log_noise_scale + math.log(answers.radius)
         mean = answers.mode()
         return {
             Columns.ACTION_DIST_INPUTS: torch.cat([mean, log_std.expand_as(mean)], dim=-1),
@@ -219,7 +219,7 @@ def evaluate(module: GRUModule, corpus: Corpus, split: str) -> Scores:
     """
     rows = corpus.rows(split)
     answers = []
-    index = torch.arange(rows.start, rows.stop, device=module.log_spread.device)
+    index = torch.arange(rows.start, rows.stop, device=module.log_noise_scale.device)
     for first in range(0, len(rows), _BLOCK):
         block = index[first : first + _BLOCK, None]
         output = module.forward_inference({Columns.OBS: block})

@@ -136,13 +136,13 @@ def check_constant(echo: Runs, seconds: float) -> Check:
     return Check(claim, passed, facts)
 
 
-def check_lead(by_task: Mapping[str, Runs], seconds: float, rivals: str) -> Check:
+def check_lead(by_task: Mapping[str, Runs], seconds: float, others: str) -> Check:
     """Whether REINFORCE is ahead at the end, and at which of the seconds before it is not.
 
     Args:
-        by_task: its runs, and those of the rivals.
+        by_task: its runs, and those of the others.
         seconds: of a run.
-        rivals: what they are, as the claim names them.
+        others: what they are, as the claim names them.
     """
     grid = _seconds(seconds)
     passed, facts = True, []
@@ -166,7 +166,7 @@ def check_lead(by_task: Mapping[str, Runs], seconds: float, rivals: str) -> Chec
             leaders = ", ".join(dict.fromkeys(best[point] for point in span))
             lead = f"{leaders} ahead by up to {leads[span].max():.4f}" if is_behind else "ahead"
             facts.append(f"{_TITLES[task]}, from {grid[span[0]]:g} to {grid[span[-1]]:g} s: {lead}")
-    claim = f"REINFORCE, leave one out, is ahead of {rivals} at equal time"
+    claim = f"REINFORCE, leave one out, is ahead of {others} at equal time"
     return Check(claim, passed, facts)
 
 
@@ -205,14 +205,14 @@ def _checks(by_task: Mapping[str, Runs], failed: Sequence[Run], seconds: float) 
     good = [run for runs in by_task.values() for one in runs.values() for run in one]
     if echo := _by_algorithm([*good, *failed], "echo"):
         found.append(check_constant(echo, seconds))
-    for rivals, are_baselines in (("every other algorithm", False), ("its other baselines", True)):
+    for others, are_baselines in (("every other algorithm", False), ("its other baselines", True)):
         led = {
             task: among
             for task, runs in by_task.items()
             if _OURS in runs and len(among := _beside_ours(runs, are_baselines)) > 1
         }
         if led:
-            found.append(check_lead(led, seconds, rivals))
+            found.append(check_lead(led, seconds, others))
     if both := {task: runs for task, runs in by_task.items() if {_PPO, _PLAIN} <= runs.keys()}:
         found.append(check_plain(both))
     lines = []

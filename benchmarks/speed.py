@@ -1,7 +1,7 @@
 """How fast, and how good by then: LLMAR beside its peers, in one run on one machine.
 
 The peer in speed is what the documentation of Stable-Baselines3 leads to: PPO, a GRU as features
-extractor, `DummyVecEnv` of 8 environments, embeddings observed. The rival in quality is the same
+extractor, `DummyVecEnv` of 8 environments, embeddings observed. The baseline in quality is the same
 network trained on the gradient of the cosine itself. Sides alternate, medians are reported, and
 all of our rows use one setting: the one that `train.py` uses.
 
@@ -266,7 +266,7 @@ def measure_echo(options: Options, console: Console) -> dict[str, float]:
 
 
 def measure_translation(options: Options, console: Console) -> dict[str, float]:
-    """Quality of translation after 40 s, and texts encoded, over the supervised rival."""
+    """Quality of translation after 40 s, and texts encoded, over the supervised baseline."""
     corpus = load(options.data, echo=False)
     valid = {rate: _supervised(options, corpus, 0, rate)[0] for rate in _SUPERVISED_RATES}
     for rate, scores in valid.items():
@@ -274,27 +274,27 @@ def measure_translation(options: Options, console: Console) -> dict[str, float]:
         console.print(f"supervised, learning rate {rate:g}: {one.alignment:.4f} on valid")
     rate = max(valid, key=lambda one: valid[one]["valid"].alignment)
     ours: list[tuple[Scores, float]] = []  # on test, texts/s
-    rival: list[tuple[Scores, float]] = []
+    baseline: list[tuple[Scores, float]] = []
     for seed in range(options.repeats):
         trained = LLMAR(_config(options, seed, _TRANSLATION_SECONDS)).train(corpus)
         ours.append((trained.scores["test"]["trained"], trained.timings["texts_per_second"]))
         scores, texts = _supervised(options, corpus, seed, rate)
-        rival.append((scores["test"], texts))
-        console.print(f"translation, seed {seed}: ours {ours[-1]}; supervised {rival[-1]}")
-    texts_ours, texts_rival = (median(texts for _, texts in side) for side in (ours, rival))
+        baseline.append((scores["test"], texts))
+        console.print(f"translation, seed {seed}: ours {ours[-1]}; supervised {baseline[-1]}")
+    texts_ours, texts_baseline = (median(texts for _, texts in side) for side in (ours, baseline))
     return {
         "mt_alignment_40s": mean(scores.alignment for scores, _ in ours),
         "mt_p1_40s": mean(scores.p_at_1 for scores, _ in ours),
-        "supervised_mt_alignment_40s": mean(scores.alignment for scores, _ in rival),
-        "supervised_mt_p1_40s": mean(scores.p_at_1 for scores, _ in rival),
+        "supervised_mt_alignment_40s": mean(scores.alignment for scores, _ in baseline),
+        "supervised_mt_p1_40s": mean(scores.p_at_1 for scores, _ in baseline),
         "supervised_learning_rate": rate,
         "mt_alignment_lead": mean(scores.alignment for scores, _ in ours)
-        - mean(scores.alignment for scores, _ in rival),
+        - mean(scores.alignment for scores, _ in baseline),
         "mt_p1_lead": mean(scores.p_at_1 for scores, _ in ours)
-        - mean(scores.p_at_1 for scores, _ in rival),
-        "encode_ratio": texts_ours / texts_rival,
+        - mean(scores.p_at_1 for scores, _ in baseline),
+        "encode_ratio": texts_ours / texts_baseline,
         "texts_per_second": texts_ours,
-        "supervised_texts_per_second": texts_rival,
+        "supervised_texts_per_second": texts_baseline,
     }
 
 
@@ -313,7 +313,7 @@ def _config(options: Options, seed: int, seconds: float) -> Config:
 def _supervised(
     options: Options, corpus: Corpus, seed: int, rate: float
 ) -> tuple[dict[str, Scores], float]:
-    """Scores of the supervised rival, by split, and its texts per second."""
+    """Scores of the supervised baseline, by split, and its texts per second."""
     config = _config(options, seed, _TRANSLATION_SECONDS)
     torch.manual_seed(seed)
     policy = GRUPolicy(

@@ -251,8 +251,8 @@ def measure_reinforced(
     assert isinstance(policy, WriterPolicy)
     assert policy.vocabulary is not None
     policy.load_state_dict(warm_writer(corpus, options).state_dict())
-    policy.sharpen(WRITING.sharpening)
-    model.regularisers = (cross_entropy(corpus, policy, seed),)
+    policy.scale_temperature(WRITING.temperature_scale)
+    model.regularizers = (cross_entropy(corpus, policy, seed),)
     validation = validation_of(corpus, 8, metric)
     training = Training(clock, validation, _RL.group_size)
     try:
@@ -359,7 +359,7 @@ def measure_throughput(corpus: Corpus, options: Options, seed: int) -> dict[str,
         )
         model.policy.load_state_dict(warm_writer(corpus, options).state_dict())
         if isinstance(model, REINFORCE):
-            model.regularisers = (cross_entropy(corpus, model.policy, seed),)
+            model.regularizers = (cross_entropy(corpus, model.policy, seed),)
         count = CountWords()
         model.learn(64 * 16 if stock else 1, count)  # warms up
         count.words, reward.seconds, started = 0, 0.0, time.perf_counter()

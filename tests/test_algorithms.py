@@ -129,8 +129,8 @@ def test_every_algorithm_is_scored_beside_its_supervised_rival(corpus, name):
 def test_the_rival_is_the_agents_network_and_begins_with_its_weights(corpus, monkeypatch):
     seen = {}
 
-    def spy(self, rival, corpus, seconds):
-        seen.update(rival.state_dict())
+    def spy(self, baseline_policy, corpus, seconds):
+        seen.update(baseline_policy.state_dict())
         raise KeyboardInterrupt
 
     def marked(self, *args):
@@ -250,13 +250,13 @@ def test_answering_leaves_the_policys_mode_as_it_was(corpus, mode, monkeypatch):
 def test_kl_of_directions_is_that_of_their_gaussians(cls):
     torch.manual_seed(0)
     first, second = torch.randn(2, 5, 6)
-    spread = torch.tensor(0.3).log()
-    p = cls(2, 3, radius=0.5).proba_distribution(first, spread)
-    q = cls(2, 3, radius=0.5).proba_distribution(second, spread)
+    noise_scale = torch.tensor(0.3).log()
+    p = cls(2, 3, radius=0.5).proba_distribution(first, noise_scale)
+    q = cls(2, 3, radius=0.5).proba_distribution(second, noise_scale)
     # KL(N(m, s^2 I), N(n, s^2 I)) = |m - n|^2 / 2 s^2, with s = 0.5 * 0.3.
     gap = 0.5 * (first - second)
     if cls is DirectionalGaussian:
-        gap = 0.5 * (p.centre - q.centre).flatten(1)
+        gap = 0.5 * (p.center - q.center).flatten(1)
     expected = gap.square().sum(1) / (2 * 0.15**2)
     torch.testing.assert_close(kl_divergence(p, q), expected)
 
@@ -374,7 +374,7 @@ def test_noise_of_an_action_has_a_deviation_in_each_coordinate(corpus):
         ("sac", ("learning_rate", 1.0), "give --learning-rate"),
         ("sac", ("env", 1), "give --env"),
         ("reinforce", ("baseline", "mean"), "give --baseline"),
-        ("reinforce", ("policy.spread", 0.1), "give --spread"),
+        ("reinforce", ("policy.noise_scale", 0.1), "give --noise-scale"),
     ],
 )
 def test_a_typo_in_a_setting_is_an_error(algo, setting, message):
@@ -390,7 +390,7 @@ def test_a_setting_given_twice_is_an_error():
 @pytest.mark.parametrize(
     ("kwargs", "message"),
     [
-        ({"spread": 0.3}, "spread is a setting of"),
+        ({"noise_scale": 0.3}, "noise_scale is a setting of"),
         ({"distribution": "power_spherical"}, "distribution is a setting of"),
         ({"baseline": "group"}, "baseline is a setting of reinforce"),
     ],
@@ -436,17 +436,21 @@ def test_another_distribution_comes_with_settings_of_its_own(corpus):
             task._policy_kwargs(), corpus, {"observation": "index"}, None
         ).policy
 
-    assert (policy().distribution, policy().radius, policy().spread) == ("free_gaussian", 1 / 16, 4)
+    assert (policy().distribution, policy().radius, policy().noise_scale) == (
+        "free_gaussian",
+        1 / 16,
+        4,
+    )
     for other in ("gaussian", "power_spherical"):
         found = policy(distribution=other)
-        assert (found.distribution, found.radius, found.spread) == (other, 0.5, 0.5)
-    assert policy(distribution="gaussian", spread=0.7).spread == 0.7
-    # The noise of a free mean stays within the bounds, whatever its spread.
-    assert policy(distribution="free_gaussian", spread=2.0).radius == 1 / 8
-    assert policy(spread=2.0).radius == 1 / 8
+        assert (found.distribution, found.radius, found.noise_scale) == (other, 0.5, 0.5)
+    assert policy(distribution="gaussian", noise_scale=0.7).noise_scale == 0.7
+    # The noise of a free mean stays within the bounds, whatever its noise scale.
+    assert policy(distribution="free_gaussian", noise_scale=2.0).radius == 1 / 8
+    assert policy(noise_scale=2.0).radius == 1 / 8
     given = {"policy.radius": 0.3}
     for one in ("gaussian", "free_gaussian"):
-        assert policy(distribution=one, spread=2.0, settings=given).radius == 0.3
+        assert policy(distribution=one, noise_scale=2.0, settings=given).radius == 0.3
 
 
 @pytest.mark.parametrize("distribution", find_algorithm("ppo").distributions)

@@ -278,7 +278,7 @@ def test_a_rival_whose_gradient_is_not_finite_stops(corpus):
     llmar = LLMAR(Config(**SMALL, total_steps=512, supervised=False))
     llmar.train(corpus)
     llmar.policy.action_net.bias.register_hook(lambda gradient: gradient * float("nan"))
-    with pytest.raises(NonFiniteLossError, match="supervised rival"):
+    with pytest.raises(NonFiniteLossError, match="supervised baseline"):
         llmar.trainer._learn_supervised(llmar.policy, corpus, 1.0)
 
 

@@ -147,8 +147,8 @@ def test_the_lead_is_that_of_the_end_and_its_exceptions_are_told():
 
 def test_other_algorithms_and_other_baselines_are_told_apart():
     runs = {name: [fake([0.0])] for name in ("reinforce", "reinforce-mean", "ppo", "ppo-plain")}
-    rivals = [list(algorithm_page._beside_ours(runs, baselines)) for baselines in (False, True)]
-    assert rivals == [["reinforce", "ppo", "ppo-plain"], ["reinforce", "reinforce-mean"]]
+    others = [list(algorithm_page._beside_ours(runs, baselines)) for baselines in (False, True)]
+    assert others == [["reinforce", "ppo", "ppo-plain"], ["reinforce", "reinforce-mean"]]
 
 
 def test_ppo_is_compared_whenever_steps_have_doubled():

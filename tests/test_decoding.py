@@ -31,8 +31,8 @@ def vocabularies(draw):
     dim, clusters = draw(st.integers(1, 6)), draw(st.integers(1, 4))
     rng = np.random.default_rng(draw(st.integers(0, 2**32)))
     width = 10.0 ** draw(st.integers(-9, 0))
-    centres = rng.standard_normal((clusters, 1, dim))
-    table = centres + width * rng.standard_normal((clusters, draw(st.integers(1, 5)), dim))
+    centers = rng.standard_normal((clusters, 1, dim))
+    table = centers + width * rng.standard_normal((clusters, draw(st.integers(1, 5)), dim))
     table = (table * rng.uniform(0.1, 9, (clusters, 1, 1))).reshape(-1, dim).astype(np.float32)
     try:
         return make(table)

@@ -76,10 +76,10 @@ def spell(policy, rows, read, directions=None):
     tokens = np.full((len(rows), M), end)
     running = np.ones(len(rows), np.bool_)
     for place in range(M):
-        centre = observed(policy, rows, tokens).centre[:, 0].numpy()
+        center = observed(policy, rows, tokens).center[:, 0].numpy()
         if directions is not None:
-            directions.extend(centre[running])
-        tokens[running, place] = read(centre)[running]
+            directions.extend(center[running])
+        tokens[running, place] = read(center)[running]
         running &= tokens[:, place] != end
     return tokens
 
@@ -152,10 +152,10 @@ def alignment(policy, corpus, row, tokens):
     network = policy.reader.network
     with torch.no_grad():
         memory = network.read(torch.as_tensor(vectors[:, : lengths[0]]), torch.as_tensor(lengths))
-        foretold = network.alignment(memory)[0].double().numpy()
+        predicted = network.alignment(memory)[0].double().numpy()
     words = tokens[tokens != policy.vocabulary.eos]
     mean = policy.vocabulary.table[words].astype(np.float64).sum(0)
-    return mean @ foretold / max(np.linalg.norm(mean) * np.linalg.norm(foretold), 1e-9)
+    return mean @ predicted / max(np.linalg.norm(mean) * np.linalg.norm(predicted), 1e-9)
 
 
 class TestBestOf:
@@ -198,7 +198,7 @@ class TestBestOf:
     @pytest.mark.parametrize("distribution", ["tokens", "gaussian"])
     @pytest.mark.parametrize("temperature", [0.4, 1.5])
     def test_samples_come_as_often_as_they_are_likely(self, words, distribution, temperature):
-        policy, row, n = policy_for(words, distribution=distribution, spread=0.2), 7, 6000
+        policy, row, n = policy_for(words, distribution=distribution, noise_scale=0.2), 7, 6000
         vocabulary = policy.vocabulary
         first = observed(policy, [row], np.full((1, M), vocabulary.eos))
         if distribution == "tokens":
@@ -206,11 +206,11 @@ class TestBestOf:
             likely = np.exp(log_probs) / np.exp(log_probs).sum()
         else:
             noise = np.random.default_rng(0).standard_normal((100_000, vocabulary.dim))
-            noisy = first.centre[0].numpy() + 0.2 * temperature * noise
+            noisy = first.center[0].numpy() + 0.2 * temperature * noise
             likely = np.bincount(nearest_tokens(noisy, vocabulary), minlength=18) / len(noise)
         # Of the greedy word and one sample, the word that is more aligned is kept.
         score = np.array([alignment(policy, words, row, np.array([e])) for e in range(18)])
-        greedy = nearest_tokens(first.centre[0].numpy(), vocabulary)[0]
+        greedy = nearest_tokens(first.center[0].numpy(), vocabulary)[0]
         kept = np.where(score > score[greedy], likely, 0)
         kept[greedy] = 1 - kept.sum()
         options = {"num_samples": 1, "max_new_tokens": 1, "temperature": temperature}
@@ -257,7 +257,7 @@ class TestBeam:
     @pytest.mark.parametrize("beam_size", [2, 5])
     def test_is_the_search_of_one_text_after_the_other(self, words, writer, beam_size, power):
         options = {"beam_size": beam_size, "length_power": power, "max_new_tokens": M}
-        for policy in (writer, headstrong(words, spread=0.5)):
+        for policy in (writer, headstrong(words, noise_scale=0.5)):
             found = decode(policy, words.source, range(12), method="beam", **options)
             expected = [beam_search(policy, row, beam_size, power) for row in range(12)]
             assert texts_of(found, policy.vocabulary) == expected
@@ -270,7 +270,7 @@ class TestBeam:
         written = np.array([[*text, *[3] * (M - len(text))] for text in texts])
         lengths = set()
         for seed in range(4):
-            policy = headstrong(corpus, vocabulary, seed=seed, spread=0.5)
+            policy = headstrong(corpus, vocabulary, seed=seed, noise_scale=0.5)
             found = decode(
                 policy,
                 corpus.source,

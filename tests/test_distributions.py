@@ -16,12 +16,12 @@ from agents.distributions import (
 )
 
 
-def made(cls, batch=5, vectors=1, dim=4, group=1, spread=0.3, seed=0, dtype=torch.double):
+def made(cls, batch=5, vectors=1, dim=4, group=1, noise_scale=0.3, seed=0, dtype=torch.double):
     torch.manual_seed(seed)
     directions = torch.randn(batch, vectors * dim, dtype=dtype, requires_grad=True)
-    log_spread = torch.tensor(math.log(spread), dtype=dtype, requires_grad=True)
-    distribution = cls(vectors, dim).proba_distribution(directions, log_spread, group)
-    return distribution, directions, log_spread
+    log_noise_scale = torch.tensor(math.log(noise_scale), dtype=dtype, requires_grad=True)
+    distribution = cls(vectors, dim).proba_distribution(directions, log_noise_scale, group)
+    return distribution, directions, log_noise_scale
 
 
 both = pytest.mark.parametrize("cls", DISTRIBUTIONS.values())
@@ -51,24 +51,24 @@ def test_shapes_and_the_order_of_groups(cls, vectors, group):
 
 @both
 def test_the_log_density_of_a_group_is_that_of_its_members_one_by_one(cls):
-    grouped, directions, log_spread = made(cls, vectors=2, group=3)
+    grouped, directions, log_noise_scale = made(cls, vectors=2, group=3)
     actions = grouped.sample()
     together = grouped.log_prob(actions)
     repeated = directions.repeat_interleave(3, dim=0)
-    alone = cls(2, 4).proba_distribution(repeated, log_spread).log_prob(actions)
+    alone = cls(2, 4).proba_distribution(repeated, log_noise_scale).log_prob(actions)
     torch.testing.assert_close(together, alone)
 
 
 @gaussians
 @pytest.mark.parametrize("vectors", [1, 3])
 def test_the_gaussians_are_torchs(cls, vectors):
-    distribution, directions, log_spread = made(cls, vectors=vectors)
-    peer = Normal(mean_of(cls, directions, vectors), 0.5 * log_spread.exp())
+    distribution, directions, log_noise_scale = made(cls, vectors=vectors)
+    peer = Normal(mean_of(cls, directions, vectors), 0.5 * log_noise_scale.exp())
     actions = distribution.sample()
     ours, theirs = distribution.log_prob(actions), peer.log_prob(actions).sum(1)
     torch.testing.assert_close(ours, theirs)
     torch.testing.assert_close(distribution.entropy(), peer.entropy().sum(1))
-    for source in (directions, log_spread):
+    for source in (directions, log_noise_scale):
         one, other = (
             torch.autograd.grad(value.sum(), source, retain_graph=True)[0]
             for value in (ours, theirs)
@@ -112,12 +112,12 @@ def test_given_one_members_noise_the_others_are_alike_for_its_opposite():
 
 
 def test_power_spherical_integrates_to_one_and_has_its_entropy():
-    distribution, _, _ = made(PowerSpherical, batch=1, dim=3, spread=0.5)
-    centre = distribution.centre[0, 0].detach()
-    across = F.normalize(torch.linalg.cross(centre, torch.tensor([1.0, 2.0, 3.0]).double()), dim=0)
+    distribution, _, _ = made(PowerSpherical, batch=1, dim=3, noise_scale=0.5)
+    center = distribution.center[0, 0].detach()
+    across = F.normalize(torch.linalg.cross(center, torch.tensor([1.0, 2.0, 3.0]).double()), dim=0)
 
     def log_density(cosine):
-        x = cosine * centre + math.sqrt(1 - cosine**2) * across
+        x = cosine * center + math.sqrt(1 - cosine**2) * across
         return distribution.log_prob(0.5 * x[None]).item()
 
     # The surface element of a sphere of radius r in three dimensions: 2 pi r^2 d cos.
@@ -129,47 +129,47 @@ def test_power_spherical_integrates_to_one_and_has_its_entropy():
 
 
 def test_power_spherical_samples_follow_its_density():
-    distribution, _, _ = made(PowerSpherical, batch=1, dim=5, group=4000, spread=0.4)
+    distribution, _, _ = made(PowerSpherical, batch=1, dim=5, group=4000, noise_scale=0.4)
     x = distribution.sample() / 0.5
     torch.testing.assert_close(x.norm(dim=1), torch.ones(4000, dtype=torch.double))
-    cosine = (x @ distribution.centre[0, 0]).detach().numpy()
+    cosine = (x @ distribution.center[0, 0]).detach().numpy()
     kappa, beta = 2 / 0.4**2, 2.0  # beta = (dim - 1) / 2
     assert stats.kstest((1 + cosine) / 2, stats.beta(beta + kappa, beta).cdf).pvalue > 1e-3
-    # Around the centre no direction is preferred.
-    tangent = x - torch.as_tensor(cosine)[:, None] * distribution.centre[0, 0]
+    # Around the center no direction is preferred.
+    tangent = x - torch.as_tensor(cosine)[:, None] * distribution.center[0, 0]
     mean = F.normalize(tangent, dim=1).mean(0)
     assert mean.abs().max() < 4 / math.sqrt(4000)
 
 
 @both
-def test_the_spread_is_the_deviation_of_a_coordinate_over_the_radius(cls):
-    distribution, _, _ = made(cls, batch=1, dim=64, group=64, spread=0.02)
+def test_the_noise_scale_is_the_deviation_of_a_coordinate_over_the_radius(cls):
+    distribution, _, _ = made(cls, batch=1, dim=64, group=64, noise_scale=0.02)
     noise = torch.stack([distribution.sample() for _ in range(50)]) - distribution.mode()
     assert float(noise.detach().std() / 0.5) == pytest.approx(0.02, rel=0.03)
-    assert distribution.spread.item() == pytest.approx(0.02)
+    assert distribution.noise_scale.item() == pytest.approx(0.02)
 
 
 @pytest.mark.parametrize("cls", [DirectionalGaussian, PowerSpherical])
 def test_clipping_is_rare_at_the_default_radius(cls):
-    distribution, _, _ = made(cls, batch=64, dim=64, group=8, spread=0.2)
+    distribution, _, _ = made(cls, batch=64, dim=64, group=8, noise_scale=0.2)
     assert (distribution.sample().abs() > 1).float().mean() < 1e-4
 
 
 def test_clipping_is_rare_at_the_radius_that_a_free_mean_is_told_to_take():
     torch.manual_seed(0)
-    for spread in (1.0, 4.0):
-        free = FreeGaussian(1, 64, radius=0.25 / spread)
+    for noise_scale in (1.0, 4.0):
+        free = FreeGaussian(1, 64, radius=0.25 / noise_scale)
         directions = F.normalize(torch.randn(64, 64), dim=1)
-        free.proba_distribution(directions, torch.tensor(spread).log(), group_size=8)
+        free.proba_distribution(directions, torch.tensor(noise_scale).log(), group_size=8)
         assert (free.sample().abs() > 1).float().mean() < 1e-3
 
 
 @pytest.mark.gpu
 @both
 def test_on_cuda_they_are_as_on_the_cpu(cls):
-    distribution, directions, log_spread = made(cls, vectors=2, group=3)
+    distribution, directions, log_noise_scale = made(cls, vectors=2, group=3)
     actions = distribution.sample()
-    there = cls(2, 4).proba_distribution(directions.cuda(), log_spread.cuda(), 3)
+    there = cls(2, 4).proba_distribution(directions.cuda(), log_noise_scale.cuda(), 3)
     assert there.sample().shape == actions.shape
     torch.testing.assert_close(there.log_prob(actions.cuda()).cpu(), distribution.log_prob(actions))
     torch.testing.assert_close(there.entropy().cpu(), distribution.entropy())
@@ -177,10 +177,10 @@ def test_on_cuda_they_are_as_on_the_cpu(cls):
 
 def test_the_length_of_a_free_mean_is_the_states_own():
     free, directions, _ = made(FreeGaussian)
-    torch.testing.assert_close(free.centre[:, 0], F.normalize(directions, dim=1))
-    longer = FreeGaussian(1, 4).proba_distribution(3 * directions, free.log_spread)
+    torch.testing.assert_close(free.center[:, 0], F.normalize(directions, dim=1))
+    longer = FreeGaussian(1, 4).proba_distribution(3 * directions, free.log_noise_scale)
     torch.testing.assert_close(longer.mode(), 3 * free.mode())
-    torch.testing.assert_close(longer.centre, free.centre)
+    torch.testing.assert_close(longer.center, free.center)
 
 
 @both

@@ -55,7 +55,7 @@ def test_both_observations_give_the_same_distribution_values_and_gradients(corpu
         values, log_prob, entropy = policy.evaluate_actions(obs, actions)
         (values.sum() + log_prob.sum()).backward()
         grads = [w.grad for w in policy.parameters() if w.requires_grad]
-        found.append([policy.get_distribution(obs).centre, values, log_prob, entropy, *grads])
+        found.append([policy.get_distribution(obs).center, values, log_prob, entropy, *grads])
     for one, other in zip(*found, strict=True):
         torch.testing.assert_close(one, other)
 
@@ -75,7 +75,7 @@ def test_sb3s_algorithms_train_it(corpus, cls, distribution, vectors, observatio
     moved = [name for name in before if not torch.equal(before[name], after[name])]
     assert {"action_net.weight", "value_net.weight"} < set(moved)
     assert any("gru" in name for name in moved)
-    assert "log_std" not in moved  # the spread is learned on request alone
+    assert "log_std" not in moved  # the noise scale is learned on request alone
     action, _ = model.predict(env.reset())
     assert action.shape == (8, 4) if vectors == 1 else (8, 3, 4)
 

@@ -65,8 +65,8 @@ def drafts(writer):
     return np.where(np.arange(M) < lengths[:, None], tokens, end)
 
 
-def foretold(policy, corpus):
-    """(45, D) what each text's target is foretold to mean, each by itself."""
+def predicted(policy, corpus):
+    """(45, D) what each text's target is predicted to mean, each by itself."""
     found = []
     for row in range(ROWS):
         vectors, lengths = corpus.source.gather([row])
@@ -106,10 +106,10 @@ def log_densities(policy, row, text):
             return distribution.log_probs().double().numpy()
         actions = policy.radius * torch.as_tensor(policy.vocabulary.directions)
         tiled = actions.repeat(len(written), 1, 1).flatten(0, 1)
-        repeated = distribution.centre[:, 0].repeat_interleave(len(actions), dim=0)
-        spread = distribution.log_spread
+        repeated = distribution.center[:, 0].repeat_interleave(len(actions), dim=0)
+        noise_scale = distribution.log_noise_scale
         alone = type(distribution)(1, actions.shape[1], policy.radius)
-        found = alone.proba_distribution(repeated, spread).log_prob(tiled)
+        found = alone.proba_distribution(repeated, noise_scale).log_prob(tiled)
         return found.view(len(written), -1).double().numpy()
 
 
@@ -148,7 +148,7 @@ class TestOneRound:
             candidates=candidates,
             margin=margin,
         )
-        vocabulary, aims = policy.vocabulary, foretold(policy, words)
+        vocabulary, aims = policy.vocabulary, predicted(policy, words)
         changed = 0
         for row, text in enumerate(texts_of(drafts, vocabulary)):
             found = texts_of(refined.tokens, vocabulary)[row]
@@ -229,7 +229,7 @@ class TestRounds:
             np.testing.assert_allclose(one.scores[-1], after, atol=1e-6)
             tokens = one.tokens
         np.testing.assert_array_equal(tokens, refined.tokens)
-        aims = foretold(policy, words)
+        aims = predicted(policy, words)
         again = [
             cosine(text, aim, policy.vocabulary)
             for text, aim in zip(texts_of(tokens, policy.vocabulary), aims, strict=True)
@@ -269,7 +269,7 @@ class TestRounds:
     def test_leave_a_text_alone_where_no_correction_is_likely(self, words, writer):
         # The policy has nothing to say but that a text ends, and one word that would help.
         vocabulary = writer.vocabulary
-        directions, aim = vocabulary.directions, foretold(writer, words).mean(0)
+        directions, aim = vocabulary.directions, predicted(writer, words).mean(0)
         word = int((directions[:-1] @ aim).argmax())
         with torch.no_grad():
             writer.action_net.bias[:16] += 1e3 * torch.as_tensor(directions[-1] + directions[word])

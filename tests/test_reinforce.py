@@ -147,7 +147,7 @@ def one_text_corpus(dim=3):
 @pytest.mark.parametrize(("baseline", "group"), [("none", 4), ("leave_one_out", 4)])
 def test_the_gru_policys_gradient_is_that_of_the_expected_cosine(baseline, group):
     # By symmetry around the direction u, E[cos(a, t)] = E[cos(a, u)] cos(u, t), for Gaussian a.
-    corpus, spread = one_text_corpus(), 0.5
+    corpus, noise_scale = one_text_corpus(), 0.5
     kwargs = {"data": corpus, "observation": "index", "group_size": group}
     env = make_vec_env("LLMAR/Align-v0", 16 * group, env_kwargs=kwargs)
     model = REINFORCE(
@@ -156,52 +156,56 @@ def test_the_gru_policys_gradient_is_that_of_the_expected_cosine(baseline, group
         learning_rate=0.0,
         max_grad_norm=math.inf,
         baseline=baseline,
-        policy_kwargs={"hidden_dim": 4, "spread": spread},
+        policy_kwargs={"hidden_dim": 4, "noise_scale": noise_scale},
         seed=0,
         device="cpu",
     )
     seen = Updates()
     model.learn(800 * 16 * group, seen)
-    direction = model.policy.get_distribution(torch.zeros(1, 1, dtype=torch.long)).centre[0]
+    direction = model.policy.get_distribution(torch.zeros(1, 1, dtype=torch.long)).center[0]
     target = torch.as_tensor(corpus.target.unit_means)
     (along,) = torch.autograd.grad(
         torch.cosine_similarity(direction, target).mean(), model.policy.action_net.bias
     )
-    expected = -_mean_cosine_with_centre(spread) * along.numpy()
+    expected = -_mean_cosine_with_center(noise_scale) * along.numpy()
     gradients = np.array(seen.gradients)
     error = gradients.std(0) / math.sqrt(len(gradients))
     assert (np.abs(gradients.mean(0) - expected) < 4 * error).all()
     assert (4 * error < 0.4 * np.abs(expected).max()).all()
 
 
-def _mean_cosine_with_centre(spread):
-    """E[cos(u + spread * e, u)] in three dimensions, e standard Gaussian."""
+def _mean_cosine_with_center(noise_scale):
+    """E[cos(u + noise_scale * e, u)] in three dimensions, e standard Gaussian."""
 
     def along(x):
         def across(rho):
-            weight = rho / spread**2 * math.exp(-(rho**2) / (2 * spread**2))
+            weight = rho / noise_scale**2 * math.exp(-(rho**2) / (2 * noise_scale**2))
             return weight * x / math.hypot(x, rho)
 
-        density = math.exp(-((x - 1) ** 2) / (2 * spread**2)) / (spread * math.sqrt(2 * math.pi))
-        return density * quad(across, 0, 10 * spread)[0]
+        density = math.exp(-((x - 1) ** 2) / (2 * noise_scale**2)) / (
+            noise_scale * math.sqrt(2 * math.pi)
+        )
+        return density * quad(across, 0, 10 * noise_scale)[0]
 
-    return quad(along, 1 - 8 * spread, 1 + 8 * spread, points=[0.0])[0]
+    return quad(along, 1 - 8 * noise_scale, 1 + 8 * noise_scale, points=[0.0])[0]
 
 
-def test_the_learned_spreads_gradient_is_that_of_the_expected_cosine():
-    spread, group, step = 0.5, 4, 1e-3
+def test_the_learned_noise_scales_gradient_is_that_of_the_expected_cosine():
+    noise_scale, group, step = 0.5, 4, 1e-3
     torch.manual_seed(0)
     directions = torch.randn(1, 3).repeat(64, 1)
-    log_spread = torch.tensor(math.log(spread), requires_grad=True)
+    log_noise_scale = torch.tensor(math.log(noise_scale), requires_grad=True)
     target = torch.tensor([1.0, 0.2, -0.3])
     estimates = []
     for _ in range(1500):
-        distribution = DirectionalGaussian(1, 3).proba_distribution(directions, log_spread, group)
+        distribution = DirectionalGaussian(1, 3).proba_distribution(
+            directions, log_noise_scale, group
+        )
         actions = distribution.sample()
         returns = torch.cosine_similarity(actions, target, dim=-1).view(1, -1, group)
-        score = ((actions - distribution.mode()) / (0.5 * spread)).square().sum(1) - 3
+        score = ((actions - distribution.mode()) / (0.5 * noise_scale)).square().sum(1) - 3
         estimates.append((advantages(returns, "leave_one_out").flatten() * score).mean().item())
-    up, down = (_mean_cosine_with_centre(spread * math.exp(h)) for h in (step, -step))
+    up, down = (_mean_cosine_with_center(noise_scale * math.exp(h)) for h in (step, -step))
     cosine = torch.cosine_similarity(directions[0], target, dim=0).item()
     expected = (up - down) / (2 * step) * cosine
     error = np.std(estimates) / math.sqrt(len(estimates))
@@ -427,20 +431,20 @@ def test_schedules_logger_and_statistics(corpus):
     values = {}
     model.learn(16 * 4, Watch(), log_interval=100)
     np.testing.assert_allclose(rates, [0.1, 0.075, 0.05, 0.025], atol=1e-9)
-    named = ("train/grad_norm", "train/action_spread", "rollout/group_spread")
+    named = ("train/grad_norm", "train/noise_scale", "rollout/group_reward_std")
     assert set(named) < set(values)
     assert values["rollout/clipped_fraction"] == 0
-    assert values["train/action_spread"] == pytest.approx(0.2)
+    assert values["train/noise_scale"] == pytest.approx(0.2)
     assert len(model.ep_info_buffer) == 64
     assert {episode["l"] for episode in model.ep_info_buffer} == {1}
 
 
 def test_the_clipped_fraction_is_counted():
     env = align_env(one_text_corpus(), 2048, 1)
-    settings = {"policy_kwargs": {"hidden_dim": 4, "spread": 4.0}, "seed": 0, "device": "cpu"}
+    settings = {"policy_kwargs": {"hidden_dim": 4, "noise_scale": 4.0}, "seed": 0, "device": "cpu"}
     model = REINFORCE(GRUPolicy, env, **settings)
     model.learn(2048)
-    noise = torch.distributions.Normal(0, 2.0)  # radius 0.5 times spread 4
+    noise = torch.distributions.Normal(0, 2.0)  # radius 0.5 times noise scale 4
     about = 2 * noise.cdf(torch.tensor(-1.0)).item()  # were the mean 0
     assert model.logger.name_to_value["rollout/clipped_fraction"] == pytest.approx(about, abs=0.05)
 
@@ -457,13 +461,13 @@ def test_a_callback_that_says_stop_ends_the_training_and_learn_can_go_on(corpus)
     assert model.num_timesteps == 80
 
 
-def test_the_entropy_bonus_widens_the_spread(corpus):
-    spreads = []
+def test_the_entropy_bonus_widens_the_noise(corpus):
+    noise_scales = []
     for weight in (0.0, 1.0):
-        kwargs = {"hidden_dim": 8, "learn_spread": True}
+        kwargs = {"hidden_dim": 8, "learn_noise_scale": True}
         model = align_model(corpus, policy_kwargs=kwargs, ent_coef=weight, learning_rate=1e-2)
-        spreads.append(model.learn(16 * 20).policy.action_dist.spread.item())
-    assert spreads[1] > spreads[0] + 0.02
+        noise_scales.append(model.learn(16 * 20).policy.action_dist.noise_scale.item())
+    assert noise_scales[1] > noise_scales[0] + 0.02
 
 
 # ---------------------------------------------------------------------------- faults
@@ -543,7 +547,7 @@ def writing_model(words, seed=0, reward="mean", num_envs=8, **kwargs):
 
 def last_batch(model, steps=1):
     batches = []
-    model.regularisers = (lambda _, batch: batches.append(batch) or torch.zeros(()),)
+    model.regularizers = (lambda _, batch: batches.append(batch) or torch.zeros(()),)
     model.learn(steps)
     return batches
 
@@ -580,7 +584,7 @@ def test_groups_that_ended_at_different_steps_come_together_on_new_texts(words):
         lengths.extend(torch.stack(batch.counted).sum(0).tolist())
         return torch.zeros(())
 
-    model.regularisers = (note,)
+    model.regularizers = (note,)
     model.learn(8 * 5 * 6)
     assert len(shown) > 2
     assert len(set(shown)) == len(shown)
@@ -602,7 +606,7 @@ def test_a_constant_reward_teaches_a_writer_nothing(words):
         scores.extend(torch.stack(batch.returns)[0].tolist())
         return torch.zeros(())
 
-    model.regularisers = (note,)
+    model.regularizers = (note,)
     while not scores or min(scores) < 1:  # until no text of a round is empty
         scores.clear()
         lengths.clear()
@@ -613,15 +617,15 @@ def test_a_constant_reward_teaches_a_writer_nothing(words):
     assert all((grad == 0).all() for grad in grads)
 
 
-def test_a_model_with_regularisers_can_be_saved(words, tmp_path):
+def test_a_model_with_regularizers_can_be_saved(words, tmp_path):
     model = writing_model(words)
     texts = TargetTexts(words, Vocabulary.of(words))
-    model.regularisers = (CrossEntropy(texts, 0.5, 6),)
+    model.regularizers = (CrossEntropy(texts, 0.5, 6),)
     model.learn(1)
     model.save(tmp_path / "model")
     loaded = REINFORCE.load(tmp_path / "model", model.get_env())
     loaded.learn(1)
-    assert loaded.regularisers[0].batches.pending
+    assert loaded.regularizers[0].batches.pending
 
 
 def test_a_writer_with_another_vocabulary_than_the_environments_is_refused(words):
@@ -632,8 +636,8 @@ def test_a_writer_with_another_vocabulary_than_the_environments_is_refused(words
         REINFORCE("WriterPolicy", env, policy_kwargs={"vocabulary": other})
 
 
-@pytest.mark.parametrize(("distribution", "spread"), [("tokens", 1.0), ("gaussian", 0.3)])
-def test_a_writer_learns_to_say_what_is_rewarded(words, distribution, spread):
+@pytest.mark.parametrize(("distribution", "noise_scale"), [("tokens", 1.0), ("gaussian", 0.3)])
+def test_a_writer_learns_to_say_what_is_rewarded(words, distribution, noise_scale):
     vocabulary = Vocabulary.of(words)
     wanted = int(vocabulary.encode(["dog"])[0][0])
 
@@ -645,7 +649,7 @@ def test_a_writer_learns_to_say_what_is_rewarded(words, distribution, spread):
         reward=says_dog,
         num_envs=64,
         learning_rate=5e-3,
-        policy_kwargs={"distribution": distribution, "spread": spread},
+        policy_kwargs={"distribution": distribution, "noise_scale": noise_scale},
     )
     model.learn(64 * 5 * 80)
     returns = [info["r"] for info in model.ep_info_buffer]
@@ -678,10 +682,10 @@ def test_a_writers_entropy_bonus_follows_its_schedule(words):
     assert model.logger.name_to_value["train/entropy"] == pytest.approx(entropy.item())
 
 
-def test_the_spread_follows_its_schedule(words):
-    fixed = {"spread": 0.3, "learn_spread": False}
-    model = writing_model(words, policy_kwargs=fixed, spread=lambda remaining: 0.1 + remaining)
+def test_the_noise_scale_follows_its_schedule(words):
+    fixed = {"noise_scale": 0.3, "learn_noise_scale": False}
+    model = writing_model(words, policy_kwargs=fixed, noise_scale=lambda remaining: 0.1 + remaining)
     model.learn(8 * 5 * 4)
-    assert 0.1 < model.policy.action_dist.spread.item() < 1.1
-    with pytest.raises(ValueError, match="learn_spread=False"):
-        writing_model(words, spread=lambda _: 0.1)
+    assert 0.1 < model.policy.action_dist.noise_scale.item() < 1.1
+    with pytest.raises(ValueError, match="learn_noise_scale=False"):
+        writing_model(words, noise_scale=lambda _: 0.1)

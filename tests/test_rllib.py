@@ -180,9 +180,9 @@ def test_the_module_answers_as_the_policy_of_the_same_weights(corpus, shared):
     module = GRUModule(
         observation_space=observed,
         action_space=acted,
-        model_config={"corpus": shared, "hidden_dim": 16, "spread": 0.3},
+        model_config={"corpus": shared, "hidden_dim": 16, "noise_scale": 0.3},
     )
-    policy = GRUPolicy(observed, acted, lambda _: 1.0, hidden_dim=16, spread=0.3)
+    policy = GRUPolicy(observed, acted, lambda _: 1.0, hidden_dim=16, noise_scale=0.3)
     policy.features_extractor.load_state_dict(module.features.state_dict())
     policy.action_net.load_state_dict(module.direction.state_dict())
     policy.value_net.load_state_dict(module.value.state_dict())

@@ -168,11 +168,11 @@ def test_tensorboard_scalars(run):
     expected = {
         "valid/alignment",
         "valid/p_at_1",
-        "rollout/group_spread",
+        "rollout/group_reward_std",
         "rollout/clipped_fraction",
         "rollout/ep_rew_mean",
         "train/grad_norm",
-        "train/action_spread",
+        "train/noise_scale",
         "train/learning_rate",
     }
     assert expected <= set(accumulator.Tags()["scalars"])
@@ -184,8 +184,8 @@ def test_sb3s_algorithms_have_the_scalars_too(tmp_path):
     (events,) = tmp_path.rglob("events.*")
     accumulator = EventAccumulator(str(events))
     accumulator.Reload()
-    expected = {"valid/alignment", "train/grad_norm", "train/action_spread"}
-    expected |= {"rollout/group_spread", "rollout/clipped_fraction"}
+    expected = {"valid/alignment", "train/grad_norm", "train/noise_scale"}
+    expected |= {"rollout/group_reward_std", "rollout/clipped_fraction"}
     assert expected <= set(accumulator.Tags()["scalars"])
 
 

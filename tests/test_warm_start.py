@@ -120,7 +120,7 @@ class TestRegularisers:
 
     def batch(self, model):
         batches = []
-        model.regularisers = (lambda policy, batch: batches.append(batch) or torch.zeros(()),)
+        model.regularizers = (lambda policy, batch: batches.append(batch) or torch.zeros(()),)
         model.learn(1)
         assert isinstance(batches[0], EpisodeBatch)
         return batches[0]
@@ -161,11 +161,11 @@ class TestRegularisers:
         reference = policy_for(words)
         reference.load_state_dict(model.policy.state_dict())
         term, found = KLToReference(reference, 1.0), []
-        model.regularisers = (lambda p, b: found.append(term(p, b).item()) or torch.zeros(()),)
+        model.regularizers = (lambda p, b: found.append(term(p, b).item()) or torch.zeros(()),)
         model.learn(1)
         assert found == [pytest.approx(0.0, abs=1e-8)]
 
-    def test_a_regulariser_is_part_of_every_update(self, texts, words):
+    def test_a_regularizer_is_part_of_every_update(self, texts, words):
         model = self.model(words)
         calls = []
 
@@ -173,7 +173,7 @@ class TestRegularisers:
             calls.append(len(batch.drafts))
             return policy.value_net.weight.square().sum()  # which nothing else trains
 
-        model.regularisers = (pull,)
+        model.regularizers = (pull,)
         before = model.policy.value_net.weight.abs().sum()
         model.learn(8 * 5 * 2)
         assert calls

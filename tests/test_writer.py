@@ -119,7 +119,7 @@ class TestPolicy:
             values, log_prob, entropy = policy.evaluate_actions(obs, actions)
             (values.sum() + log_prob.sum()).backward()
             grads = [w.grad for w in policy.parameters() if w.grad is not None]
-            found.append([policy.get_distribution(obs).centre, values, log_prob, entropy, *grads])
+            found.append([policy.get_distribution(obs).center, values, log_prob, entropy, *grads])
         for one, other in zip(*found, strict=True):
             torch.testing.assert_close(one, other)
 
@@ -209,7 +209,7 @@ class TestPolicy:
         policy = policy_for(words).train(False)
         obs = observed(words, "index", [3], [[1, 2]])
         before = policy.get_distribution(obs).log_probs()
-        policy.sharpen(0.5)
+        policy.scale_temperature(0.5)
         after = policy.get_distribution(obs).log_probs()
         torch.testing.assert_close(after, (2 * before).log_softmax(-1))
 
@@ -239,9 +239,9 @@ class TestTokenSoftmax:
         torch.manual_seed(0)
         tokens = torch.nn.functional.normalize(torch.randn(6, 4), dim=-1)
         parameters = torch.randn(batch, 5)
-        log_spread = torch.tensor(-1.0)
+        log_noise_scale = torch.tensor(-1.0)
         distribution = TokenSoftmax(4, tokens).proba_distribution(
-            parameters, log_spread, group_size
+            parameters, log_noise_scale, group_size
         )
         unit = torch.nn.functional.normalize(parameters[:, :4], dim=-1)
         scale = (parameters[:, 4:] + 1).exp()

@@ -140,7 +140,8 @@ def test_warm_start_and_reinforcement_end_when_their_time_is_up(words):
 
 
 @pytest.mark.parametrize(
-    "setting", [{"distribution": "power_spherical"}, {"spread": 0.3}, {"observation": "embeddings"}]
+    "setting",
+    [{"distribution": "power_spherical"}, {"noise_scale": 0.3}, {"observation": "embeddings"}],
 )
 def test_settings_of_models_that_answer_with_vectors_are_refused(setting):
     with pytest.raises(ValueError, match=f"{next(iter(setting))} is a setting of models that"):
@@ -182,7 +183,7 @@ def test_the_reference_joins_where_it_has_weight_and_cross_entropy_always(words,
     kinds = {}
     for ce, kl in ((1.0, 0.0), (0.0, 0.5)):
         task = GenerateTrainer(Config(**SMALL, ce_weight=ce, kl_weight=kl), torch.device("cpu"))
-        kinds[ce, kl] = task._regularisers(short.policy, texts)
+        kinds[ce, kl] = task._regularizers(short.policy, texts)
     assert [type(one) for one in kinds[1.0, 0.0]] == [CrossEntropy]
     assert [type(one) for one in kinds[0.0, 0.5]] == [CrossEntropy, KLToReference]
     assert [one.weight for one in kinds[0.0, 0.5]] == [0.0, 0.5]

@@ -45,6 +45,6 @@ def advantages(returns: Tensor, baseline: Baseline, counted: Tensor | None = Non
     total = returns.sum(-1, keepdim=True)
     if baseline == "leave_one_out":
         return (returns - (total - returns) / (size - 1).clamp_min(1)) * counted
-    centred = (returns - total / size.clamp_min(1)) * counted
-    deviation = (centred.square().sum(-1, keepdim=True) / size.clamp_min(1)).sqrt()
-    return centred / (deviation + 1e-8)
+    centered = (returns - total / size.clamp_min(1)) * counted
+    deviation = (centered.square().sum(-1, keepdim=True) / size.clamp_min(1)).sqrt()
+    return centered / (deviation + 1e-8)

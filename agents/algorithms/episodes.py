@@ -11,7 +11,7 @@ from torch import Tensor
 
 from ..policies.writer import Draft
 
-__all__ = ["EpisodeBatch", "Regulariser"]
+__all__ = ["EpisodeBatch", "Regularizer"]
 
 
 class EpisodeBatch:
@@ -76,5 +76,5 @@ class EpisodeBatch:
         self.returns += forwards
 
 
-Regulariser = Callable[[ActorCriticPolicy, EpisodeBatch], Tensor]
+Regularizer = Callable[[ActorCriticPolicy, EpisodeBatch], Tensor]
 """What is added to the loss: a policy and the episodes it has just lived, to a scalar."""

@@ -72,7 +72,7 @@ ALGORITHMS: Mapping[str, Algorithm] = {
         learning_rate=2e-2,
         total_steps=6e6,
         settings={"baseline": "leave_one_out"},
-        policy_kwargs={"spread": 0.1},
+        policy_kwargs={"noise_scale": 0.1},
     ),
     "ppo": Algorithm(
         "stable_baselines3:PPO",
@@ -85,8 +85,8 @@ ALGORITHMS: Mapping[str, Algorithm] = {
         policy_kwargs={
             "distribution": "free_gaussian",
             "radius": 0.0625,
-            "spread": 4.0,
-            "learn_spread": True,
+            "noise_scale": 4.0,
+            "learn_noise_scale": True,
         },
         otherwise=Algorithm(
             "stable_baselines3:PPO",
@@ -96,7 +96,7 @@ ALGORITHMS: Mapping[str, Algorithm] = {
             total_steps=2e5,
             settings=_ON_POLICY
             | {"n_steps": 1, "batch_size": 256, "n_epochs": 10, "max_grad_norm": 1.0},
-            policy_kwargs={"spread": 0.5, "learn_spread": True},
+            policy_kwargs={"noise_scale": 0.5, "learn_noise_scale": True},
         ),
     ),
     "a2c": Algorithm(
@@ -106,7 +106,7 @@ ALGORITHMS: Mapping[str, Algorithm] = {
         learning_rate=8e-3,
         total_steps=3e6,
         settings=_ON_POLICY | {"n_steps": 1, "use_rms_prop": False, "max_grad_norm": 1.0},
-        policy_kwargs={"spread": 0.1},
+        policy_kwargs={"noise_scale": 0.1},
     ),
     "trpo": Algorithm(
         "sb3_contrib:TRPO",
@@ -124,7 +124,7 @@ ALGORITHMS: Mapping[str, Algorithm] = {
         },
         distributions=("gaussian", "free_gaussian"),  # whose KL divergence is known
         policy_kwargs={
-            "spread": 0.3,
+            "noise_scale": 0.3,
             "features_extractor_kwargs": {"twice_differentiable": True},
         },
     ),
@@ -198,7 +198,7 @@ ALGORITHMS: Mapping[str, Algorithm] = {
 
 @dataclass(frozen=True)
 class Supervised:
-    """What the supervised rival trains with, whatever the agent's algorithm."""
+    """What the supervised baseline trains with, whatever the agent's algorithm."""
 
     num_texts: int = 384
     """Texts in a batch."""
@@ -221,7 +221,7 @@ class Writing:
     """Texts in a batch of the warm start."""
     warm_learning_rate: float
     """Of Adam in the warm start, at its highest."""
-    sharpening: float
+    temperature_scale: float
     """Factor of the softmax's temperature where reinforcement begins: label smoothing leaves it too
     high, and samples with words that nothing asks for."""
     reinforcement: Algorithm
@@ -235,7 +235,7 @@ WRITING = Writing(
     hidden_dim=384,
     warm_texts=96,
     warm_learning_rate=2e-3,
-    sharpening=0.7,
+    temperature_scale=0.7,
     reinforcement=Algorithm(
         "agents.algorithms.reinforce:REINFORCE",
         num_texts=32,

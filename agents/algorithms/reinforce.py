@@ -26,7 +26,7 @@ from ..policies.gru import GRUPolicy
 from ..policies.writer import Draft, WriterPolicy
 from ..vec_env import GymVecEnv
 from .advantages import Baseline, advantages
-from .episodes import EpisodeBatch, Regulariser
+from .episodes import EpisodeBatch, Regularizer
 from .update import NonFiniteLossError
 
 __all__ = ["REINFORCE"]
@@ -58,9 +58,9 @@ class REINFORCE(OnPolicyAlgorithm):
         gamma: discount factor in [0, 1].
         baseline: see `advantages`.
         ent_coef: weight of the entropy bonus, or a schedule of it.
-        spread: a schedule of the spread of a policy's distribution; by default the policy's own.
+        noise_scale: a schedule of the noise scale of the distribution; by default the policy's own.
         max_grad_norm: the gradient is scaled down to this norm.
-        regularisers: further losses, such as `CrossEntropy` and `KLToReference`, each called with
+        regularizers: further losses, such as `CrossEntropy` and `KLToReference`, each called with
             the policy and the episodes of every update.
         stats_window_size, tensorboard_log, policy_kwargs, verbose, seed, device: as in SB3.
 
@@ -85,9 +85,9 @@ class REINFORCE(OnPolicyAlgorithm):
         gamma: float = 1.0,
         baseline: Baseline = "leave_one_out",
         ent_coef: float | Schedule = 0.0,
-        spread: Schedule | None = None,
+        noise_scale: Schedule | None = None,
         max_grad_norm: float = 1.0,
-        regularisers: Sequence[Regulariser] = (),
+        regularizers: Sequence[Regularizer] = (),
         stats_window_size: int = 100,
         tensorboard_log: str | None = None,
         policy_kwargs: dict[str, Any] | None = None,
@@ -101,8 +101,8 @@ class REINFORCE(OnPolicyAlgorithm):
                 f"baseline must be one of {', '.join(get_args(Baseline))}, found {baseline!r}"
             )
         self.baseline: Baseline = baseline
-        self.regularisers = tuple(regularisers)
-        self.spread = spread
+        self.regularizers = tuple(regularizers)
+        self.noise_scale = noise_scale
         super().__init__(
             policy,
             env,
@@ -144,12 +144,12 @@ class REINFORCE(OnPolicyAlgorithm):
 
     def _adapt_to_env(self) -> None:
         """Take group size and texts from the environment; without groups all are one group."""
-        if self.spread is not None and not (
-            isinstance(self.policy, DirectionPolicy) and not self.policy.learn_spread
+        if self.noise_scale is not None and not (
+            isinstance(self.policy, DirectionPolicy) and not self.policy.learn_noise_scale
         ):
             raise ValueError(
-                "a schedule of the spread needs a policy whose distribution has one that is not "
-                "learned: GRUPolicy or WriterPolicy, with learn_spread=False"
+                "a schedule of the noise scale needs a policy whose distribution has one that is "
+                "not learned: GRUPolicy or WriterPolicy, with learn_noise_scale=False"
             )
         if self.env is None:
             return
@@ -191,7 +191,7 @@ class REINFORCE(OnPolicyAlgorithm):
             False if a callback ended the training.
         """
         rollout_buffer.reset()
-        self._update_spread()
+        self._update_noise_scale()
         callback.on_rollout_start()
         while len(rollout_buffer) < n_rollout_steps:
             if not self._play_round(env, callback, rollout_buffer):
@@ -244,7 +244,7 @@ class REINFORCE(OnPolicyAlgorithm):
         if self.shares_texts:
             assert isinstance(self.policy, GRUPolicy)
             distribution: Any = self.policy.get_distribution(
-                self._heads(self._last_obs), self.group_size
+                self._group_representatives(self._last_obs), self.group_size
             )
         else:
             # SB3 types it as possibly None, which it is only before `learn`.
@@ -262,7 +262,7 @@ class REINFORCE(OnPolicyAlgorithm):
             return None
         self.policy.set_training_mode(False)
         assert isinstance(self._last_obs, dict)
-        text = self._heads(self._last_obs["text"])
+        text = self._group_representatives(self._last_obs["text"])
         batch.drafts.append(
             self.policy.open({"text": text}, self.group_size if self.shares_texts else 1)
         )
@@ -275,7 +275,7 @@ class REINFORCE(OnPolicyAlgorithm):
         written = torch.as_tensor(obs["written"], device=self.device)
         return draft.act(written, torch.as_tensor(running, device=self.device))
 
-    def _heads(self, obs: Any) -> Tensor:
+    def _group_representatives(self, obs: Any) -> Tensor:
         """Observations (N, ...) of the first member of each group, (B, ...)."""
         assert isinstance(obs, np.ndarray)
         groups = obs.reshape(-1, self.group_size if self.shares_texts else 1, *obs.shape[1:])
@@ -362,8 +362,8 @@ class REINFORCE(OnPolicyAlgorithm):
         loss = policy_loss
         if batch.entropies:
             loss = loss - ent_coef * torch.stack(batch.entropies).mean()
-        for regulariser in self.regularisers:
-            loss = loss + regulariser(self.policy, batch)
+        for regularizer in self.regularizers:
+            loss = loss + regularizer(self.policy, batch)
         self._require_finite("loss", loss)
         self.policy.optimizer.zero_grad()
         loss.backward()  # type: ignore[no-untyped-call]  # torch's has no annotations
@@ -377,11 +377,11 @@ class REINFORCE(OnPolicyAlgorithm):
         """A setting or its schedule, at the present progress."""
         return float(value(self._current_progress_remaining) if callable(value) else value)
 
-    def _update_spread(self) -> None:
-        if self.spread is not None:
+    def _update_noise_scale(self) -> None:
+        if self.noise_scale is not None:
             assert isinstance(self.policy, DirectionPolicy)
             with torch.no_grad():
-                self.policy.log_std.fill_(math.log(self._at_present(self.spread)))
+                self.policy.log_std.fill_(math.log(self._at_present(self.noise_scale)))
 
     def _require_finite(self, what: str, value: Tensor) -> None:
         if not bool(torch.isfinite(value)):
@@ -396,12 +396,12 @@ class REINFORCE(OnPolicyAlgorithm):
         record("train/n_updates", self._n_updates, exclude="tensorboard")
         record("train/policy_gradient_loss", loss.item())
         record("train/grad_norm", grad_norm.item())
-        spread = groups[batch.starts].std(-1, correction=0).mean()
-        record("rollout/group_spread", spread.item())
+        noise_scale = groups[batch.starts].std(-1, correction=0).mean()
+        record("rollout/group_reward_std", noise_scale.item())
         record("rollout/clipped_fraction", batch.clipped / len(batch))
         record("rollout/discarded_steps", batch.discarded)
         if isinstance(self.policy, DirectionPolicy):
-            record("train/action_spread", self.policy.action_dist.spread.item())
+            record("train/noise_scale", self.policy.action_dist.noise_scale.item())
         if batch.entropies:
             record("train/entropy", torch.stack(batch.entropies).mean().item())
 

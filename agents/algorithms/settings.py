@@ -39,7 +39,7 @@ _OURS_OF_POLICY = {
     "lr_schedule": "give --learning-rate",
     "hidden_dim": "give --hidden-dim",
     "distribution": "give --distribution",
-    "spread": "give --spread",
+    "noise_scale": "give --noise-scale",
 }
 
 
@@ -104,11 +104,11 @@ def _with_noise(algorithm: Algorithm, config: Config) -> dict[str, Any]:
     kwargs = dict(algorithm.policy_kwargs)
     if config.distribution is not None:
         kwargs["distribution"] = config.distribution
-    if config.spread is not None:
-        kwargs["spread"] = config.spread
+    if config.noise_scale is not None:
+        kwargs["noise_scale"] = config.noise_scale
     is_free = kwargs.get("distribution") == "free_gaussian"
-    if is_free and (config.spread is not None or "radius" not in kwargs):
-        kwargs["radius"] = FREE_NOISE / kwargs["spread"]
+    if is_free and (config.noise_scale is not None or "radius" not in kwargs):
+        kwargs["radius"] = FREE_NOISE / kwargs["noise_scale"]
     return kwargs
 
 

@@ -1,4 +1,4 @@
-"""Action distributions centred on a direction.
+"""Action distributions centered on a direction.
 
 A cosine reward knows directions only, so the mean of an action is a direction at a fixed radius:
 the scale, which the reward cannot correct, has nowhere to drift. `FreeGaussian` alone leaves the
@@ -46,12 +46,12 @@ class DirectionDistribution(Distribution):
             action space, -1 and 1, lie far outside the noise of a mean of fixed length.
 
     Attributes:
-        centre: (B, T, D) unit vectors.
+        center: (B, T, D) unit vectors.
         group_size: K.
     """
 
-    centre: Tensor  # (B, T, D)
-    log_spread: Tensor  # ()
+    center: Tensor  # (B, T, D)
+    log_noise_scale: Tensor  # ()
 
     def __init__(self, num_vectors: int, dim: int, radius: float = 0.5) -> None:
         super().__init__()  # type: ignore[no-untyped-call]  # SB3's has no annotations
@@ -61,48 +61,50 @@ class DirectionDistribution(Distribution):
         self.group_size = 1
 
     def proba_distribution_net(
-        self, latent_dim: int, log_spread_init: float
+        self, latent_dim: int, log_noise_scale_init: float
     ) -> tuple[nn.Linear, nn.Parameter]:
-        """The linear layer that gives the directions, and the logarithm of the spread."""
+        """The linear layer that gives the directions, and the logarithm of the noise scale."""
         return (
             nn.Linear(latent_dim, self.num_vectors * self.dim),
-            nn.Parameter(torch.tensor(log_spread_init)),
+            nn.Parameter(torch.tensor(log_noise_scale_init)),
         )
 
     def proba_distribution(
-        self, directions: Tensor, log_spread: Tensor, group_size: int = 1
+        self, directions: Tensor, log_noise_scale: Tensor, group_size: int = 1
     ) -> Self:
         """Set the parameters.
 
         Args:
             directions: (B, T * D) of any length.
-            log_spread: () logarithm of the noise's standard deviation over the radius.
+            log_noise_scale: () logarithm of the noise's standard deviation over the radius.
             group_size: K, actions for each of the B states.
         """
         vectors = directions.view(len(directions), self.num_vectors, self.dim)
-        self.centre = F.normalize(vectors, dim=-1)
-        self.log_spread = log_spread
+        self.center = F.normalize(vectors, dim=-1)
+        self.log_noise_scale = log_noise_scale
         self.group_size = group_size
         return self
 
     def mode(self) -> Tensor:
         """(B * K, T * D) the directions themselves, at the radius."""
-        return (self.radius * self.centre).flatten(1).repeat_interleave(self.group_size, dim=0)
+        return (self.radius * self.center).flatten(1).repeat_interleave(self.group_size, dim=0)
 
     def actions_from_params(
-        self, directions: Tensor, log_spread: Tensor, deterministic: bool = False
+        self, directions: Tensor, log_noise_scale: Tensor, deterministic: bool = False
     ) -> Tensor:
         """Actions for parameters, one for each state."""
-        return self.proba_distribution(directions, log_spread).get_actions(deterministic)
+        return self.proba_distribution(directions, log_noise_scale).get_actions(deterministic)
 
-    def log_prob_from_params(self, directions: Tensor, log_spread: Tensor) -> tuple[Tensor, Tensor]:
+    def log_prob_from_params(
+        self, directions: Tensor, log_noise_scale: Tensor
+    ) -> tuple[Tensor, Tensor]:
         """Actions for parameters, one for each state, and their log-density."""
-        actions = self.actions_from_params(directions, log_spread)
+        actions = self.actions_from_params(directions, log_noise_scale)
         return actions, self.log_prob(actions)
 
     @property
     @abstractmethod
-    def spread(self) -> Tensor:
+    def noise_scale(self) -> Tensor:
         """() typical noise of one coordinate, over the radius."""
 
     def _dot(self, actions: Tensor, vectors: Tensor) -> tuple[Tensor, Tensor]:
@@ -117,7 +119,7 @@ class DirectionDistribution(Distribution):
 
 
 class DirectionalGaussian(DirectionDistribution):
-    """Isotropic Gaussian noise around a direction: a ~ N(radius * u, (radius * spread)^2 I).
+    """Isotropic Gaussian noise around a direction: a ~ N(radius * u, (radius * noise_scale)^2 I).
 
     The K > 1 actions of a group deviate from their direction by one length, at right angles to
     each other (orthogonal Monte Carlo, Choromanski et al. 2018): each action alone has the
@@ -126,9 +128,9 @@ class DirectionalGaussian(DirectionDistribution):
     squared gradient; at K = D there remains the length's, 2 / D. Every baseline of REINFORCE that
     is unbiased for independent actions stays so: given one action's noise e, the others are
     distributed alike for -e, so their mean reward is even in e, and its product with the score,
-    odd in e, has mean zero. Where the spread is learned, whose score is even in e, each action has
-    a length of its own. The groups of a batch take their directions from one random frame,
-    which costs one QR factorisation of a (T * D, T * D) matrix.
+    odd in e, has mean zero. Where the noise scale is learned, whose score is even in e, each action
+    has a length of its own. The groups of a batch take their directions from one random frame,
+    which costs one QR factorization of a (T * D, T * D) matrix.
 
     Attributes:
         mean: (B, T, D) mean vectors.
@@ -137,41 +139,41 @@ class DirectionalGaussian(DirectionDistribution):
     mean: Tensor  # (B, T, D)
 
     def proba_distribution(
-        self, directions: Tensor, log_spread: Tensor, group_size: int = 1
+        self, directions: Tensor, log_noise_scale: Tensor, group_size: int = 1
     ) -> Self:
         """Set the parameters; `distribution`, over the B states, is for SB3's `kl_divergence`."""
-        super().proba_distribution(directions, log_spread, group_size)
-        self.mean = self.radius * self._unscaled_mean(directions.view_as(self.centre))
-        normal = Normal(self.mean.flatten(1), self.radius * self.spread, validate_args=False)
+        super().proba_distribution(directions, log_noise_scale, group_size)
+        self.mean = self.radius * self._unscaled_mean(directions.view_as(self.center))
+        normal = Normal(self.mean.flatten(1), self.radius * self.noise_scale, validate_args=False)
         self.distribution = Independent(normal, 1, validate_args=False)
         return self
 
     def _unscaled_mean(self, vectors: Tensor) -> Tensor:  # noqa: ARG002 - for `FreeGaussian`
         """The mean over the radius, for the linear layer's vectors; both (B, T, D)."""
-        return self.centre
+        return self.center
 
     def mode(self) -> Tensor:
         """(B * K, T * D) the means."""
         return self.mean.flatten(1).repeat_interleave(self.group_size, dim=0)
 
     @property
-    def spread(self) -> Tensor:
+    def noise_scale(self) -> Tensor:
         """() standard deviation of one coordinate, over the radius."""
-        return self.log_spread.exp()
+        return self.log_noise_scale.exp()
 
     def sample(self) -> Tensor:
         """(B * K, T * D) actions; the gradient does not flow into them."""
         with torch.no_grad():
             mean = self.mean.flatten(1).unsqueeze(1)  # (B, 1, T * D)
             shape = (len(mean), self.group_size, mean.shape[2])
-            scale = self.radius * self.spread
+            scale = self.radius * self.noise_scale
             if self.group_size == 1:
                 noise = torch.randn(shape, device=mean.device, dtype=mean.dtype)
                 return torch.addcmul(mean, noise, scale).flatten(0, 1)
             # A Gaussian vector is a uniform direction times an independent chi-distributed length.
-            # A group shares its length, unless the spread is learned: from lengths that are all
-            # alike, a baseline over the group could tell nothing about it.
-            lengths = self.group_size if self.log_spread.requires_grad else 1
+            # A group shares its length, unless the noise scale is learned: from lengths that are
+            # all alike, a baseline over the group could tell nothing about it.
+            lengths = self.group_size if self.log_noise_scale.requires_grad else 1
             size = (len(mean), lengths, 1)
             half = torch.full(size, shape[2] / 2, device=mean.device, dtype=mean.dtype)
             length = (2 * torch._standard_gamma(half)).sqrt() * scale
@@ -188,27 +190,30 @@ class DirectionalGaussian(DirectionDistribution):
         square = torch.linalg.vecdot(grouped, grouped)
         mean_square = torch.linalg.vecdot(self.mean, self.mean).unsqueeze(1)  # (B, 1, T)
         distance = (square - 2 * dot + mean_square).sum(-1)  # (B, K)
-        log_std = math.log(self.radius) + self.log_spread
+        log_std = math.log(self.radius) + self.log_noise_scale
         constant = self.num_vectors * self.dim * (log_std + 0.5 * math.log(2 * math.pi))
         log_prob: Tensor = (-0.5 * distance * (-2 * log_std).exp() - constant).flatten()
         return log_prob
 
     def entropy(self) -> Tensor:
         """(B * K,) differential entropy."""
-        log_std = math.log(self.radius) + self.log_spread
+        log_std = math.log(self.radius) + self.log_noise_scale
         value = self.num_vectors * self.dim * (log_std + 0.5 * math.log(2 * math.pi * math.e))
-        return value.expand(len(self.centre) * self.group_size)
+        return value.expand(len(self.center) * self.group_size)
 
 
 class FreeGaussian(DirectionalGaussian):
-    """Isotropic Gaussian noise around a vector of any length: a ~ N(radius v, (radius spread)^2 I).
+    """Isotropic Gaussian noise around a vector of any length.
 
-    A new network's vectors are short beside a spread of 1 or more, so that the first actions point
-    anywhere and their rewards tell the most; learning makes them longer, and so the noise smaller
-    beside them. An update can also turn a short mean by a large angle within the ratios that PPO
-    allows. The radius times the spread should be about `FREE_NOISE`, well within the bounds of the
-    action space. Under PPO the mean stays within them too; REINFORCE and A2C make it ever longer,
-    until the bounds cut a large share of the actions off (`rollout/clipped_fraction` tells).
+    With v the vector, a ~ N(radius * v, (radius * noise_scale)^2 I).
+
+    A new network's vectors are short beside a noise scale of 1 or more, so that the first actions
+    point anywhere and their rewards tell the most; learning makes them longer, and so the noise
+    smaller beside them. An update can also turn a short mean by a large angle within the ratios
+    that PPO allows. The radius times the noise scale should be about `FREE_NOISE`, well within the
+    bounds of the action space. Under PPO the mean stays within them too; REINFORCE and A2C make it
+    ever longer, until the bounds cut a large share of the actions off (`rollout/clipped_fraction`
+    tells).
 
     With several vectors an environment scores their mean, in which longer ones weigh more, and
     `agents.answer` gives unit vectors.
@@ -221,19 +226,19 @@ class FreeGaussian(DirectionalGaussian):
 class PowerSpherical(DirectionDistribution):
     """Noise on the sphere itself: p(x) ~ (1 + u.x)^kappa (De Cao and Aziz 2020), x = a / radius.
 
-    The concentration follows from the spread: kappa = 2 / spread^2, so that for small spreads a
-    coordinate's deviation is the spread, as in the Gaussian.
+    The concentration follows from the noise scale: kappa = 2 / noise_scale^2, so that for small
+    noise scales a coordinate's deviation is the noise scale, as in the Gaussian.
     """
 
     @property
-    def spread(self) -> Tensor:
-        """() for small spreads the standard deviation of one coordinate, over the radius."""
-        return self.log_spread.exp()
+    def noise_scale(self) -> Tensor:
+        """() for small noise scales the standard deviation of one coordinate, over the radius."""
+        return self.log_noise_scale.exp()
 
     @property
     def concentration(self) -> Tensor:
         """() kappa."""
-        return 2 * (-2 * self.log_spread).exp()
+        return 2 * (-2 * self.log_noise_scale).exp()
 
     def _beta(self) -> tuple[Tensor, float]:
         """Parameters of (1 + u.x) / 2 ~ Beta(alpha, beta)."""
@@ -243,35 +248,35 @@ class PowerSpherical(DirectionDistribution):
     def sample(self) -> Tensor:
         """(B * K, T * D) actions of length radius; the gradient does not flow into them."""
         with torch.no_grad():
-            shape = (len(self.centre), self.group_size, self.num_vectors)
+            shape = (len(self.center), self.group_size, self.num_vectors)
             alpha, beta = self._beta()
             marginal = torch.distributions.Beta(alpha, torch.full_like(alpha, beta))
             along = 2 * marginal.sample(shape) - 1  # (B, K, T), u.x
             noise = torch.randn((*shape, self.dim), device=along.device, dtype=along.dtype)
-            centre = self.centre.unsqueeze(1)
+            center = self.center.unsqueeze(1)
             # A uniform direction of the tangent space: the noise less its part along u.
-            noise -= (noise * centre).sum(-1, keepdim=True) * centre
+            noise -= (noise * center).sum(-1, keepdim=True) * center
             tangent = F.normalize(noise, dim=-1)
             across = (1 - along.square()).clamp_min(0).sqrt()
-            x = along[..., None] * centre + across[..., None] * tangent
+            x = along[..., None] * center + across[..., None] * tangent
             return (self.radius * x).view(-1, self.num_vectors * self.dim)
 
     def log_prob(self, actions: Tensor) -> Tensor:
         """(B * K,) log-density, on the sphere of the radius, of the actions' directions."""
-        grouped, dot = self._dot(actions, self.centre)
+        grouped, dot = self._dot(actions, self.center)
         cosine = dot / torch.linalg.vector_norm(grouped, dim=-1)
         log_one_plus = torch.log1p(cosine.clamp_min(-1 + 1e-6))
-        density = self.concentration * log_one_plus - self._log_normaliser()
+        density = self.concentration * log_one_plus - self._log_normalizer()
         return density.sum(-1).flatten()
 
     def entropy(self) -> Tensor:
         """(B * K,) differential entropy on the sphere of the radius (De Cao and Aziz, eq. 18)."""
         alpha, beta = self._beta()
         mean_log = math.log(2) + torch.digamma(alpha) - torch.digamma(alpha + beta)
-        value = self.num_vectors * (self._log_normaliser() - self.concentration * mean_log)
-        return value.expand(len(self.centre) * self.group_size)
+        value = self.num_vectors * (self._log_normalizer() - self.concentration * mean_log)
+        return value.expand(len(self.center) * self.group_size)
 
-    def _log_normaliser(self) -> Tensor:
+    def _log_normalizer(self) -> Tensor:
         """Logarithm of the integral of (1 + u.x)^kappa over the sphere of the radius."""
         alpha, beta = self._beta()
         return (

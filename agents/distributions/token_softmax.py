@@ -21,7 +21,7 @@ class TokenSoftmax(DirectionDistribution):
     An action is the token's own direction at the radius. An environment that reads actions as
     their nearest tokens makes the same of any other action near it; so the probability of an
     action is that of its nearest token, and the policy gradient is free of the variance that
-    noise in D dimensions would add. The scale s is the state's own, times a common 1 / spread:
+    noise in D dimensions would add. The scale s is the state's own, times a common 1 / noise_scale:
     a unit vector can point at one token, but cannot by itself tell how sure it is. It ends at 80:
     beyond, exp(s (cos - 1)) could vanish for all tokens.
 
@@ -41,32 +41,34 @@ class TokenSoftmax(DirectionDistribution):
         self.tokens = tokens
 
     def proba_distribution_net(
-        self, latent_dim: int, log_spread_init: float
+        self, latent_dim: int, log_noise_scale_init: float
     ) -> tuple[nn.Linear, nn.Parameter]:
-        """The linear layer for direction and scale, and the logarithm of the common spread."""
+        """The linear layer for direction and scale, and the logarithm of the common noise scale."""
         layer = nn.Linear(latent_dim, self.dim + 1)
         nn.init.zeros_(layer.weight[-1:])
         nn.init.zeros_(layer.bias[-1:])
-        return layer, nn.Parameter(torch.tensor(log_spread_init))
+        return layer, nn.Parameter(torch.tensor(log_noise_scale_init))
 
     def proba_distribution(
-        self, directions: Tensor, log_spread: Tensor, group_size: int = 1
+        self, directions: Tensor, log_noise_scale: Tensor, group_size: int = 1
     ) -> Self:
         """Set the parameters.
 
         Args:
             directions: (B, D + 1), a direction of any length and the logarithm of the scale.
-            log_spread: () logarithm of the common spread.
+            log_noise_scale: () logarithm of the common noise scale.
             group_size: K, actions for each of the B states.
         """
         self.tokens = self.tokens.to(directions.device)
-        self.scale = (directions[:, self.dim].float() - log_spread).exp().clamp_max(_MAX_SCALE)
-        return super().proba_distribution(directions[:, : self.dim].float(), log_spread, group_size)
+        self.scale = (directions[:, self.dim].float() - log_noise_scale).exp().clamp_max(_MAX_SCALE)
+        return super().proba_distribution(
+            directions[:, : self.dim].float(), log_noise_scale, group_size
+        )
 
     @property
-    def spread(self) -> Tensor:
+    def noise_scale(self) -> Tensor:
         """() the common temperature."""
-        return self.log_spread.exp()
+        return self.log_noise_scale.exp()
 
     def sample(self) -> Tensor:
         """(B * K, D) actions."""
@@ -75,7 +77,7 @@ class TokenSoftmax(DirectionDistribution):
     def sample_tokens(self) -> Tensor:
         """(B * K,) tokens."""
         with torch.no_grad():
-            weights = cosine_probabilities(self.centre[:, 0], self.scale[:, None], self.tokens)
+            weights = cosine_probabilities(self.center[:, 0], self.scale[:, None], self.tokens)
             cumulative = weights.float().cumsum(-1)
             shape = (len(weights), self.group_size)
             point = torch.rand(shape, device=weights.device) * cumulative[:, -1:]
@@ -91,13 +93,13 @@ class TokenSoftmax(DirectionDistribution):
 
     def log_prob_of_tokens(self, chosen: Tensor, smoothing: float = 0.0) -> Tensor:
         """(B * K,) log-probabilities of tokens, (B * K,); see `cosine_log_softmax`."""
-        centre = self.centre[:, 0].repeat_interleave(self.group_size, dim=0)
+        center = self.center[:, 0].repeat_interleave(self.group_size, dim=0)
         scale = self.scale.repeat_interleave(self.group_size, dim=0)
-        return cosine_log_softmax(centre, scale, self.tokens, chosen, smoothing)
+        return cosine_log_softmax(center, scale, self.tokens, chosen, smoothing)
 
     def log_probs(self) -> Tensor:
         """(B, V) log-probabilities of all tokens."""
-        return ((self.centre[:, 0] @ self.tokens.t()) * self.scale[:, None]).log_softmax(-1)
+        return ((self.center[:, 0] @ self.tokens.t()) * self.scale[:, None]).log_softmax(-1)
 
     def entropy(self) -> Tensor:
         """(B * K,) entropy over the tokens, in nats."""

@@ -67,7 +67,7 @@ def decode(
         rows: which of them, in which order; all of them if None.
         method: one of those above.
         num_samples: of "best_of".
-        temperature: of its samples, times the policy's own spread; that, widened by label
+        temperature: of its samples, times the policy's own noise scale; that, widened by label
             smoothing, would put words into most texts that nothing asks for.
         beam_size: hypotheses of "beam" for each text.
         length_power: "beam" compares log-probabilities over length ** `length_power`, EOS
@@ -149,18 +149,18 @@ def read_blocks(
         yield places, memory
 
 
-def estimated_alignment(sums: Tensor, foretold: Tensor) -> Tensor:
-    """Alignment of written texts with targets that nobody knows, as the policy foretells them.
+def estimated_alignment(sums: Tensor, predicted: Tensor) -> Tensor:
+    """Alignment of written texts with targets that nobody knows, as the policy predicts them.
 
     Args:
         sums: (B, ..., D) of the word vectors of each text; a cosine needs no division by lengths.
-        foretold: (B, D) the directions of the targets' mean vectors, by `Writer.alignment`.
+        predicted: (B, D) the directions of the targets' mean vectors, by `Writer.alignment`.
 
     Returns:
         (B, ...) cosines, in [-1, 1]; 0 for a text without a word.
     """
-    shape = (len(foretold), *[1] * (sums.ndim - 2), foretold.shape[1])
-    return F.cosine_similarity(sums, foretold.view(shape), dim=-1).clamp(-1, 1)
+    shape = (len(predicted), *[1] * (sums.ndim - 2), predicted.shape[1])
+    return F.cosine_similarity(sums, predicted.view(shape), dim=-1).clamp(-1, 1)
 
 
 def _check(
@@ -203,7 +203,7 @@ class _Nearest:
 
     def __call__(self, distribution: DirectionDistribution) -> Tensor:
         """(B,) tokens."""
-        cosines = distribution.centre[:, 0] @ self.directions.t()
+        cosines = distribution.center[:, 0] @ self.directions.t()
         return (2 * cosines - self.hubness).argmax(-1)
 
 
@@ -220,9 +220,9 @@ class _Sample:
         if isinstance(distribution, TokenSoftmax):
             weights = (distribution.log_probs() / self.temperature).softmax(-1)
             return weights.multinomial(1, generator=self.generator).squeeze(1)
-        centre = distribution.centre[:, 0]
-        noise = torch.empty_like(centre).normal_(generator=self.generator)
-        noisy = centre + self.temperature * distribution.spread * noise
+        center = distribution.center[:, 0]
+        noise = torch.empty_like(center).normal_(generator=self.generator)
+        noisy = center + self.temperature * distribution.noise_scale * noise
         return (noisy @ self.directions.t()).argmax(-1)
 
 
@@ -271,7 +271,7 @@ def _hubness(
         asked[:, 1:] = tokens[:, :-1] != _eos(policy)
         with policy.precision():
             said = policy.distributions_at(memory, reader.padded_table[tokens[:, :-1]], asked)
-        bank.append(said.centre[:, 0].cpu().numpy())
+        bank.append(said.center[:, 0].cpu().numpy())
     directions = np.concatenate(bank)
     found = hubness(directions, policy.vocabulary, min(_NEIGHBOURS, len(directions)))
     return torch.as_tensor(found, device=policy.device)

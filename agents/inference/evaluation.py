@@ -17,7 +17,7 @@ from ..policies.writer import WriterPolicy
 from .answering import answer
 from .decoding import decode
 
-__all__ = ["baselines", "evaluate", "evaluate_writer", "scored_splits", "text_baselines", "write"]
+__all__ = ["baselines", "evaluate", "evaluate_writer", "reference_texts", "scored_splits", "write"]
 
 
 def evaluate(policy: BasePolicy, corpus: Corpus, split: str) -> Scores:
@@ -60,7 +60,7 @@ def evaluate_writer(
     return _score_written(written, corpus, split)
 
 
-def text_baselines(corpus: Corpus, split: str) -> dict[str, TextScores]:
+def reference_texts(corpus: Corpus, split: str) -> dict[str, TextScores]:
     """Score the texts about a split that need no learning.
 
     "constant" is the most frequent training target, whatever the text; "copy" is the text itself,

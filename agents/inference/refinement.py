@@ -63,7 +63,7 @@ def refine(
 ) -> Refined:
     """Correct the drafts of many texts until the policy holds them for aligned.
 
-    No target is known; what the score estimates it by is what the policy foretells of the target
+    No target is known; what the score estimates it by is what the policy predicts of the target
     (`estimated_alignment`). In each round, each text below the threshold gets the one correction
     of a single word that raises its score most. A correction is an action of LLMAR/Refine-v0: it
     replaces a word at its first place, deletes it, or appends one. A text that no correction
@@ -162,16 +162,16 @@ class _Corrector:
         Returns:
             The texts (B, M), and their scores (rounds + 1, B).
         """
-        foretold = self.policy.reader.network.alignment(memory)
-        score = estimated_alignment(self._vectors(tokens).sum(1), foretold)
+        predicted = self.policy.reader.network.alignment(memory)
+        score = estimated_alignment(self._vectors(tokens).sum(1), predicted)
         scores, tokens = [score], tokens.clone()
         live = torch.arange(len(tokens), device=tokens.device)
         for _ in range(max_rounds):
             live = live[score[live] < self.threshold - _ROUNDING]
             if not len(live):
                 break
-            after = self._correct(memory.take(live), tokens[live], foretold[live])
-            found = estimated_alignment(self._vectors(after).sum(1), foretold[live])
+            after = self._correct(memory.take(live), tokens[live], predicted[live])
+            found = estimated_alignment(self._vectors(after).sum(1), predicted[live])
             better = found > score[live]
             # Another round would find no more for the rest.
             live = live[better]
@@ -180,12 +180,12 @@ class _Corrector:
             scores.append(score)
         return tokens, torch.stack(scores)
 
-    def _correct(self, memory: Memory, tokens: Tensor, foretold: Tensor) -> Tensor:
+    def _correct(self, memory: Memory, tokens: Tensor, predicted: Tensor) -> Tensor:
         """(B, M) drafts, each with its best correction; as they are where none is likely."""
         words, likely = self._corrections(memory, tokens)
         shown = tokens[:, : words.shape[1]]
         without = self._vectors(tokens).sum(1)[:, None] - self._vectors(shown)  # (B, T, D)
-        scores = estimated_alignment(without[:, :, None] + self._vectors(words), foretold)
+        scores = estimated_alignment(without[:, :, None] + self._vectors(words), predicted)
         best, which = scores.masked_fill(~likely, -torch.inf).flatten(1).max(1)
         place, word = which // words.shape[2], words.flatten(1).gather(1, which[:, None])
         eos = len(self.directions) - 1
@@ -211,7 +211,7 @@ class _Corrector:
             distribution = self.policy.distributions_at(
                 memory, self._vectors(shown[:, :-1]), torch.ones_like(shown, dtype=torch.bool)
             )
-        cosines = distribution.centre[:, 0] @ self.directions.t()  # (B * T, V)
+        cosines = distribution.center[:, 0] @ self.directions.t()  # (B * T, V)
         nearest, words = cosines[:, :eos].topk(min(self.candidates, eos))
         moves_up = F.pad(tokens, (0, 1), value=eos)[:, 1 : shown.shape[1] + 1]
         moved = cosines.gather(1, moves_up.reshape(-1, 1))
@@ -232,4 +232,4 @@ def _scale(distribution: DirectionDistribution) -> Tensor:
     if isinstance(distribution, TokenSoftmax):
         return distribution.scale[:, None]
     # Of the Gaussian log-densities of the tokens' own actions.
-    return distribution.spread.pow(-2).view(1, 1)
+    return distribution.noise_scale.pow(-2).view(1, 1)

@@ -92,7 +92,7 @@ class GRULayer(nn.Module):
 
 
 class AlignmentModel(nn.Module):
-    """What a text's target means, foretold from the text alone: encoder, ReLU, decoder.
+    """What a text's target means, predicted from the text alone: encoder, ReLU, decoder.
 
     Its cosine with a written text's mean vector estimates their alignment where no target is known.
 
@@ -107,7 +107,7 @@ class AlignmentModel(nn.Module):
         self.layers = nn.Sequential(nn.Linear(context_dim, width), nn.ReLU(), nn.Linear(width, dim))
 
     def forward(self, memory: Memory) -> Tensor:
-        """(B, D) unit vectors, the foretold directions of the targets' means."""
+        """(B, D) unit vectors, the predicted directions of the targets' means."""
         return F.normalize(self.layers(memory.mean).float(), dim=-1)
 
 
@@ -129,7 +129,7 @@ class Writer(nn.Module):
     Attributes:
         features_dim: 2H, of the features.
         context_dim: C = 2E + Ds, of the memory.
-        alignment: foretells the target's mean vector.
+        alignment: predicts the target's mean vector.
     """
 
     def __init__(self, source_dim: int, target_dim: int, config: WriterConfig) -> None:

@@ -24,8 +24,8 @@ class DirectionPolicy(ActorCriticPolicy):
         action_space: Box (D,) or (T, D).
         lr_schedule: learning rate by remaining progress.
         distribution: name of the distribution.
-        spread: its initial spread.
-        learn_spread: whether the spread is learned with the weights.
+        noise_scale: its initial noise scale.
+        learn_noise_scale: whether the noise scale is learned with the weights.
         radius: length of the mean vectors, or their unit where it is free.
         net_arch: layers between features and heads, as in SB3; none by default.
         ortho_init: as in SB3, but off: it would shrink the first directions to noise.
@@ -36,7 +36,7 @@ class DirectionPolicy(ActorCriticPolicy):
     """
 
     action_dist: DirectionDistribution
-    log_std: Tensor  # type: ignore[assignment]  # () a buffer, unless the spread is learned
+    log_std: Tensor  # type: ignore[assignment]  # () a buffer, unless the noise scale is learned
     distributions: ClassVar[tuple[str, ...]] = tuple(DISTRIBUTIONS)
 
     def __init__(
@@ -46,8 +46,8 @@ class DirectionPolicy(ActorCriticPolicy):
         lr_schedule: Schedule,
         *,
         distribution: str,
-        spread: float,
-        learn_spread: bool,
+        noise_scale: float,
+        learn_noise_scale: bool,
         radius: float = 0.5,
         net_arch: list[int] | dict[str, list[int]] | None = None,
         ortho_init: bool = False,
@@ -65,8 +65,8 @@ class DirectionPolicy(ActorCriticPolicy):
                 f"{type(self).__name__} explores around a direction and has no use_sde"
             )
         self.distribution = distribution
-        self.spread = spread
-        self.learn_spread = learn_spread
+        self.noise_scale = noise_scale
+        self.learn_noise_scale = learn_noise_scale
         self.radius = radius
         super().__init__(
             observation_space,
@@ -78,7 +78,7 @@ class DirectionPolicy(ActorCriticPolicy):
         )
 
     def _get_constructor_parameters(self) -> dict[str, Any]:
-        own = ("distribution", "spread", "learn_spread", "radius")
+        own = ("distribution", "noise_scale", "learn_noise_scale", "radius")
         data = super()._get_constructor_parameters()
         for name in ("use_sde", "log_std_init", "squash_output", "full_std", "use_expln"):
             data.pop(name)
@@ -93,9 +93,9 @@ class DirectionPolicy(ActorCriticPolicy):
         *vectors, dim = self.action_space.shape or ()
         self.action_dist = self._make_distribution(vectors[0] if vectors else 1, dim)
         self.action_net, log_std = self.action_dist.proba_distribution_net(
-            self.mlp_extractor.latent_dim_pi, math.log(self.spread)
+            self.mlp_extractor.latent_dim_pi, math.log(self.noise_scale)
         )
-        if self.learn_spread:
+        if self.learn_noise_scale:
             self.log_std = log_std
         else:
             self.register_buffer("log_std", log_std.detach())

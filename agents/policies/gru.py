@@ -28,8 +28,8 @@ class GRUPolicy(DirectionPolicy):
         lr_schedule: learning rate by remaining progress.
         hidden_dim: H, the GRU's state.
         distribution: "gaussian", "free_gaussian" or "power_spherical".
-        spread: initial noise of a coordinate, over the radius.
-        learn_spread: whether the spread is learned with the weights.
+        noise_scale: initial noise of a coordinate, over the radius.
+        learn_noise_scale: whether the noise scale is learned with the weights.
         **kwargs: of `DirectionPolicy`.
 
     Raises:
@@ -44,8 +44,8 @@ class GRUPolicy(DirectionPolicy):
         *,
         hidden_dim: int = 128,
         distribution: DistributionName = "gaussian",
-        spread: float = 0.2,
-        learn_spread: bool = False,
+        noise_scale: float = 0.2,
+        learn_noise_scale: bool = False,
         **kwargs: Any,
     ) -> None:
         self.hidden_dim = hidden_dim
@@ -58,8 +58,8 @@ class GRUPolicy(DirectionPolicy):
             action_space,
             lr_schedule,
             distribution=distribution,
-            spread=spread,
-            learn_spread=learn_spread,
+            noise_scale=noise_scale,
+            learn_noise_scale=learn_noise_scale,
             **kwargs,
         )
 

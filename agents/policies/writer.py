@@ -112,8 +112,8 @@ class WriterPolicy(DirectionPolicy):
         writer: size of the network.
         distribution: "tokens", a softmax over scaled cosines, or "gaussian", noise around the
             direction.
-        spread: the softmax's temperature, or the noise of a coordinate over the radius.
-        learn_spread: whether it is learned; by default the temperature is.
+        noise_scale: the softmax's temperature, or the noise of a coordinate over the radius.
+        learn_noise_scale: whether it is learned; by default the temperature is.
         low_precision: whether products run in bfloat16; by default where the device is much faster
             at it.
         **kwargs: of `DirectionPolicy`.
@@ -134,8 +134,8 @@ class WriterPolicy(DirectionPolicy):
         vocabulary: Vocabulary | None = None,
         writer: WriterConfig | dict[str, Any] | None = None,
         distribution: WritingDistribution = "tokens",
-        spread: float | None = None,
-        learn_spread: bool | None = None,
+        noise_scale: float | None = None,
+        learn_noise_scale: bool | None = None,
         low_precision: bool | None = None,
         **kwargs: Any,
     ) -> None:
@@ -161,8 +161,8 @@ class WriterPolicy(DirectionPolicy):
             action_space,
             lr_schedule,
             distribution=distribution,
-            spread=(0.05 if tokens else 0.3) if spread is None else spread,
-            learn_spread=tokens if learn_spread is None else learn_spread,
+            noise_scale=(0.05 if tokens else 0.3) if noise_scale is None else noise_scale,
+            learn_noise_scale=tokens if learn_noise_scale is None else learn_noise_scale,
             **kwargs,
         )
         self.register_buffer("eos_direction", None, persistent=False)
@@ -249,8 +249,8 @@ class WriterPolicy(DirectionPolicy):
         return self.distribution_of(features[places].float())
 
     @torch.no_grad()
-    def sharpen(self, factor: float) -> None:
-        """Multiply the distribution's spread, of all states alike."""
+    def scale_temperature(self, factor: float) -> None:
+        """Multiply the distribution's noise scale, of all states alike."""
         self.log_std.add_(math.log(factor))
 
     def precision(self) -> torch.autocast:

@@ -67,7 +67,7 @@ class AlignTrainer(Trainer):
                 f"found distribution={config.distribution!r}"
             )
         if not self._is_direction:
-            refuse_settings(config, ("distribution", "spread"), "reinforce, ppo, a2c and trpo")
+            refuse_settings(config, ("distribution", "noise_scale"), "reinforce, ppo, a2c and trpo")
         if "baseline" not in self.algorithm.settings:
             refuse_settings(config, ("baseline",), "reinforce")
         self.policy: BasePolicy | None = None
@@ -109,14 +109,16 @@ class AlignTrainer(Trainer):
         policies = {"trained": policy}
         curves = {"trained": validation.records}
         if self.config.supervised:
-            rival = self._make_rival(corpus)
+            baseline_policy = self._make_baseline(corpus)
             if self._is_direction:
-                rival.load_state_dict(untrained)
+                baseline_policy.load_state_dict(untrained)
             try:
-                records = self._learn_supervised(rival, corpus, seconds).records
-                policies["supervised"], curves["supervised"] = rival, records
+                records = self._learn_supervised(baseline_policy, corpus, seconds).records
+                policies["supervised"], curves["supervised"] = baseline_policy, records
             except KeyboardInterrupt:
-                warnings.warn("the supervised rival was interrupted, and is left out", stacklevel=2)
+                warnings.warn(
+                    "the supervised baseline was interrupted, and is left out", stacklevel=2
+                )
         for name, one in policies.items():
             for split in splits:
                 scores[split][name] = evaluate(one, corpus, split)
@@ -131,7 +133,7 @@ class AlignTrainer(Trainer):
         }
         return Trained(scores, curves, timings)
 
-    def _make_rival(self, corpus: Corpus) -> GRUPolicy:
+    def _make_baseline(self, corpus: Corpus) -> GRUPolicy:
         """The agent's network, or a new `GRUPolicy` where it is of another kind.
 
         It observes rows whatever the agent does, which is the same.
@@ -167,10 +169,12 @@ class AlignTrainer(Trainer):
             "features_extractor_kwargs": features,
         } | given
 
-    def _learn_supervised(self, rival: GRUPolicy, corpus: Corpus, seconds: float) -> Validation:
+    def _learn_supervised(
+        self, baseline_policy: GRUPolicy, corpus: Corpus, seconds: float
+    ) -> Validation:
         validation = _validation(corpus)
         train_supervised(
-            rival,
+            baseline_policy,
             corpus,
             validation,
             seconds=seconds,

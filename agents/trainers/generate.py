@@ -24,12 +24,12 @@ from llmar_env.text.embedded import EmbeddedTexts
 from llmar_env.text.embedders import Embedder, WordVectors
 from llmar_env.text.vocabulary import Vocabulary
 
-from ..algorithms.episodes import Regulariser
+from ..algorithms.episodes import Regularizer
 from ..algorithms.presets import WRITING
 from ..algorithms.reinforce import REINFORCE
 from ..config import Config
 from ..inference.decoding import Method, decode
-from ..inference.evaluation import evaluate_writer, scored_splits, text_baselines, write
+from ..inference.evaluation import evaluate_writer, reference_texts, scored_splits, write
 from ..inference.refinement import check_refinement, refine
 from ..networks.seq2seq import WriterConfig
 from ..policies.writer import WriterPolicy
@@ -43,7 +43,7 @@ from .base import Trained, Trainer, refuse_settings
 __all__ = ["GenerateTrainer", "RefinedText", "writer_config"]
 
 _VOCABULARY = "vocabulary.safetensors"
-_NOT_ITS_OWN = ("distribution", "spread", "observation", "num_vectors")
+_NOT_ITS_OWN = ("distribution", "noise_scale", "observation", "num_vectors")
 
 
 @dataclass(frozen=True)
@@ -122,15 +122,15 @@ class GenerateTrainer(Trainer):
         model = self._make_writer(corpus, vocabulary, folder)
         self.policy = policy = _writer_policy(model)
         splits = scored_splits(corpus)
-        scores = {split: text_baselines(corpus, split) for split in splits}
+        scores = {split: reference_texts(corpus, split) for split in splits}
         setup_seconds = clock.elapsed
         warm = Clock(self.config.warm_seconds)
         curves = {"warm_start": self._validation(corpus)}
         words = self._warm_up(policy, texts, curves["warm_start"], warm)
         for split in splits:
             scores[split]["warm_start"] = self._evaluate(policy, corpus, split)
-        policy.sharpen(WRITING.sharpening)
-        model.regularisers = self._regularisers(policy, texts)
+        policy.scale_temperature(WRITING.temperature_scale)
+        model.regularizers = self._regularizers(policy, texts)
         model.ent_coef = partial(mul, self.config.entropy)  # type: ignore[assignment]  # a schedule
         curves["trained"] = self._validation(corpus)
         seconds = self._reinforce(model, curves["trained"], callback, _Progress)
@@ -183,12 +183,12 @@ class GenerateTrainer(Trainer):
             progress=self.config.progress,
         )
 
-    def _regularisers(self, policy: WriterPolicy, texts: TargetTexts) -> tuple[Regulariser, ...]:
+    def _regularizers(self, policy: WriterPolicy, texts: TargetTexts) -> tuple[Regularizer, ...]:
         """What is learned beside the reward, from the warm start on."""
         config = self.config
         size = self.algorithm.num_texts
         # Whatever its weight: it keeps the alignment model up to date.
-        found: list[Regulariser] = [
+        found: list[Regularizer] = [
             CrossEntropy(texts, config.ce_weight, size, config.smoothing, config.seed)
         ]
         if config.kl_weight:

@@ -69,12 +69,12 @@ class Training(BaseCallback):
         policy, record = self.model.policy, self.model.logger.record_mean
         if "rewards" in self.locals:  # ARS calls at each step, with no more than its own
             rewards = np.reshape(self.locals["rewards"], (-1, self.group_size))
-            record("rollout/group_spread", float(rewards.std(axis=1).mean()))
+            record("rollout/group_reward_std", float(rewards.std(axis=1).mean()))
         if "clipped_actions" in self.locals:  # on-policy; others squash their actions
             inside = self.locals["clipped_actions"]
             record("rollout/clipped_fraction", float((inside != self.locals["actions"]).mean()))
         if isinstance(policy, DirectionPolicy):
-            record("train/action_spread", policy.action_dist.spread.item())
+            record("train/noise_scale", policy.action_dist.noise_scale.item())
 
     def _on_training_end(self) -> None:
         self.validate()

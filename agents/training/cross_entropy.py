@@ -68,7 +68,7 @@ class TargetTexts:
 
         Returns:
             (words,) negative log-probabilities of all words and EOS tokens, and (B,) one less the
-            cosine of the foretold mean vector with the target's.
+            cosine of the predicted mean vector with the target's.
 
         Raises:
             ValueError: the policy observes embeddings, or its words have no probabilities.
@@ -93,9 +93,9 @@ class TargetTexts:
             distribution = policy.distributions_at(memory, words, places)
             assert isinstance(distribution, TokenSoftmax)
             losses = -distribution.log_prob_of_tokens(tokens[places], smoothing)
-            foretold = network.alignment(memory)
+            predicted = network.alignment(memory)
         means = torch.as_tensor(self.corpus.target.unit_means[rows], device=device)
-        return losses, 1 - (foretold * means).sum(-1)
+        return losses, 1 - (predicted * means).sum(-1)
 
 
 def train_cross_entropy(

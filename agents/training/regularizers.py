@@ -14,7 +14,7 @@ __all__ = ["CrossEntropy", "KLToReference"]
 
 
 class CrossEntropy:
-    """Regulariser of REINFORCE: the cross-entropy of other texts' targets, teacher-forced.
+    """Regularizer of REINFORCE: the cross-entropy of other texts' targets, teacher-forced.
 
     The alignment model is trained along, whatever the weight, since what it reads from changes.
 
@@ -39,7 +39,7 @@ class CrossEntropy:
         self.smoothing = smoothing
         self.batches = BatchStream(texts, batch_size, seed)
 
-    def __call__(self, policy: ActorCriticPolicy, batch: EpisodeBatch) -> Tensor:  # noqa: ARG002 - a regulariser's form
+    def __call__(self, policy: ActorCriticPolicy, batch: EpisodeBatch) -> Tensor:  # noqa: ARG002 - a regularizer's form
         """The weighted loss."""
         assert isinstance(policy, WriterPolicy)
         policy.set_training_mode(True)
@@ -48,7 +48,7 @@ class CrossEntropy:
 
 
 class KLToReference:
-    """Regulariser of REINFORCE: keeps a writer near the one that it began as.
+    """Regularizer of REINFORCE: keeps a writer near the one that it began as.
 
     Half the mean square of log p - log p_ref over the words written: its gradient is, in
     expectation, that of KL(p | p_ref) at each word (Schulman 2020, "k2").

@@ -1,4 +1,4 @@
-"""The supervised rival: the same network, trained on the gradient of the cosine itself."""
+"""The supervised baseline: the same network, trained on the gradient of the cosine itself."""
 
 from __future__ import annotations
 
@@ -62,7 +62,7 @@ def train_supervised(
     policy.set_training_mode(True)
     texts = 0
     clock.start()
-    bar = tqdm(total=seconds, desc="supervised rival", bar_format=_BAR, disable=not progress)
+    bar = tqdm(total=seconds, desc="supervised baseline", bar_format=_BAR, disable=not progress)
     while clock.remaining > 0:
         bar.update(min(clock.elapsed, seconds) - bar.n)
         if validation.is_due(clock.elapsed / seconds):
@@ -70,14 +70,14 @@ def train_supervised(
         update_learning_rate(policy.optimizer, schedule(1.0))
         batch = generator.integers(rows.start, rows.stop, (num_texts, 1))
         index = torch.as_tensor(batch, device=policy.device)
-        answer = policy.get_distribution(index).centre.mean(dim=1)
+        answer = policy.get_distribution(index).center.mean(dim=1)
         loss = -torch.cosine_similarity(answer, targets[index[:, 0]]).mean()
         policy.optimizer.zero_grad()
         loss.backward()  # type: ignore[no-untyped-call]  # torch's has no annotations
         norm = torch.nn.utils.clip_grad_norm_(policy.parameters(), max_grad_norm)
         if not bool(norm.isfinite()):
             raise NonFiniteLossError(
-                f"the supervised rival's gradient is {norm.item()} after {texts} texts"
+                f"the supervised baseline's gradient is {norm.item()} after {texts} texts"
             )
         policy.optimizer.step()
         texts += num_texts
