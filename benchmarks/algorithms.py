@@ -47,7 +47,7 @@ from stable_baselines3.common.policies import BasePolicy
 from agents import ALGORITHMS, LLMAR, Config, GRUFeatures
 from agents.algorithms.settings import find_algorithm, tuned
 from agents.commands.terminal import plain_words
-from agents.inference.evaluation import baselines, evaluate
+from agents.inference.evaluation import evaluate, reference_answers
 from agents.trainers.base import Trained
 from agents.trainers.data import load_corpus
 from agents.training.callback import Training
@@ -241,7 +241,7 @@ def train_plain(corpus: Corpus, seconds: float, seed: int, callback: BaseCallbac
     env = sb3_make_vec_env("LLMAR/Align-v0", _PLAIN_ENVS, seed, env_kwargs={"data": corpus})
     kwargs = {"features_extractor_class": GRUFeatures}
     model = PPO("MlpPolicy", env, policy_kwargs=kwargs, seed=seed, device="cpu")
-    scores = {split: baselines(corpus, split) for split in ("valid", "test")}
+    scores = {split: reference_answers(corpus, split) for split in ("valid", "test")}
     validation = Validation(partial(evaluate, corpus=corpus, split="valid"))
     model.learn(10**12, [Training(Clock(seconds), validation, group_size=1), callback])
     validation.restore_best(model.policy)

@@ -125,7 +125,7 @@ def make_env(corpus: Corpus, reward: Reward | str, num_envs: int, group_size: in
         env_kwargs={
             "data": corpus,
             "reward": reward,
-            "credit": "final",
+            "credit": "sparse",
             "observation": "index",
             "max_new_tokens": _MAX_NEW_TOKENS,
             "group_size": group_size,

@@ -7,7 +7,7 @@ import torch
 from stable_baselines3.common.callbacks import BaseCallback
 
 from agents import LLMAR, Config, NonFiniteLossError, answer
-from agents.inference.evaluation import baselines
+from agents.inference.evaluation import reference_answers
 from agents.networks.device import resolve_device
 from agents.trainers.data import load_corpus
 from agents.training.clock import Clock, LinearDecay
@@ -47,7 +47,7 @@ def test_training_beats_every_answer_that_needs_none(trained):
 
 
 def test_the_echo_task_has_the_identity_as_a_baseline(echo):
-    scores = baselines(echo.corpus, "test")
+    scores = reference_answers(echo.corpus, "test")
     assert scores["identity"].alignment == pytest.approx(1, abs=1e-5)
     assert scores["identity"].p_at_1 == 1
 

@@ -58,13 +58,13 @@ class TestByHand:
         assert [one[4]["token"] for one in told] == [X, Y, Z, END]
 
     def test_or_all_at_the_end(self, write):
-        told = write(credit="final")(X, Y, Z, END)
+        told = write(credit="sparse")(X, Y, Z, END)
         assert [one[1] for one in told[:3]] == [0, 0, 0]
         assert [one[4]["score"] for one in told[:3]] == [0, 0, 0]
         assert told[3][1] == told[3][4]["score"] == pytest.approx(2 / math.sqrt(6), abs=1e-6)
 
     def test_the_limit_truncates(self, write):
-        for credit, rewards in [("gain", [ROOT, 0, 0, 0]), ("final", [0, 0, 0, ROOT])]:
+        for credit, rewards in [("dense", [ROOT, 0, 0, 0]), ("sparse", [0, 0, 0, ROOT])]:
             told = write(credit=credit)(Y, Y, Y, Y)
             np.testing.assert_allclose([one[1] for one in told], rewards, atol=1e-6)
             assert [one[2:4] for one in told] == [(False, False)] * 3 + [(False, True)]
@@ -72,7 +72,7 @@ class TestByHand:
     def test_the_end_mark_at_the_limit_terminates(self, write):
         assert write()(X, Y, X, END)[-1][2:4] == (True, False)
 
-    @pytest.mark.parametrize("credit", ["gain", "final"])
+    @pytest.mark.parametrize("credit", ["dense", "sparse"])
     @pytest.mark.parametrize("reward", ["mean", "token_f1", "rouge_l", lambda written: 1 / 0])
     def test_nothing_written_scores_nothing(self, write, credit, reward):
         (told,) = write(credit=credit, reward=reward)(END)
@@ -107,7 +107,7 @@ class TestByHand:
         np.testing.assert_allclose([one[1] for one in told], [0.1, 0.1, 0], atol=1e-12)
         assert asked == [[[X, END, END, END]], [[X, X, END, END]]]
         asked.clear()
-        assert [one[1] for one in write(reward=words, credit="final")(X, X, END)] == [0, 0, 0.2]
+        assert [one[1] for one in write(reward=words, credit="sparse")(X, X, END)] == [0, 0, 0.2]
         assert asked == [[[X, X, END, END]]]
 
 
@@ -161,7 +161,7 @@ class TestRewards:
             counts.append(len(written))
             return np.ones(len(written))
 
-        env = GenerateVectorEnv(32, data=words, max_new_tokens=4, reward=count, credit="final")
+        env = GenerateVectorEnv(32, data=words, max_new_tokens=4, reward=count, credit="sparse")
         env.reset(seed=SEED)
         paid = ended = spoken = 0
         for _, rewards, terminated, truncated, infos in random_texts(env, 30, 0.2):
@@ -177,9 +177,9 @@ class TestRewards:
 class TestEnds:
     def test_a_batch_can_be_stepped_until_its_last_text_has_ended(self, axes):
         corpus, vocabulary = axes
-        for credit in ("gain", "final"):
+        for credit in ("dense", "sparse"):
             mdp = GenerateMDP(corpus, vocabulary=vocabulary, max_new_tokens=3, credit=credit)
-            state = mdp.reset(mdp.begin(np.arange(4)), np.ones(4, np.bool_))
+            state = mdp.reset(mdp.init(np.arange(4)), np.ones(4, np.bool_))
             plan = np.array([[X, X, X], [END, X, X], [Y, END, Y], [X, Y, END]])
             total = np.zeros(4)
             for tokens in (*plan.T, [X, END, Z, Y], [X, X, X, X]):
@@ -201,10 +201,10 @@ class TestEnds:
         mdp = GenerateMDP(
             corpus,
             vocabulary=vocabulary,
-            credit="final",
+            credit="sparse",
             reward=lambda written: counts.append(len(written)) or np.ones(len(written)),
         )
-        state = mdp.reset(mdp.begin(np.arange(3)), np.ones(3, np.bool_))
+        state = mdp.reset(mdp.init(np.arange(3)), np.ones(3, np.bool_))
         for tokens in ([X, X, Y], [X, END, END], [END, X, X], [X, X, X]):
             state = mdp.step(state, vocabulary.directions[tokens]).state
         assert counts == [2, 1]
@@ -249,7 +249,7 @@ class TestInfo:
         assert type(info["token"]) is int
 
     def test_render(self, words):
-        env = GenerateEnv(data=words, render_mode="ansi", credit="final")
+        env = GenerateEnv(data=words, render_mode="ansi", credit="sparse")
         row = env.reset(seed=SEED)[1]["row"]
         head = f"row: {row}\nsource: {words.sources[row]}\ntarget: {words.targets[row]}\n"
         bare = f"{head}draft:\nscore: +0.000 [{' ' * 20}]\n"

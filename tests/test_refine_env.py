@@ -124,7 +124,7 @@ class TestByHand:
             assert obs["written"].tolist() == filled(*after)
 
     def test_all_at_the_end(self, refine, change):
-        env = refine(Z, X, Z, credit="final", threshold=1.0, episode_length=3)
+        env = refine(Z, X, Z, credit="sparse", threshold=1.0, episode_length=3)
         env.reset(seed=SEED)
         told = [env.step(change(Z, END)), env.step(change(END, END)), env.step(change(Z, END))]
         assert [one[1] for one in told[:2]] == [0, 0]
@@ -145,7 +145,7 @@ class TestByHand:
 
     @pytest.mark.parametrize("threshold", [0.9, 1.0, 1e-9])
     def test_a_draft_that_is_good_enough_is_done(self, refine, change, threshold):
-        for credit, reward in [("gain", 0.0), ("final", 1.0)]:
+        for credit, reward in [("dense", 0.0), ("sparse", 1.0)]:
             env = refine(X, Y, threshold=threshold, credit=credit)
             env.reset(seed=SEED)
             obs, found, *ended, info = env.step(change(X, END))
@@ -198,7 +198,7 @@ class TestAgainstALoop:
             max_new_tokens=3,
             threshold=1.0,
         )
-        state = mdp.reset(mdp.begin(np.arange(40)), np.ones(40, np.bool_))
+        state = mdp.reset(mdp.init(np.arange(40)), np.ones(40, np.bool_))
         actions = rng.standard_normal((40, 2, 4)).astype(np.float32)
         exact = rng.random((40, 2)) < 0.5
         actions[exact] = vocabulary.directions[rng.integers(n + 1, size=exact.sum())]

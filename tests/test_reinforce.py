@@ -238,7 +238,7 @@ def test_advantages_by_hand(baseline, expected):
 
 @pytest.mark.parametrize("baseline", BASELINES)
 def test_steps_after_an_episodes_end_take_no_part_in_any_baseline(baseline):
-    counted = torch.tensor([[[True, True, False]]])
+    mask = torch.tensor([[[True, True, False]]])
     returns = torch.tensor([[[1.0, 3.0, 0.0]]])
     expected = {
         "none": [1.0, 3.0, 0.0],
@@ -247,7 +247,7 @@ def test_steps_after_an_episodes_end_take_no_part_in_any_baseline(baseline):
         "group": [-1.0, 1.0, 0.0],
     }[baseline]
     torch.testing.assert_close(
-        advantages(returns, baseline, counted), torch.tensor([[expected]]), atol=1e-6, rtol=1e-6
+        advantages(returns, baseline, mask), torch.tensor([[expected]]), atol=1e-6, rtol=1e-6
     )
 
 
@@ -258,7 +258,7 @@ def test_returns_are_discounted_rewards_to_go_and_late_steps_are_discarded():
     model.learn(6)
     batch = model.rollout_buffer
     assert torch.stack(batch.returns).T.tolist() == [[1 + 1 + 0.75, 2 + 1.5, 3], [1, 0, 0]]
-    assert torch.stack(batch.counted).T.tolist() == [[True] * 3, [True, False, False]]
+    assert torch.stack(batch.masks).T.tolist() == [[True] * 3, [True, False, False]]
     assert batch.discarded == 2
     assert model.num_timesteps == 6
 
@@ -534,7 +534,7 @@ def test_it_learns_on_cuda(corpus):
 
 
 def writing_model(words, seed=0, reward="mean", num_envs=8, **kwargs):
-    options = {"data": words, "observation": "index", "max_new_tokens": 5, "credit": "final"}
+    options = {"data": words, "observation": "index", "max_new_tokens": 5, "credit": "sparse"}
     env = make_vec_env(
         "LLMAR/Generate-v0",
         num_envs,
@@ -556,12 +556,12 @@ def test_a_writers_gradient_follows_the_formula(words):
     model = writing_model(words, learning_rate=0.0)
     (batch,) = last_batch(model)
     found = [w.grad for w in model.policy.parameters() if w.grad is not None]
-    counted, returns = torch.stack(batch.counted), torch.stack(batch.returns)
+    mask, returns = torch.stack(batch.masks), torch.stack(batch.returns)
     # The reward comes at the end, so a text's return is the same at each of its words, and others
     # of its group are compared with it whether they are longer or not.
-    total = torch.stack(batch.rewards).mul(counted).sum(0).view(-1, 4)
+    total = torch.stack(batch.rewards).mul(mask).sum(0).view(-1, 4)
     others = (total.sum(-1, keepdim=True) - total) / 3
-    advantage = (total - others).flatten() * counted
+    advantage = (total - others).flatten() * mask
     groups = (len(returns), -1, 4)
     advantage = advantage.view(groups)
     batch.log_probs.clear()
@@ -581,7 +581,7 @@ def test_groups_that_ended_at_different_steps_come_together_on_new_texts(words):
 
     def note(_, batch):
         shown.append(tuple(batch.drafts[0].text[:, 0].tolist()))
-        lengths.extend(torch.stack(batch.counted).sum(0).tolist())
+        lengths.extend(torch.stack(batch.masks).sum(0).tolist())
         return torch.zeros(())
 
     model.regularizers = (note,)
@@ -602,7 +602,7 @@ def test_a_constant_reward_teaches_a_writer_nothing(words):
     lengths, scores = [], []
 
     def note(_, batch):
-        lengths.extend(torch.stack(batch.counted).sum(0).tolist())
+        lengths.extend(torch.stack(batch.masks).sum(0).tolist())
         scores.extend(torch.stack(batch.returns)[0].tolist())
         return torch.zeros(())
 

@@ -111,7 +111,7 @@ class TestTraining:
 
 class TestRegularisers:
     def model(self, words, **kwargs):
-        options = {"data": words, "observation": "index", "max_new_tokens": 5, "credit": "final"}
+        options = {"data": words, "observation": "index", "max_new_tokens": 5, "credit": "sparse"}
         env = make_vec_env(
             "LLMAR/Generate-v0", 8, seed=0, env_kwargs=options | {"group_size": GROUP}
         )
@@ -153,7 +153,7 @@ class TestRegularisers:
         found = divergence()
         (draft,) = batch.drafts
         ratios = draft.log_prob(policy) - draft.log_prob(reference)
-        torch.testing.assert_close(found, (ratios[torch.stack(batch.counted)] ** 2).mean())
+        torch.testing.assert_close(found, (ratios[torch.stack(batch.masks)] ** 2).mean())
         assert found > 0
 
     def test_the_divergence_from_itself_is_zero_while_it_trains(self, words):

@@ -31,7 +31,7 @@ def policy_for(corpus, observation="index", seed=0, **kwargs):
 def observed(corpus, observation, rows, tokens):
     """Observations of texts and of what is written about them."""
     mdp = GenerateMDP(corpus, observation=observation, max_new_tokens=LENGTH)
-    state = mdp.begin(np.zeros(len(rows), np.int64))
+    state = mdp.init(np.zeros(len(rows), np.int64))
     state = mdp.reset(state, np.ones(len(rows), np.bool_))
     filled = np.full((len(rows), LENGTH), mdp.vocabulary.eos)
     for row, words in zip(filled, tokens, strict=True):

@@ -87,7 +87,7 @@ class TestCheckers:
             {"group_size": 2},
             {"observation": "index", "reward": "bleu"},
             {"observation": "index", "group_size": 2, "reward": "0.5*rouge_l + 0.5*mean@0.1"},
-            {"info_texts": True, "credit": "final", "split": "test"},
+            {"info_texts": True, "credit": "sparse", "split": "test"},
         ],
         ids=str,
     )
@@ -222,12 +222,12 @@ class TestGroups:
 class TestRewards:
     @pytest.mark.parametrize("reward", ["mean", "token_f1", "chrf", "0.5*bleu + 0.5*mean@0.2"])
     def test_both_credits_add_up_to_what_the_text_has_gained(self, env_id, vector, reward):
-        gain, final = (vector(8, reward=reward, credit=credit) for credit in ("gain", "final"))
-        infos = gain.reset(seed=SEED)[1]
-        final.reset(seed=SEED)
+        dense, sparse = (vector(8, reward=reward, credit=credit) for credit in ("dense", "sparse"))
+        infos = dense.reset(seed=SEED)[1]
+        sparse.reset(seed=SEED)
         first = infos["score"] if env_id == REFINE else np.zeros(8)
         gained, paid, episodes = np.zeros(8), np.zeros(8), 0
-        for one, other in zip(play(gain, 60), play(final, 60), strict=True):
+        for one, other in zip(play(dense, 60), play(sparse, 60), strict=True):
             gained += one[1]
             paid += other[1]
             done = one[2] | one[3]
@@ -300,7 +300,7 @@ class TestBadInput:
         ("options", "message"),
         [
             ({"observation": "text"}, "observation must be one of embeddings, index, found 'text'"),
-            ({"credit": "late"}, "credit must be one of gain, final, found 'late'"),
+            ({"credit": "late"}, "credit must be one of dense, sparse, found 'late'"),
             ({"split": "dev"}, "no split 'dev'; this corpus has train, valid, test"),
             ({"max_new_tokens": 0}, "max_new_tokens must be an integer of at least 1, found 0"),
             ({"max_new_tokens": 2.5}, "max_new_tokens must be an integer of at least 1, found 2.5"),

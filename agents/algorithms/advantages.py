@@ -12,10 +12,10 @@ __all__ = ["Baseline", "advantages"]
 Baseline = Literal["none", "leave_one_out", "mean", "group"]
 
 
-def advantages(returns: Tensor, baseline: Baseline, counted: Tensor | None = None) -> Tensor:
+def advantages(returns: Tensor, baseline: Baseline, mask: Tensor | None = None) -> Tensor:
     """How much better each action did than its baseline.
 
-    With the returns R_1 .. R_K of a group and n of them counted:
+    With the returns R_1 .. R_K of a group and n of them under the mask:
 
     - "none": A_k = R_k. Unbiased.
     - "leave_one_out": A_k = R_k - sum_{j != k} R_j / (n - 1), RLOO (Kool et al. 2019; Ahmadian et
@@ -29,22 +29,22 @@ def advantages(returns: Tensor, baseline: Baseline, counted: Tensor | None = Non
     Args:
         returns: (..., K) groups along the last axis.
         baseline: one of the above.
-        counted: (..., K) bool, which returns there are; all of them if None.
+        mask: (..., K) bool, which returns there are; all of them if None.
 
     Returns:
-        (..., K), 0 where not counted.
+        (..., K), 0 where it is False.
     """
-    if counted is None:
-        counted = torch.ones_like(returns, dtype=torch.bool)
-    returns = returns * counted
+    if mask is None:
+        mask = torch.ones_like(returns, dtype=torch.bool)
+    returns = returns * mask
     if baseline == "none":
         return returns
     if baseline == "mean":
-        return (returns - returns.sum() / counted.sum().clamp_min(1)) * counted
-    size = counted.sum(-1, keepdim=True)
+        return (returns - returns.sum() / mask.sum().clamp_min(1)) * mask
+    size = mask.sum(-1, keepdim=True)
     total = returns.sum(-1, keepdim=True)
     if baseline == "leave_one_out":
-        return (returns - (total - returns) / (size - 1).clamp_min(1)) * counted
-    centered = (returns - total / size.clamp_min(1)) * counted
+        return (returns - (total - returns) / (size - 1).clamp_min(1)) * mask
+    centered = (returns - total / size.clamp_min(1)) * mask
     deviation = (centered.square().sum(-1, keepdim=True) / size.clamp_min(1)).sqrt()
     return centered / (deviation + 1e-8)

@@ -31,7 +31,7 @@ class EpisodeBatch:
         self.entropies: list[Tensor] = []  # () each, with gradient
         self.drafts: list[Draft] = []  # one a round, where a policy carries its state
         self.rewards: list[Tensor] = []  # (N,) each
-        self.counted: list[Tensor] = []  # (N,) bool each: the episode had not ended before
+        self.masks: list[Tensor] = []  # (N,) bool each: the episode had not ended before
         self.returns: list[Tensor] = []  # (N,) each, of closed rounds
         self.starts: list[int] = []  # the first step of each round
         self.rounds = 0  # one episode of every sub-environment each
@@ -61,18 +61,18 @@ class EpisodeBatch:
         self.starts.append(first)
         to_go = torch.zeros_like(self.rewards[first])
         backwards: list[Tensor] = []
-        for reward, counted in zip(
-            reversed(self.rewards[first:]), reversed(self.counted[first:]), strict=True
+        for reward, mask in zip(
+            reversed(self.rewards[first:]), reversed(self.masks[first:]), strict=True
         ):
-            to_go = reward * counted + self.gamma * to_go
+            to_go = reward * mask + self.gamma * to_go
             backwards.append(to_go)
         forwards = backwards[::-1]
         if self.drafts:
             # Where a text has ended it keeps its last return, for others of its group to be
             # compared with: the last one that is written has company to its end.
             for step in range(1, len(forwards)):
-                counted = self.counted[first + step]
-                forwards[step] = torch.where(counted, forwards[step], forwards[step - 1])
+                mask = self.masks[first + step]
+                forwards[step] = torch.where(mask, forwards[step], forwards[step - 1])
         self.returns += forwards
 
 

@@ -211,7 +211,7 @@ class REINFORCE(OnPolicyAlgorithm):
             new_obs, rewards, dones, infos = self._step(env, actions, running, batch)
             self.num_timesteps += env.num_envs
             batch.rewards.append(torch.as_tensor(rewards, dtype=torch.float32, device=self.device))
-            batch.counted.append(torch.as_tensor(running, device=self.device))
+            batch.masks.append(torch.as_tensor(running, device=self.device))
             batch.discarded += int((~running).sum())
             self._last_obs = new_obs
             self._last_episode_starts = dones
@@ -296,8 +296,8 @@ class REINFORCE(OnPolicyAlgorithm):
         array = actions.cpu().numpy()
         if not isinstance(env, GymVecEnv):
             obs, rewards, dones, infos = env.step(array)
-            counted = [info for info, counts in zip(infos, running, strict=True) if counts]
-            self._update_info_buffer(counted, dones[running])
+            ended = [info for info, counts in zip(infos, running, strict=True) if counts]
+            self._update_info_buffer(ended, dones[running])
             return obs, rewards, dones, infos
         obs, rewards, terminated, truncated, arrays = env.step_arrays(array)
         self._record_episodes(env, running, arrays)
@@ -350,15 +350,15 @@ class REINFORCE(OnPolicyAlgorithm):
         self.policy.set_training_mode(not batch.drafts)
         ent_coef = self._at_present(self.ent_coef)
         batch.evaluate_drafts(entropy=ent_coef != 0)
-        counted = torch.stack(batch.counted)  # (S, N)
+        mask = torch.stack(batch.masks)  # (S, N)
         returns = torch.stack(batch.returns)
         groups = (len(returns), -1, self.group_size)
         advantage = advantages(
-            returns.view(groups), self.baseline, None if batch.drafts else counted.view(groups)
+            returns.view(groups), self.baseline, None if batch.drafts else mask.view(groups)
         )
-        advantage = advantage * counted.view(groups)
+        advantage = advantage * mask.view(groups)
         log_prob = batch.log_prob().view(groups)
-        policy_loss = -(advantage * log_prob).sum() / (batch.rounds * counted.shape[1])
+        policy_loss = -(advantage * log_prob).sum() / (batch.rounds * mask.shape[1])
         loss = policy_loss
         if batch.entropies:
             loss = loss - ent_coef * torch.stack(batch.entropies).mean()

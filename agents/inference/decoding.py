@@ -241,7 +241,7 @@ def _write(policy: WriterPolicy, memory: Memory, choose: _Choose, max_new_tokens
     live = torch.arange(len(memory.mean), device=policy.device)
     tokens = torch.full((len(live), max_new_tokens), eos, device=policy.device)
     states = reader.network.begin_states(memory)
-    previous = reader.network.begin.expand(len(live), -1)
+    previous = reader.network.bos.expand(len(live), -1)
     for place in range(max_new_tokens):
         distribution, states = _next_word(policy, memory, previous, states)
         chosen = choose(distribution)
@@ -305,7 +305,7 @@ def _beam_search(
     totals[:, 0] = 0.0  # all hypotheses begin as one
     shown = memory.repeat(beam_size)
     states = reader.network.begin_states(shown)
-    previous = reader.network.begin.expand(len(shown.mean), -1)
+    previous = reader.network.bos.expand(len(shown.mean), -1)
     for place in range(max_new_tokens):
         distribution, states = _next_word(policy, shown, previous, states)
         assert isinstance(distribution, TokenSoftmax)

@@ -17,7 +17,14 @@ from ..policies.writer import WriterPolicy
 from .answering import answer
 from .decoding import decode
 
-__all__ = ["baselines", "evaluate", "evaluate_writer", "reference_texts", "scored_splits", "write"]
+__all__ = [
+    "evaluate",
+    "evaluate_writer",
+    "reference_answers",
+    "reference_texts",
+    "scored_splits",
+    "write",
+]
 
 
 def evaluate(policy: BasePolicy, corpus: Corpus, split: str) -> Scores:
@@ -29,7 +36,7 @@ def evaluate(policy: BasePolicy, corpus: Corpus, split: str) -> Scores:
     return score_answers(answers, as_shared_tensor(corpus.target.means[rows.start : rows.stop]))
 
 
-def baselines(corpus: Corpus, split: str) -> dict[str, Scores]:
+def reference_answers(corpus: Corpus, split: str) -> dict[str, Scores]:
     """Score the answers to a split that need no learning.
 
     "constant" is the mean direction of the training targets, whatever the text; "identity" is the

@@ -141,7 +141,7 @@ class Writer(nn.Module):
         self.key = nn.Linear(context, width, bias=False)
         self.value = nn.Linear(context, width, bias=False)
         self.bridge = nn.Linear(context, 2 * width)
-        self.begin = nn.Parameter(torch.randn(target_dim) / math.sqrt(target_dim))
+        self.bos = nn.Parameter(torch.randn(target_dim) / math.sqrt(target_dim))
         self.first = GRULayer(target_dim, width)
         self.second = GRULayer(2 * width, width)
         self.combine = nn.Linear(2 * width + target_dim, width)
@@ -173,7 +173,7 @@ class Writer(nn.Module):
 
         Args:
             memory: of B texts.
-            previous: (B, T, D) the words before each place; `begin` before the first.
+            previous: (B, T, D) the words before each place; `bos` before the first.
             states: (2, B, H) of the decoder, before the first of them.
 
         Returns:
@@ -185,8 +185,8 @@ class Writer(nn.Module):
         second = self.second(joined[:, None], states[1:])[:, 0]
         found = self._drop(self._attend(memory, second), dim=0)
         seen = torch.cat([self._drop(second, dim=0), found, x.to(found.dtype)], dim=-1)
-        told = self._drop(torch.tanh(self.combine(seen)), dim=0)
-        features = torch.cat([told, found], dim=-1).transpose(0, 1)
+        combined = self._drop(torch.tanh(self.combine(seen)), dim=0)
+        features = torch.cat([combined, found], dim=-1).transpose(0, 1)
         return features, torch.stack([first[-1], second[-1]]).float()
 
     def _attend(self, memory: Memory, queries: Tensor) -> Tensor:

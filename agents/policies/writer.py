@@ -94,8 +94,8 @@ class WriterFeatures(BaseFeaturesExtractor):
 
     def previous(self, words: Tensor) -> Tensor:
         """(B, T + 1, D) what stands before each place, for (B, T, D) words."""
-        begin = self.network.begin.expand(len(words), 1, -1)
-        return torch.cat([begin, words], dim=1)
+        bos = self.network.bos.expand(len(words), 1, -1)
+        return torch.cat([bos, words], dim=1)
 
 
 class WriterPolicy(DirectionPolicy):
@@ -319,7 +319,7 @@ class Draft:
             self._words.append(written[:, len(self._running) - 1])
             previous = policy.reader.words(self._words[-1][self._live])
         else:
-            previous = network.begin.expand(len(self._live), -1)
+            previous = network.bos.expand(len(self._live), -1)
         with policy.precision():
             features, self._states = network.write(self._memory, previous[:, None], self._states)
             distribution = policy.distribution_of(features[:, 0].float())

@@ -27,7 +27,7 @@ from ..algorithms.presets import SUPERVISED
 from ..algorithms.settings import find_algorithm, policy_class
 from ..config import Config
 from ..inference.answering import answer
-from ..inference.evaluation import baselines, evaluate, scored_splits
+from ..inference.evaluation import evaluate, reference_answers, scored_splits
 from ..policies.features import GRUFeatures
 from ..policies.gru import GRUPolicy
 from ..training.clock import Clock
@@ -99,7 +99,7 @@ class AlignTrainer(Trainer):
         )
         self.policy = policy = model.policy
         splits = scored_splits(corpus)
-        scores = {split: baselines(corpus, split) for split in splits}
+        scores = {split: reference_answers(corpus, split) for split in splits}
         untrained = {name: weight.clone() for name, weight in policy.state_dict().items()}
         for split in splits:
             scores[split]["untrained"] = evaluate(policy, corpus, split)

@@ -157,7 +157,7 @@ class GenerateTrainer(Trainer):
             "vocabulary": vocabulary,
             "max_new_tokens": self.config.max_new_tokens,
             "reward": self.config.reward,
-            "credit": "final",
+            "credit": "sparse",
             "observation": "index",
         }
         policy_kwargs = {"writer": writer_config(self.config)}

@@ -35,7 +35,7 @@ class Clock:
         return self.seconds if self.started is None else time.perf_counter() - self.started
 
     @property
-    def remaining(self) -> float:
+    def fraction_remaining(self) -> float:
         """Share of the time that is left, from 1 at the start to 0 at the limit."""
         return max(0.0, 1.0 - self.elapsed / self.limit)
 
@@ -49,4 +49,4 @@ class LinearDecay:
 
     def __call__(self, progress_remaining: float) -> float:
         """The rate, for SB3's share of steps that remain."""
-        return self.initial * min(progress_remaining, self.clock.remaining)
+        return self.initial * min(progress_remaining, self.clock.fraction_remaining)

@@ -144,7 +144,7 @@ def train_cross_entropy(
     clock.start()
     bar = tqdm(total=100, desc="cross-entropy", bar_format=_BAR, disable=not progress)
     try:
-        while (done := max(1 - clock.remaining, seen / total)) < 1:
+        while (done := max(1 - clock.fraction_remaining, seen / total)) < 1:
             bar.update(100 * done - bar.n)
             if validation.is_due(done):
                 record = validation.run(policy, clock.elapsed, words, seen)

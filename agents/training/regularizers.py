@@ -67,6 +67,6 @@ class KLToReference:
         """The weighted divergence, in nats a word."""
         with torch.no_grad():
             reference = torch.cat([draft.log_prob(self.reference) for draft in batch.drafts])
-        counted = torch.stack(batch.counted)
-        ratio = (batch.log_prob() - reference)[counted]
+        mask = torch.stack(batch.masks)
+        ratio = (batch.log_prob() - reference)[mask]
         return self.weight * 0.5 * ratio.square().mean()

@@ -63,7 +63,7 @@ def train_supervised(
     texts = 0
     clock.start()
     bar = tqdm(total=seconds, desc="supervised baseline", bar_format=_BAR, disable=not progress)
-    while clock.remaining > 0:
+    while clock.fraction_remaining > 0:
         bar.update(min(clock.elapsed, seconds) - bar.n)
         if validation.is_due(clock.elapsed / seconds):
             validation.run(policy, clock.elapsed, texts, texts)

@@ -42,8 +42,8 @@ class _Moved:
     terminated: NDArray[np.bool_]  # (N,)
     truncated: NDArray[np.bool_]  # (N,)
     infos: dict[str, Any]  # with final_obs where something ended
-    told: list[tuple[Mapping[str, Any], NDArray[np.bool_]]]  # infos of the step, and where
-    begun: tuple[Mapping[str, Any], NDArray[np.bool_]]  # infos of the resets, and where
+    step_infos: list[tuple[Mapping[str, Any], NDArray[np.bool_]]]  # infos of the step, and where
+    reset_infos: tuple[Mapping[str, Any], NDArray[np.bool_]]  # infos of the resets, and where
 
     @property
     def dones(self) -> NDArray[np.bool_]:
@@ -163,7 +163,7 @@ class GymVecEnv(VecEnv):
             Observations (N, ...), rewards (N,) float32, dones (N,) bool, N dicts of infos.
         """
         moved, ended = self._advance(self._actions)
-        self._note_resets(*moved.begun)
+        self._note_resets(*moved.reset_infos)
         infos = self._infos(moved, ended)
         # SB3's learners add to the rewards in place: they get an array of their own.
         return moved.obs, moved.rewards.astype(np.float32), moved.dones, infos
@@ -171,7 +171,7 @@ class GymVecEnv(VecEnv):
     def _infos(self, moved: _Moved, ended: _Ended) -> list[dict[str, Any]]:
         """SB3's infos of a step, one dict for each sub-environment."""
         infos: list[dict[str, Any]] = [{} for _ in range(self.num_envs)]
-        for arrays, mask in moved.told:
+        for arrays, mask in moved.step_infos:
             spread_infos(arrays, mask, infos)
         cut = moved.truncated & ~moved.terminated
         for info, value in zip(infos, cut.tolist(), strict=True):
@@ -256,36 +256,36 @@ class GymVecEnv(VecEnv):
 
     def _close_same_step(self, moved: _Moved, real: NDArray[np.bool_]) -> None:
         if not real.any():
-            moved.told = [(moved.infos, self._all)]
+            moved.step_infos = [(moved.infos, self._all)]
             return
         if "final_obs" not in moved.infos:
             raise ValueError(
                 f"{self.vector_env} says AutoresetMode.SAME_STEP, but its infos have no "
                 f"'final_obs' where an episode ended; found {sorted(moved.infos)}"
             )
-        begun = {key: value for key, value in moved.infos.items() if key not in _FINAL}
-        moved.told = [(begun, ~real), (moved.infos.get("final_info", {}), real)]
-        moved.begun = (begun, real)
+        reset_infos = {key: value for key, value in moved.infos.items() if key not in _FINAL}
+        moved.step_infos = [(reset_infos, ~real), (moved.infos.get("final_info", {}), real)]
+        moved.reset_infos = (reset_infos, real)
 
     def _close_disabled(self, moved: _Moved, real: NDArray[np.bool_]) -> None:
-        moved.told = [(moved.infos, self._all)]
+        moved.step_infos = [(moved.infos, self._all)]
         if not real.any():
             return
         moved.infos = {**moved.infos, "final_obs": moved.obs, "_final_obs": real}
-        obs, begun = self.vector_env.reset(options={"reset_mask": real.copy()})
+        obs, reset_infos = self.vector_env.reset(options={"reset_mask": real.copy()})
         moved.obs = self._owned(obs)
-        moved.begun = (begun, real)
+        moved.reset_infos = (reset_infos, real)
 
     def _close_next_step(self, moved: _Moved, real: NDArray[np.bool_]) -> None:
         reset, self.waiting = self.waiting, real
         last, self._last_obs = self._last_obs, moved.obs
-        moved.told = [(moved.infos, ~reset)]
+        moved.step_infos = [(moved.infos, ~reset)]
         if reset.any():
             self.reset_steps += int(reset.sum())
             moved.truncated = moved.truncated | reset
-            moved.begun = (moved.infos, reset)
+            moved.reset_infos = (moved.infos, reset)
             mark = {"reset_step": reset, "_reset_step": reset}
-            moved.told.append((mark, reset))
+            moved.step_infos.append((mark, reset))
             final = select_rows(reset, last, moved.obs)
             moved.infos = {**moved.infos, **mark, "final_obs": final, "_final_obs": real | reset}
         elif real.any():

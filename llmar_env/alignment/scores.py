@@ -227,8 +227,8 @@ def _zero_padding(x: Array, lengths: Array | None) -> Array:
         return x
     xp = array_namespace(x)
     lengths = xp.asarray(lengths, device=device(x))
-    counted = xp.arange(x.shape[-2], device=device(x)) < lengths[..., None]
-    return xp.where(counted[..., None], x, xp.zeros_like(x))
+    mask = xp.arange(x.shape[-2], device=device(x)) < lengths[..., None]
+    return xp.where(mask[..., None], x, xp.zeros_like(x))
 
 
 def _at_least_1(lengths: Array | None, x: Array) -> Array:

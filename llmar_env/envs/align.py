@@ -98,7 +98,7 @@ class AlignMDP:
         )
         self.observation_space = self.texts.space
 
-    def begin(self, key: Array) -> AlignState:
+    def init(self, key: Array) -> AlignState:
         """States before the first episode of the streams `key`, (N,) int64."""
         return self._at(key, key * 0 - 1, key * 0)
 

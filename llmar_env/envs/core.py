@@ -61,7 +61,7 @@ class MDP(Protocol[StateT]):
     def action_space(self) -> spaces.Box:
         """Of one sub-environment."""
 
-    def begin(self, key: Array) -> StateT:
+    def init(self, key: Array) -> StateT:
         """States before the first episode of the streams `key`, (N,) int64."""
 
     def reset(self, state: StateT, mask: Array) -> StateT:

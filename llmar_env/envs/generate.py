@@ -38,7 +38,7 @@ class GenerateMDP(WritingMDP[GenerateState]):
 
     With the reward "mean" the score is `alignment_score` of the written words with the target:
     r = cos(mean of the words' vectors, mean of the target's), in O(D) a step. Other rewards score
-    the text anew at each step, or with `credit="final"` at its end alone.
+    the text anew at each step, or with `credit="sparse"` at its end alone.
 
     Args:
         corpus: the texts, embedded.
@@ -53,7 +53,7 @@ class GenerateMDP(WritingMDP[GenerateState]):
         super().__init__(corpus, split, **options)
         self.action_space = spaces.Box(-1.0, 1.0, (self.vocabulary.dim,), np.float32)
 
-    def begin(self, key: NDArray[np.int64]) -> GenerateState:
+    def init(self, key: NDArray[np.int64]) -> GenerateState:
         """States before the first episode of the streams `key`, (N,) int64."""
         return self._blank(key, key * 0 - 1)
 
@@ -85,7 +85,7 @@ class GenerateMDP(WritingMDP[GenerateState]):
         total = state.total + vocabulary.padded_table[token]
         terminated = elapsed > length  # EOS took a step and wrote nothing
         truncated = length == self.max_new_tokens
-        scored = grows if self.credit == "gain" else running & (terminated | truncated)
+        scored = grows if self.credit == "dense" else running & (terminated | truncated)
         score = np.where(scored, self._score(state.row, tokens, total, scored), state.score)
         after = GenerateState(state.key, state.text, elapsed, state.row, tokens, score, total)
         # Where only the end counts the score is 0 until then, so the gain is the score.

@@ -84,7 +84,7 @@ class RefineMDP(WritingMDP[RefineState]):
         self.episode_length = episode_length
         self.action_space = spaces.Box(-1.0, 1.0, (2, self.vocabulary.dim), np.float32)
 
-    def begin(self, key: NDArray[np.int64]) -> RefineState:
+    def init(self, key: NDArray[np.int64]) -> RefineState:
         """States before the first episode of the streams `key`, (N,) int64."""
         n, text = len(key), key * 0 - 1
         row = self.texts.draw(key, text)
@@ -141,7 +141,7 @@ class RefineMDP(WritingMDP[RefineState]):
         after = replace(state, elapsed=state.elapsed + 1, tokens=tokens, score=score)
         terminated = self._aligned(score)
         truncated = ~terminated & (after.elapsed >= self.episode_length)
-        if self.credit == "gain":
+        if self.credit == "dense":
             reward = score - state.score
         else:
             reward = np.where(terminated | truncated, score, 0.0)

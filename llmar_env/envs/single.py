@@ -76,7 +76,7 @@ class SingleEnv(gymnasium.Env[Observed, NDArray[np.float32]], Generic[StateT]):
         super().reset(seed=seed)
         state = self._state
         if seed is not None or state is None:
-            state = self.mdp.begin(np.array([stream_key(self.np_random)]))
+            state = self.mdp.init(np.array([stream_key(self.np_random)]))
         self._state = self.mdp.reset(state, np.ones(1, np.bool_))
         self._running, self._last = True, None
         return self._observe(self._state), _first(self.mdp.describe(self._state))

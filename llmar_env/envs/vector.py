@@ -209,7 +209,7 @@ class BatchedEnv(VectorEnv[Observed, NDArray[np.float32], NDArray[Any]], Generic
     def _begin(self, generators: Sequence[np.random.Generator | None]) -> StateT:
         """States of fresh streams, one generator a group; those of None are not to be used."""
         keys = [0 if one is None else stream_key(one) for one in generators]
-        return self.mdp.begin(np.repeat(np.array(keys, np.int64), self.group_size))
+        return self.mdp.init(np.repeat(np.array(keys, np.int64), self.group_size))
 
     def _masked(self, info: dict[str, Any], mask: NDArray[np.bool_]) -> dict[str, Any]:
         """Gymnasium's form: each array of `info` beside a mask of where it holds."""

@@ -19,7 +19,7 @@ from llmar_env.text.vocabulary import Vocabulary
 
 __all__ = ["Credit", "WritingMDP", "WritingState", "check_finite"]
 
-Credit = Literal["gain", "final"]
+Credit = Literal["dense", "sparse"]
 
 
 @dataclass(frozen=True)
@@ -48,8 +48,8 @@ class WritingMDP(Generic[WritingT]):
         vocabulary: the tokens to write with; by default the words of the targets of "train".
         max_new_tokens: M, the most words of a text.
         reward: the score, as `make_reward` takes it. A text without a word scores 0.
-        credit: "gain" rewards each step by the gain in score, so that an episode's rewards add up
-            to what its text has gained; "final" rewards the last step by the score.
+        credit: "dense" rewards each step by the gain in score, so that an episode's rewards add up
+            to what its text has gained; "sparse" rewards the last step by the score.
         observation: "embeddings", the vectors of the text, (L, D), and of what is written, (M, D),
             float32 with zero rows behind the ends; or "index", the row of the text in the corpus,
             (1,), and the tokens written, (M,), int64, filled with EOS.
@@ -70,7 +70,7 @@ class WritingMDP(Generic[WritingT]):
         vocabulary: Vocabulary | None = None,
         max_new_tokens: int = 40,
         reward: str | Reward | Mapping[str, float] = "mean",
-        credit: Credit = "gain",
+        credit: Credit = "dense",
         observation: Observation = "embeddings",
         info_texts: bool = False,
     ) -> None:
