@@ -140,7 +140,7 @@ def test_the_rival_is_the_agents_network_and_begins_with_its_weights(corpus, mon
                 weight.fill_(0.25)
         return model
 
-    cls = type(LLMAR(config("ppo")).task)
+    cls = type(LLMAR(config("ppo")).trainer)
     make_model = cls._make_model
     monkeypatch.setattr(cls, "_learn_supervised", spy)
     monkeypatch.setattr(cls, "_make_model", marked)
@@ -431,7 +431,7 @@ def test_what_cannot_work_is_said_before_it_is_tried(corpus, name, kwargs, messa
 
 def test_another_distribution_comes_with_settings_of_its_own(corpus):
     def policy(**kwargs):
-        task = LLMAR(config("ppo", **kwargs)).task
+        task = LLMAR(config("ppo", **kwargs)).trainer
         return task._make_model(
             task._policy_kwargs(), corpus, {"observation": "index"}, None
         ).policy

@@ -192,3 +192,47 @@ def test_the_same_seed_gives_the_same_actions(cls):
         draws.append(distribution.sample())
     assert torch.equal(draws[0], draws[1])
     assert not torch.equal(draws[0], draws[2])
+
+
+@both
+def test_tempered_noise_is_the_noise_of_another_scale(cls):
+    distribution, directions, log_noise_scale = made(cls, dim=3, noise_scale=0.2)
+    tempered = distribution.tempered(0.5)
+    other = cls(1, 3).proba_distribution(directions, log_noise_scale + math.log(0.5))
+    actions = tempered.choose(torch.Generator().manual_seed(3))
+    assert torch.equal(actions, other.choose(torch.Generator().manual_seed(3)))
+    torch.testing.assert_close(tempered.log_prob(actions), other.log_prob(actions))
+    assert distribution.noise_scale.item() == pytest.approx(0.2)  # is left as it was
+
+
+@both
+@pytest.mark.parametrize("group", [1, 5])
+def test_choices_are_the_generators_own(cls, group):
+    distribution, *_ = made(cls, group=group)
+    torch.manual_seed(0)
+    state = torch.get_rng_state()
+    one, two = (distribution.choose(torch.Generator().manual_seed(7)) for _ in range(2))
+    assert torch.equal(one, two)
+    assert torch.equal(torch.get_rng_state(), state)
+    assert torch.equal(distribution.actions_of(one), one)
+    torch.testing.assert_close(distribution.log_prob_of(one), distribution.log_prob(one))
+
+
+@gaussians
+def test_the_slope_is_the_change_of_log_density_with_the_cosine(cls):
+    distribution, *_ = made(cls, batch=1, dim=3, noise_scale=0.4)
+    unit = F.normalize(torch.randn(2, 3, dtype=torch.double), dim=-1)
+    length = 2 * distribution.mean.norm()  # of the mean over the radius
+    density = [distribution.log_prob(0.5 * one[None]) for one in unit]
+    cosines = [(distribution.center[0, 0] @ one) for one in unit]
+    found = (density[0] - density[1]) / (cosines[0] - cosines[1])
+    torch.testing.assert_close(found, distribution.cosine_slope * length)
+
+
+@both
+def test_what_only_a_softmax_has_is_refused(cls):
+    distribution, *_ = made(cls)
+    with pytest.raises(ValueError, match=f"{cls.__name__} has no tokens to smooth"):
+        distribution.log_prob_of(distribution.sample(), 0.1)
+    with pytest.raises(ValueError, match=f"{cls.__name__} gives probability to no tokens"):
+        distribution.log_probs()

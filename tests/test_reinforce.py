@@ -564,9 +564,8 @@ def test_a_writers_gradient_follows_the_formula(words):
     advantage = (total - others).flatten() * mask
     groups = (len(returns), -1, 4)
     advantage = advantage.view(groups)
-    batch.log_probs.clear()
-    batch.evaluate_drafts(entropy=False)
-    loss = -(advantage * batch.log_prob().view(groups)).sum() / 8
+    batch.evaluate()
+    loss = -(advantage * batch.log_prob.view(groups)).sum() / 8
     model.policy.zero_grad()
     loss.backward()
     norm = torch.nn.utils.clip_grad_norm_(model.policy.parameters(), 1.0)
@@ -580,7 +579,7 @@ def test_groups_that_ended_at_different_steps_come_together_on_new_texts(words):
     model, shown, lengths = writing_model(words), [], []
 
     def note(_, batch):
-        shown.append(tuple(batch.drafts[0].text[:, 0].tolist()))
+        shown.append(tuple(batch.states[0].text[:, 0].tolist()))
         lengths.extend(torch.stack(batch.masks).sum(0).tolist())
         return torch.zeros(())
 
@@ -675,9 +674,9 @@ def test_a_writers_entropy_bonus_follows_its_schedule(words):
 
     model = writing_model(words, reward=lambda w: np.ones(len(w)), ent_coef=schedule)
     (batch,) = last_batch(model)
-    (entropy,) = batch.entropies
+    entropy = batch.mean_entropy()
     assert progress
-    distribution = batch.drafts[0].policy.action_dist
+    distribution = batch.states[0].policy.action_dist
     assert entropy.item() == pytest.approx(distribution.entropy().mean().item(), rel=1e-4)
     assert model.logger.name_to_value["train/entropy"] == pytest.approx(entropy.item())
 

@@ -222,7 +222,7 @@ def test_help_explains_every_field(capsys):
     with pytest.raises(SystemExit):
         train.cli(["--help"])
     text = capsys.readouterr().out
-    for name in train.Config.__dataclass_fields__:
+    for name in Config.__dataclass_fields__:
         option = "set" if name == "settings" else name.replace("_", "-")
         assert f"--{option}" in text
 

@@ -143,16 +143,15 @@ class TestRegularisers:
         term = KLToReference(reference, 2.0)
 
         def divergence():
-            batch.log_probs.clear()
-            batch.evaluate_drafts(entropy=False)
+            batch.evaluate()
             return term(policy, batch)
 
         assert divergence().item() == pytest.approx(0.0, abs=1e-8)
         with torch.no_grad():
             policy.action_net.weight += 0.1 * torch.randn_like(policy.action_net.weight)
         found = divergence()
-        (draft,) = batch.drafts
-        ratios = draft.log_prob(policy) - draft.log_prob(reference)
+        (state,) = batch.states
+        ratios = state.log_prob(policy) - state.log_prob(reference)
         torch.testing.assert_close(found, (ratios[torch.stack(batch.masks)] ** 2).mean())
         assert found > 0
 
@@ -170,7 +169,7 @@ class TestRegularisers:
         calls = []
 
         def pull(policy, batch):
-            calls.append(len(batch.drafts))
+            calls.append(len(batch.states))
             return policy.value_net.weight.square().sum()  # which nothing else trains
 
         model.regularizers = (pull,)

@@ -123,17 +123,17 @@ class TestPolicy:
         for one, other in zip(*found, strict=True):
             torch.testing.assert_close(one, other)
 
-    def test_a_draft_chooses_from_the_distributions_that_the_observation_gives(self, words):
+    def test_a_decoding_state_chooses_by_what_the_observation_gives(self, words):
         policy = policy_for(words).train(False)
         rows, group, steps = [3, 40], 2, 4
         torch.manual_seed(1)
-        draft = policy.open({"text": torch.tensor(rows)[:, None]}, group)
+        state = policy.begin({"text": np.repeat(rows, group)[:, None]}, group)
         tokens, log_probs = [[] for _ in range(4)], torch.zeros(steps, 4)
         running = torch.ones(4, dtype=torch.bool)
         for step in range(steps):
             obs = observed(words, "index", np.repeat(rows, group), tokens)
             before = running.clone()
-            actions = draft.act(obs["written"], before)
+            actions = state.act(obs, before)
             expected = policy.get_distribution(obs).log_prob(actions)
             log_probs[step] = torch.where(before, expected, 0.0)
             chosen = policy.action_dist.nearest(actions).tolist()
@@ -142,13 +142,14 @@ class TestPolicy:
                     tokens[i].append(chosen[i])
                 else:
                     running[i] = False
-        torch.testing.assert_close(draft.log_prob(), log_probs)
+        torch.testing.assert_close(state.log_prob(), log_probs)
+        torch.testing.assert_close(state.evaluate(), (log_probs, None))
 
-    def test_a_drafts_ended_texts_get_the_end_mark(self, words):
+    def test_ended_texts_get_eos(self, words):
         policy = policy_for(words)
-        draft = policy.open({"text": torch.tensor([[3], [4]])})
+        state = policy.begin({"text": np.array([[3], [4]])})
         obs = observed(words, "index", [3, 4], [[], []])
-        actions = draft.act(obs["written"], torch.tensor([True, False]))
+        actions = state.act(obs, np.array([True, False]))
         assert policy.action_dist.nearest(actions)[1] == policy.vocabulary.eos
 
     @pytest.mark.parametrize("algorithm", [PPO, A2C])
@@ -215,9 +216,9 @@ class TestPolicy:
 
     def test_gaussian_vectors_are_written_in_low_precision(self, words):
         policy = policy_for(words, distribution="gaussian", low_precision=True)
-        draft = policy.open({"text": torch.tensor([[3], [4]])})
+        state = policy.begin({"text": np.array([[3], [4]])})
         obs = observed(words, "index", [3, 4], [[], []])
-        assert draft.act(obs["written"], torch.ones(2, dtype=torch.bool)).isfinite().all()
+        assert state.act(obs, np.ones(2, np.bool_)).isfinite().all()
 
     def test_the_value_function_may_have_a_network_of_its_own(self, words):
         policy = policy_for(words, share_features_extractor=False)
@@ -227,11 +228,11 @@ class TestPolicy:
     def test_gaussian_vectors_are_written_too(self, words):
         policy = policy_for(words, distribution="gaussian")
         torch.manual_seed(0)
-        draft = policy.open({"text": torch.tensor([[3], [4]])}, group_size=2)
+        state = policy.begin({"text": np.array([[3], [3], [4], [4]])}, group_size=2)
         obs = observed(words, "index", [3, 3, 4, 4], [[], [], [], []])
-        actions = draft.act(obs["written"], torch.ones(4, dtype=torch.bool))
+        actions = state.act(obs, np.ones(4, np.bool_))
         expected = policy.train(False).get_distribution(obs).log_prob(actions)
-        torch.testing.assert_close(draft.log_prob()[0], expected)
+        torch.testing.assert_close(state.log_prob()[0], expected)
 
 
 class TestTokenSoftmax:
@@ -249,9 +250,39 @@ class TestTokenSoftmax:
 
     def test_samples_come_as_often_as_the_probabilities_say(self):
         distribution, p = self.distribution(group_size=20_000)
-        found = distribution.sample_tokens().view(2, -1)
+        found = distribution.choose().view(2, -1)
         counts = torch.stack([row.bincount(minlength=6) for row in found]) / 20_000
         torch.testing.assert_close(counts, p, atol=0.015, rtol=0)
+
+    @pytest.mark.parametrize("temperature", [0.1, 0.5, 2.0])
+    def test_tempered_choices_come_as_often_as_the_sharpened_probabilities_say(self, temperature):
+        distribution, p = self.distribution(group_size=20_000)
+        expected = p.pow(1 / temperature)
+        expected /= expected.sum(-1, keepdim=True)
+        tempered = distribution.tempered(temperature)
+        found = tempered.choose(torch.Generator().manual_seed(1)).view(2, -1)
+        counts = torch.stack([row.bincount(minlength=6) for row in found]) / 20_000
+        torch.testing.assert_close(counts, expected, atol=0.015, rtol=0)
+        torch.testing.assert_close(tempered.log_probs().exp(), expected)
+        torch.testing.assert_close(distribution.log_probs().exp(), p)  # is left as it was
+
+    def test_tempered_scales_beyond_the_bound_choose_still(self):
+        distribution, p = self.distribution(group_size=100)
+        found = distribution.tempered(1e-4).choose().view(2, -1)
+        assert (found == p.argmax(-1, keepdim=True)).all()
+
+    def test_a_smoothed_label_is_partly_every_token(self):
+        distribution, p = self.distribution()
+        chosen = torch.tensor([3, 1])
+        found = distribution.log_prob_of(chosen, 0.3)
+        expected = 0.7 * p[torch.arange(2), chosen].log() + 0.3 * p.log().mean(-1)
+        torch.testing.assert_close(found, expected)
+
+    def test_the_slope_is_the_change_of_log_probability_with_the_cosine(self):
+        distribution, p = self.distribution()
+        cosines = distribution.center[:, 0] @ distribution.tokens.t()
+        gap = (p[:, 0] / p[:, 1]).log() / (cosines[:, 0] - cosines[:, 1])
+        torch.testing.assert_close(distribution.cosine_slope, gap)
 
     def test_an_action_is_its_nearest_token(self):
         distribution, p = self.distribution(group_size=3)

@@ -511,4 +511,4 @@ def test_the_phrasebook_keeps_its_vectors_unless_others_are_asked_for(words):
 def test_a_store_of_other_vectors_cannot_be_read(short):
     texts = EmbeddedTexts.from_vectors([np.ones((2, 7), np.float32)])
     with pytest.raises(ValueError, match="7"):
-        short.task.generate(texts)
+        short.trainer.generate(texts)

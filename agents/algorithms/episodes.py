@@ -9,7 +9,7 @@ import torch
 from stable_baselines3.common.policies import ActorCriticPolicy
 from torch import Tensor
 
-from ..policies.writer import Draft
+from ..policies.sampling import SamplingState
 
 __all__ = ["EpisodeBatch", "Regularizer"]
 
@@ -17,8 +17,8 @@ __all__ = ["EpisodeBatch", "Regularizer"]
 class EpisodeBatch:
     """Whole episodes of all sub-environments, with the graph that sampled them.
 
-    Takes the place of SB3's rollout buffer, and its constructor's form. Samples are used once, so
-    the log-densities keep their graph and nothing is encoded a second time.
+    It takes the place of SB3's rollout buffer, with the same form of constructor. Samples are used
+    once, so their log-probabilities can keep the graph that sampled them.
     """
 
     def __init__(self, *_: Any, gamma: float = 1.0, **__: Any) -> None:
@@ -27,36 +27,49 @@ class EpisodeBatch:
 
     def reset(self) -> None:
         """Forget everything."""
-        self.log_probs: list[Tensor] = []  # (N,) each, with gradient
-        self.entropies: list[Tensor] = []  # () each, with gradient
-        self.drafts: list[Draft] = []  # one a round, where a policy carries its state
+        self.states: list[SamplingState] = []  # one a round
         self.rewards: list[Tensor] = []  # (N,) each
         self.masks: list[Tensor] = []  # (N,) bool each: the episode had not ended before
         self.returns: list[Tensor] = []  # (N,) each, of closed rounds
         self.starts: list[int] = []  # the first step of each round
-        self.rounds = 0  # one episode of every sub-environment each
         self.discarded = 0  # steps after the end of an episode, until the longest one ended
         self.clipped = 0.0  # sum over steps of the fraction of clipped coordinates
+        self.log_prob: Tensor | None = None  # (S, N) of all steps, with gradient, once evaluated
+        self.entropy: Tensor | None = None  # (S, N), if it was asked for
 
     def __len__(self) -> int:
         """Count the steps."""
         return len(self.rewards)
 
-    def log_prob(self) -> Tensor:
-        """(S, N) log-densities of all steps, with gradient."""
-        return torch.stack(self.log_probs)
+    @property
+    def rounds(self) -> int:
+        """How many rounds are closed; each is one episode of every sub-environment."""
+        return len(self.starts)
 
-    def evaluate_drafts(self, entropy: bool) -> None:
-        """Put in place the log-densities of what was written, and its entropies if asked for."""
-        for draft in self.drafts:
-            log_prob, mean_entropy = draft.evaluate(entropy=entropy)
-            self.log_probs.extend(log_prob)
-            if mean_entropy is not None:
-                self.entropies.append(mean_entropy)
+    @property
+    def mask(self) -> Tensor:
+        """(S, N) bool, the steps that belong to an episode."""
+        return torch.stack(self.masks)
+
+    @property
+    def compares_ended(self) -> bool:
+        """Whether an episode that has ended is compared with those that go on."""
+        return any(state.compares_ended for state in self.states)
+
+    def evaluate(self) -> None:
+        """Put in place the log-probabilities of all steps, and entropies if asked for."""
+        log_probs, entropies = zip(*(state.evaluate() for state in self.states), strict=True)
+        self.log_prob = torch.cat(log_probs)
+        self.entropy = None if None in entropies else torch.cat(entropies)
+
+    def mean_entropy(self) -> Tensor:
+        """() mean over the states of all episodes, with gradient."""
+        assert self.entropy is not None
+        mask = self.mask
+        return (self.entropy * mask).sum() / mask.sum()
 
     def close_round(self) -> None:
         """Turn the rewards since the last call into discounted rewards-to-go."""
-        self.rounds += 1
         first = len(self.returns)
         self.starts.append(first)
         to_go = torch.zeros_like(self.rewards[first])
@@ -67,9 +80,9 @@ class EpisodeBatch:
             to_go = reward * mask + self.gamma * to_go
             backwards.append(to_go)
         forwards = backwards[::-1]
-        if self.drafts:
-            # Where a text has ended it keeps its last return, for others of its group to be
-            # compared with: the last one that is written has company to its end.
+        if self.states[-1].compares_ended:
+            # An episode that has ended keeps its last return, so that the last one of a group to
+            # end still has others to be compared with.
             for step in range(1, len(forwards)):
                 mask = self.masks[first + step]
                 forwards[step] = torch.where(mask, forwards[step], forwards[step - 1])
@@ -77,4 +90,4 @@ class EpisodeBatch:
 
 
 Regularizer = Callable[[ActorCriticPolicy, EpisodeBatch], Tensor]
-"""What is added to the loss: a policy and the episodes it has just lived, to a scalar."""
+"""What is added to the loss: a function of a policy and its latest episodes, to a scalar ()."""

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Sequence
 from typing import Any, ClassVar, Self, get_args
 
@@ -14,25 +13,38 @@ from stable_baselines3.common.callbacks import BaseCallback
 from stable_baselines3.common.on_policy_algorithm import OnPolicyAlgorithm
 from stable_baselines3.common.policies import ActorCriticPolicy, BasePolicy
 from stable_baselines3.common.type_aliases import GymEnv, MaybeCallback, Schedule
-from stable_baselines3.common.utils import obs_as_tensor
 from stable_baselines3.common.vec_env import VecEnv
 from torch import Tensor
 
-from llmar_env.spaces import TextIndex
+from llmar_env.envs.core import check_choice
 
+from .. import policies
 from ..networks.device import resolve_device
-from ..policies.direction import DirectionPolicy
-from ..policies.gru import GRUPolicy
-from ..policies.writer import Draft, WriterPolicy
+from ..policies.sampling import (
+    HasNoiseScale,
+    LogsScalars,
+    SamplingPolicy,
+    SamplingState,
+    begin_sampling,
+)
 from ..vec_env import GymVecEnv
 from .advantages import Baseline, advantages
 from .episodes import EpisodeBatch, Regularizer
-from .update import NonFiniteLossError
+from .update import descend
 
 __all__ = ["REINFORCE"]
 
 # Episodes longer than this are taken for endless ones.
 _MAX_EPISODE_STEPS = 100_000
+
+_ACTION_SPACES = (spaces.Box, spaces.Discrete, spaces.MultiDiscrete, spaces.MultiBinary)
+# Arguments that SB3's on-policy algorithms have to be given and that mean nothing here.
+_UNUSED: dict[str, Any] = {
+    "gae_lambda": 1.0,
+    "vf_coef": 0.0,
+    "use_sde": False,
+    "sde_sample_freq": -1,
+}
 
 
 class REINFORCE(OnPolicyAlgorithm):
@@ -68,11 +80,7 @@ class REINFORCE(OnPolicyAlgorithm):
         ValueError: an unknown baseline, or one that compares where there is one episode only.
     """
 
-    policy_aliases: ClassVar[dict[str, type[BasePolicy]]] = {
-        "MlpPolicy": ActorCriticPolicy,
-        "GRUPolicy": GRUPolicy,
-        "WriterPolicy": WriterPolicy,
-    }
+    policy_aliases: ClassVar[dict[str, type[BasePolicy]]] = {"MlpPolicy": ActorCriticPolicy}
     rollout_buffer: EpisodeBatch  # type: ignore[assignment]  # in the place of SB3's buffer
     policy: ActorCriticPolicy
 
@@ -96,10 +104,7 @@ class REINFORCE(OnPolicyAlgorithm):
         device: torch.device | str = "auto",
         _init_setup_model: bool = True,
     ) -> None:
-        if baseline not in get_args(Baseline):
-            raise ValueError(
-                f"baseline must be one of {', '.join(get_args(Baseline))}, found {baseline!r}"
-            )
+        check_choice("baseline", baseline, get_args(Baseline))
         self.baseline: Baseline = baseline
         self.regularizers = tuple(regularizers)
         self.noise_scale = noise_scale
@@ -109,12 +114,8 @@ class REINFORCE(OnPolicyAlgorithm):
             learning_rate=learning_rate,
             n_steps=n_steps,
             gamma=gamma,
-            gae_lambda=1.0,
             ent_coef=ent_coef,  # type: ignore[arg-type]  # only read here, as a schedule too
-            vf_coef=0.0,
             max_grad_norm=max_grad_norm,
-            use_sde=False,
-            sde_sample_freq=-1,
             rollout_buffer_class=EpisodeBatch,  # type: ignore[arg-type]  # likewise
             stats_window_size=stats_window_size,
             tensorboard_log=tensorboard_log,
@@ -123,12 +124,8 @@ class REINFORCE(OnPolicyAlgorithm):
             seed=seed,
             device=resolve_device(device),
             _init_setup_model=_init_setup_model,
-            supported_action_spaces=(
-                spaces.Box,
-                spaces.Discrete,
-                spaces.MultiDiscrete,
-                spaces.MultiBinary,
-            ),
+            supported_action_spaces=_ACTION_SPACES,
+            **_UNUSED,
         )
 
     def _setup_model(self) -> None:
@@ -142,10 +139,15 @@ class REINFORCE(OnPolicyAlgorithm):
         super().set_env(env, force_reset)
         self._adapt_to_env()
 
+    def _get_policy_from_name(self, policy_name: str) -> type[BasePolicy]:
+        """A policy of SB3's alias, or one of this package by the name of its class."""
+        found: type[BasePolicy] | None = getattr(policies, policy_name, None)
+        return super()._get_policy_from_name(policy_name) if found is None else found
+
     def _adapt_to_env(self) -> None:
         """Take group size and texts from the environment; without groups all are one group."""
         if self.noise_scale is not None and not (
-            isinstance(self.policy, DirectionPolicy) and not self.policy.learn_noise_scale
+            isinstance(self.policy, HasNoiseScale) and not self.policy.learn_noise_scale
         ):
             raise ValueError(
                 "a schedule of the noise scale needs a policy whose distribution has one that is "
@@ -155,27 +157,13 @@ class REINFORCE(OnPolicyAlgorithm):
             return
         own = self.env.get_attr("group_size")[0] if self.env.has_attr("group_size") else 1
         self.group_size = int(own) if own > 1 else self.env.num_envs
-        self.shares_texts = own > 1 and isinstance(self.policy, GRUPolicy | WriterPolicy)
-        space = self.env.observation_space
-        if isinstance(self.policy, GRUPolicy) and isinstance(space, TextIndex) and space.texts:
-            self.policy.attach(space.texts)  # a loaded policy comes without
-        if isinstance(self.policy, WriterPolicy):
-            self.policy.attach_space(space)
-            self._require_its_vocabulary(self.policy, self.env)
+        self.shares_texts = own > 1 and isinstance(self.policy, SamplingPolicy)
+        if isinstance(self.policy, SamplingPolicy):
+            self.policy.bind(self.env)
         if self.group_size == 1 and self.baseline != "none":
             raise ValueError(
                 f"baseline={self.baseline!r} compares episodes that run side by side, and there "
                 "is one environment; make several, or take baseline='none'"
-            )
-
-    @staticmethod
-    def _require_its_vocabulary(policy: WriterPolicy, env: VecEnv) -> None:
-        theirs = env.get_attr("mdp")[0].vocabulary.fingerprint if env.has_attr("mdp") else None
-        ours = policy.vocabulary and policy.vocabulary.fingerprint
-        if theirs is not None and theirs != ours:
-            raise ValueError(
-                f"this policy writes with the vocabulary {ours}, and the environment reads with "
-                f"{theirs}"
             )
 
     def collect_rollouts(  # type: ignore[override]  # takes an EpisodeBatch
@@ -205,9 +193,9 @@ class REINFORCE(OnPolicyAlgorithm):
         """Step all sub-environments until each has ended an episode."""
         running = np.ones(env.num_envs, np.bool_)
         dones = ~running
-        draft = self._open_draft(batch)
+        state = self._begin_sampling(batch)
         for _ in range(_MAX_EPISODE_STEPS):
-            actions = self._act(batch) if draft is None else self._write(draft, running)
+            actions = state.act(self._last_obs, running)
             new_obs, rewards, dones, infos = self._step(env, actions, running, batch)
             self.num_timesteps += env.num_envs
             batch.rewards.append(torch.as_tensor(rewards, dtype=torch.float32, device=self.device))
@@ -218,74 +206,39 @@ class REINFORCE(OnPolicyAlgorithm):
             callback.update_locals(locals())
             if not callback.on_step():
                 return False
-            running = running & ~dones
-            if not running.any():
+            if not (running & ~dones).any():
                 break
+            running = running & ~dones
         else:
             raise RuntimeError(
                 f"an episode has not ended after {_MAX_EPISODE_STEPS} steps; REINFORCE learns "
                 "from whole episodes, so give the environment a time limit"
             )
         batch.close_round()
-        if not dones.all() or _resets_late(env) or (draft and self.shares_texts):
-            if self.shares_texts:
-                # Members whose episodes were short have gone on to further texts: one seed brings
-                # the groups together again, on texts of their own.
-                env.seed(int(self._seeds.integers(2**31)))
-            # SB3 types it as an array or a dict, and VecEnv.reset also as a tuple.
-            self._last_obs = env.reset()  # type: ignore[assignment]
+        self._begin_together(env, dones, ended_together=bool(running.all()))
         return True
 
-    def _act(self, batch: EpisodeBatch) -> Tensor:
-        """(N, ...) actions in the last observations; their log-densities are kept."""
-        # The backward pass goes through this forward pass, and cuDNN's GRU wants train mode then;
-        # `predict` in a callback leaves the policy in the other one.
-        self.policy.set_training_mode(True)
+    def _begin_sampling(self, batch: EpisodeBatch) -> SamplingState:
+        """Begin a round."""
+        group_size = self.group_size if self.shares_texts else 1
+        entropy = self._at_present(self.ent_coef) != 0
+        state = begin_sampling(self.policy, self._last_obs, group_size, entropy=entropy)
+        batch.states.append(state)
+        return state
+
+    def _begin_together(
+        self, env: VecEnv, dones: NDArray[np.bool_], *, ended_together: bool
+    ) -> None:
+        """Reset the sub-environments where they do not stand at the start of episodes by now."""
+        scattered = self.shares_texts and not ended_together
+        if dones.all() and not _resets_late(env) and not scattered:
+            return
         if self.shares_texts:
-            assert isinstance(self.policy, GRUPolicy)
-            distribution: Any = self.policy.get_distribution(
-                self._group_representatives(self._last_obs), self.group_size
-            )
-        else:
-            # SB3 types it as possibly None, which it is only before `learn`.
-            obs = obs_as_tensor(self._last_obs, self.device)  # type: ignore[arg-type]
-            distribution = self.policy.get_distribution(obs)
-        actions: Tensor = distribution.sample()
-        batch.log_probs.append(distribution.log_prob(actions))
-        if self.ent_coef:
-            batch.entropies.append(self._entropy(distribution, batch.log_probs[-1]))
-        return actions
-
-    def _open_draft(self, batch: EpisodeBatch) -> Draft | None:
-        """Begin a round of a policy that carries its state from step to step."""
-        if not isinstance(self.policy, WriterPolicy):
-            return None
-        self.policy.set_training_mode(False)
-        assert isinstance(self._last_obs, dict)
-        text = self._group_representatives(self._last_obs["text"])
-        batch.drafts.append(
-            self.policy.open({"text": text}, self.group_size if self.shares_texts else 1)
-        )
-        return batch.drafts[-1]
-
-    def _write(self, draft: Draft, running: NDArray[np.bool_]) -> Tensor:
-        """(N, D) actions in the last observations, by a policy that carries its state."""
-        obs = self._last_obs
-        assert isinstance(obs, dict)
-        written = torch.as_tensor(obs["written"], device=self.device)
-        return draft.act(written, torch.as_tensor(running, device=self.device))
-
-    def _group_representatives(self, obs: Any) -> Tensor:
-        """Observations (N, ...) of the first member of each group, (B, ...)."""
-        assert isinstance(obs, np.ndarray)
-        groups = obs.reshape(-1, self.group_size if self.shares_texts else 1, *obs.shape[1:])
-        # The row number; of embeddings the first vector, which shows most faults at little cost.
-        if (groups[:, :, 0] != groups[:, :1, 0]).any():
-            raise RuntimeError(
-                f"the members of a group of {self.group_size} observe different texts; reset all "
-                "sub-environments together, with one seed"
-            )
-        return torch.as_tensor(groups[:, 0], device=self.device)
+            # Members whose episodes were short have gone on to further texts: one seed brings
+            # the groups together again, on texts of their own.
+            env.seed(int(self._seeds.integers(2**31)))
+        # SB3 types it as an array or a dict, and VecEnv.reset also as a tuple.
+        self._last_obs = env.reset()  # type: ignore[assignment]
 
     def _step(
         self, env: VecEnv, actions: Tensor, running: NDArray[np.bool_], batch: EpisodeBatch
@@ -333,11 +286,6 @@ class REINFORCE(OnPolicyAlgorithm):
         if success is not None:
             self.ep_success_buffer.extend(success[index[kept]].tolist())
 
-    @staticmethod
-    def _entropy(distribution: Any, log_prob: Tensor) -> Tensor:
-        entropy = distribution.entropy()
-        return -log_prob.mean() if entropy is None else entropy.mean()
-
     def train(self) -> None:
         """One update from the episodes collected.
 
@@ -345,33 +293,29 @@ class REINFORCE(OnPolicyAlgorithm):
             NonFiniteLossError: the loss or its gradient is NaN or infinite.
         """
         self._update_learning_rate(self.policy.optimizer)
+        self.policy.set_training_mode(True)
         batch = self.rollout_buffer
-        # What was written without dropout is evaluated without it.
-        self.policy.set_training_mode(not batch.drafts)
-        ent_coef = self._at_present(self.ent_coef)
-        batch.evaluate_drafts(entropy=ent_coef != 0)
-        mask = torch.stack(batch.masks)  # (S, N)
-        returns = torch.stack(batch.returns)
-        groups = (len(returns), -1, self.group_size)
-        advantage = advantages(
-            returns.view(groups), self.baseline, None if batch.drafts else mask.view(groups)
-        )
-        advantage = advantage * mask.view(groups)
-        log_prob = batch.log_prob().view(groups)
-        policy_loss = -(advantage * log_prob).sum() / (batch.rounds * mask.shape[1])
+        batch.evaluate()
+        returns = torch.stack(batch.returns).view(len(batch), -1, self.group_size)
+        policy_loss = self._policy_loss(batch, returns)
         loss = policy_loss
-        if batch.entropies:
-            loss = loss - ent_coef * torch.stack(batch.entropies).mean()
+        if batch.entropy is not None:
+            loss = loss - self._at_present(self.ent_coef) * batch.mean_entropy()
         for regularizer in self.regularizers:
             loss = loss + regularizer(self.policy, batch)
-        self._require_finite("loss", loss)
-        self.policy.optimizer.zero_grad()
-        loss.backward()  # type: ignore[no-untyped-call]  # torch's has no annotations
-        grad_norm = torch.nn.utils.clip_grad_norm_(self.policy.parameters(), self.max_grad_norm)
-        self._require_finite("gradient", grad_norm)
-        self.policy.optimizer.step()
+        when = f"in update {self._n_updates + 1}, after {self.num_timesteps} steps"
+        grad_norm = descend(self.policy, loss, self.max_grad_norm, when)
         self._n_updates += 1
-        self._log(batch, returns.view(groups), policy_loss, grad_norm)
+        self._log(batch, returns, policy_loss, grad_norm)
+
+    def _policy_loss(self, batch: EpisodeBatch, returns: Tensor) -> Tensor:
+        """() whose gradient is the policy gradient, negative; of (S, B, K) rewards-to-go."""
+        mask = batch.mask.view(returns.shape)
+        compared = None if batch.compares_ended else mask
+        advantage = advantages(returns, self.baseline, compared) * mask
+        assert batch.log_prob is not None
+        weighted = advantage * batch.log_prob.view(returns.shape)
+        return -weighted.sum() / (batch.rounds * mask[0].numel())
 
     def _at_present(self, value: float | Schedule) -> float:
         """A setting or its schedule, at the present progress."""
@@ -379,31 +323,23 @@ class REINFORCE(OnPolicyAlgorithm):
 
     def _update_noise_scale(self) -> None:
         if self.noise_scale is not None:
-            assert isinstance(self.policy, DirectionPolicy)
-            with torch.no_grad():
-                self.policy.log_std.fill_(math.log(self._at_present(self.noise_scale)))
-
-    def _require_finite(self, what: str, value: Tensor) -> None:
-        if not bool(torch.isfinite(value)):
-            raise NonFiniteLossError(
-                f"the {what} is {value.item()} in update {self._n_updates + 1}, after "
-                f"{self.num_timesteps} steps; the weights are those before it. A lower learning "
-                "rate, or a reward without extreme values, may help"
-            )
+            assert isinstance(self.policy, HasNoiseScale)
+            self.policy.set_noise_scale(self._at_present(self.noise_scale))
 
     def _log(self, batch: EpisodeBatch, groups: Tensor, loss: Tensor, grad_norm: Tensor) -> None:
         record = self.logger.record
         record("train/n_updates", self._n_updates, exclude="tensorboard")
         record("train/policy_gradient_loss", loss.item())
         record("train/grad_norm", grad_norm.item())
-        noise_scale = groups[batch.starts].std(-1, correction=0).mean()
-        record("rollout/group_reward_std", noise_scale.item())
+        reward_std = groups[batch.starts].std(-1, correction=0).mean()
+        record("rollout/group_reward_std", reward_std.item())
         record("rollout/clipped_fraction", batch.clipped / len(batch))
         record("rollout/discarded_steps", batch.discarded)
-        if isinstance(self.policy, DirectionPolicy):
-            record("train/noise_scale", self.policy.action_dist.noise_scale.item())
-        if batch.entropies:
-            record("train/entropy", torch.stack(batch.entropies).mean().item())
+        if isinstance(self.policy, LogsScalars):
+            for name, value in self.policy.scalars().items():
+                record(name, value)
+        if batch.entropy is not None:
+            record("train/entropy", batch.mean_entropy().item())
 
     def learn(
         self,

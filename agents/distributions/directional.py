@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import math
 from abc import abstractmethod
+from copy import copy
 from typing import Literal, Self
 
 import torch
@@ -107,6 +108,61 @@ class DirectionDistribution(Distribution):
     def noise_scale(self) -> Tensor:
         """() typical noise of one coordinate, over the radius."""
 
+    @property
+    def cosine_slope(self) -> Tensor:
+        """(B,) or (1,), what log-probability gains with the cosine of action and direction."""
+        return self.noise_scale.pow(-2).view(1)
+
+    def attach(self, tokens: Tensor) -> None:
+        """Take the (V, D) unit vectors of a vocabulary, where the distribution chooses of them."""
+
+    def tempered(self, temperature: float) -> Self:
+        """The same distribution with its noise multiplied by the temperature."""
+        other = copy(self)
+        other.log_noise_scale = self.log_noise_scale + math.log(temperature)
+        return other
+
+    @abstractmethod
+    def choose(self, generator: torch.Generator | None = None) -> Tensor:
+        """Sample choices, one for each of the B * K actions.
+
+        A choice is what `log_prob_of` reads: an action, (T * D,), or the number of a token, ().
+        No gradient flows into it.
+
+        Args:
+            generator: by default torch's own.
+        """
+
+    def actions_of(self, choices: Tensor) -> Tensor:
+        """(n, T * D) the actions of n choices."""
+        return choices
+
+    def sample(self) -> Tensor:
+        """(B * K, T * D) actions; no gradient flows into them."""
+        return self.actions_of(self.choose())
+
+    def log_prob_of(self, choices: Tensor, smoothing: float = 0.0) -> Tensor:
+        """(B * K,) log-probabilities of B * K choices.
+
+        Args:
+            choices: as `choose` gives them.
+            smoothing: share of the label spread evenly over all tokens; 0 where there are none.
+
+        Raises:
+            ValueError: the distribution chooses of no tokens, and smoothing is not 0.
+        """
+        if smoothing:
+            raise ValueError(f"{type(self).__name__} has no tokens to smooth a label over")
+        return self.log_prob(choices)
+
+    def log_probs(self) -> Tensor:
+        """(B, V) log-probabilities of all tokens.
+
+        Raises:
+            ValueError: the distribution chooses of no tokens.
+        """
+        raise ValueError(f"{type(self).__name__} gives probability to no tokens")
+
     def _dot(self, actions: Tensor, vectors: Tensor) -> tuple[Tensor, Tensor]:
         """Actions as (B, K, T, D), and their products with (B, T, D) vectors, (B, K, T)."""
         grouped = actions.view(-1, self.group_size, self.num_vectors, self.dim)
@@ -144,9 +200,12 @@ class DirectionalGaussian(DirectionDistribution):
         """Set the parameters; `distribution`, over the B states, is for SB3's `kl_divergence`."""
         super().proba_distribution(directions, log_noise_scale, group_size)
         self.mean = self.radius * self._unscaled_mean(directions.view_as(self.center))
+        self._make_normal()
+        return self
+
+    def _make_normal(self) -> None:
         normal = Normal(self.mean.flatten(1), self.radius * self.noise_scale, validate_args=False)
         self.distribution = Independent(normal, 1, validate_args=False)
-        return self
 
     def _unscaled_mean(self, vectors: Tensor) -> Tensor:  # noqa: ARG002 - for `FreeGaussian`
         """The mean over the radius, for the linear layer's vectors; both (B, T, D)."""
@@ -161,14 +220,21 @@ class DirectionalGaussian(DirectionDistribution):
         """() standard deviation of one coordinate, over the radius."""
         return self.log_noise_scale.exp()
 
-    def sample(self) -> Tensor:
-        """(B * K, T * D) actions; the gradient does not flow into them."""
+    def tempered(self, temperature: float) -> Self:
+        """The same distribution with its standard deviation multiplied by the temperature."""
+        other = super().tempered(temperature)
+        other._make_normal()
+        return other
+
+    def choose(self, generator: torch.Generator | None = None) -> Tensor:
+        """(B * K, T * D) actions; no gradient flows into them."""
         with torch.no_grad():
             mean = self.mean.flatten(1).unsqueeze(1)  # (B, 1, T * D)
             shape = (len(mean), self.group_size, mean.shape[2])
             scale = self.radius * self.noise_scale
             if self.group_size == 1:
-                noise = torch.randn(shape, device=mean.device, dtype=mean.dtype)
+                noise = torch.empty(shape, device=mean.device, dtype=mean.dtype)
+                noise.normal_(generator=generator)
                 return torch.addcmul(mean, noise, scale).flatten(0, 1)
             # A Gaussian vector is a uniform direction times an independent chi-distributed length.
             # A group shares its length, unless the noise scale is learned: from lengths that are
@@ -176,8 +242,8 @@ class DirectionalGaussian(DirectionDistribution):
             lengths = self.group_size if self.log_noise_scale.requires_grad else 1
             size = (len(mean), lengths, 1)
             half = torch.full(size, shape[2] / 2, device=mean.device, dtype=mean.dtype)
-            length = (2 * torch._standard_gamma(half)).sqrt() * scale
-            frames = _orthonormal_groups(*shape, like=mean)
+            length = (2 * torch._standard_gamma(half, generator)).sqrt() * scale
+            frames = _orthonormal_groups(*shape, like=mean, generator=generator)
             return torch.addcmul(mean, frames, length, out=frames).flatten(0, 1)
 
     def log_prob(self, actions: Tensor) -> Tensor:
@@ -245,14 +311,17 @@ class PowerSpherical(DirectionDistribution):
         beta = (self.dim - 1) / 2
         return beta + self.concentration, beta
 
-    def sample(self) -> Tensor:
-        """(B * K, T * D) actions of length radius; the gradient does not flow into them."""
+    def choose(self, generator: torch.Generator | None = None) -> Tensor:
+        """(B * K, T * D) actions of length radius; no gradient flows into them."""
         with torch.no_grad():
             shape = (len(self.center), self.group_size, self.num_vectors)
             alpha, beta = self._beta()
-            marginal = torch.distributions.Beta(alpha, torch.full_like(alpha, beta))
-            along = 2 * marginal.sample(shape) - 1  # (B, K, T), u.x
-            noise = torch.randn((*shape, self.dim), device=along.device, dtype=along.dtype)
+            # Beta(alpha, beta) is the first coordinate of Dirichlet(alpha, beta).
+            parameters = torch.stack([alpha, torch.full_like(alpha, beta)]).expand(*shape, 2)
+            marginal = torch._sample_dirichlet(parameters.contiguous(), generator)[..., 0]
+            along = 2 * marginal - 1  # (B, K, T), u.x
+            noise = torch.empty((*shape, self.dim), device=along.device, dtype=along.dtype)
+            noise.normal_(generator=generator)
             center = self.center.unsqueeze(1)
             # A uniform direction of the tangent space: the noise less its part along u.
             noise -= (noise * center).sum(-1, keepdim=True) * center
@@ -288,17 +357,20 @@ class PowerSpherical(DirectionDistribution):
         )
 
 
-def _orthonormal_groups(batch: int, size: int, dim: int, like: Tensor) -> Tensor:
+def _orthonormal_groups(
+    batch: int, size: int, dim: int, *, like: Tensor, generator: torch.Generator | None
+) -> Tensor:
     """(batch, size, dim) uniform unit vectors, at right angles within each `dim` of a group.
 
     One Haar-distributed frame serves the batch. Each group takes a window of it, from a start of
     its own: given the frame, the groups are independent, and each covers all of it in expectation.
     """
-    start = torch.randint(dim, (batch,), device=like.device)
+    start = torch.randint(dim, (batch,), device=like.device, generator=generator)
     windows = []
     for first in range(0, size, dim):
         width = min(dim, size - first)
-        gaussian = torch.randn(dim, dim, device=like.device, dtype=like.dtype)
+        gaussian = torch.empty(dim, dim, device=like.device, dtype=like.dtype)
+        gaussian.normal_(generator=generator)
         frame, triangle = torch.linalg.qr(gaussian)
         # The signs make the frame uniform (Mezzadri 2007).
         frame = frame * triangle.diagonal().sign()

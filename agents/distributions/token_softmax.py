@@ -39,6 +39,7 @@ class TokenSoftmax(DirectionDistribution):
     def __init__(self, dim: int, tokens: Tensor, radius: float = 0.5) -> None:
         super().__init__(1, dim, radius)
         self.tokens = tokens
+        self._is_bounded = True  # no scale exceeds _MAX_SCALE
 
     def proba_distribution_net(
         self, latent_dim: int, log_noise_scale_init: float
@@ -70,18 +71,38 @@ class TokenSoftmax(DirectionDistribution):
         """() the common temperature."""
         return self.log_noise_scale.exp()
 
-    def sample(self) -> Tensor:
-        """(B * K, D) actions."""
-        return self.radius * self.tokens[self.sample_tokens()]
+    @property
+    def cosine_slope(self) -> Tensor:
+        """(B,) the scales."""
+        return self.scale
 
-    def sample_tokens(self) -> Tensor:
-        """(B * K,) tokens."""
+    def attach(self, tokens: Tensor) -> None:
+        """Choose of the (V, D) unit vectors of a vocabulary."""
+        self.tokens = tokens
+
+    def tempered(self, temperature: float) -> Self:
+        """The same distribution with its scales divided by the temperature."""
+        other = super().tempered(temperature)
+        other.scale = self.scale / temperature
+        other._is_bounded = False
+        return other
+
+    def choose(self, generator: torch.Generator | None = None) -> Tensor:
+        """(B * K,) tokens, sampled."""
         with torch.no_grad():
-            weights = cosine_probabilities(self.center[:, 0], self.scale[:, None], self.tokens)
+            if self._is_bounded:
+                weights = cosine_probabilities(self.center[:, 0], self.scale[:, None], self.tokens)
+            else:
+                weights = self.log_probs().exp()
             cumulative = weights.float().cumsum(-1)
             shape = (len(weights), self.group_size)
-            point = torch.rand(shape, device=weights.device) * cumulative[:, -1:]
-            return torch.searchsorted(cumulative, point).clamp_max(len(self.tokens) - 1).flatten()
+            point = torch.rand(shape, device=weights.device, generator=generator)
+            tokens = torch.searchsorted(cumulative, point * cumulative[:, -1:])
+            return tokens.clamp_max(len(self.tokens) - 1).flatten()
+
+    def actions_of(self, choices: Tensor) -> Tensor:
+        """(n, D) the directions of n tokens, at the radius."""
+        return self.radius * self.tokens[choices]
 
     def nearest(self, actions: Tensor) -> Tensor:
         """(n,) the token nearest to each of (n, D) actions, by cosine."""
@@ -89,13 +110,13 @@ class TokenSoftmax(DirectionDistribution):
 
     def log_prob(self, actions: Tensor) -> Tensor:
         """(B * K,) log-probabilities of the tokens nearest to actions."""
-        return self.log_prob_of_tokens(self.nearest(actions))
+        return self.log_prob_of(self.nearest(actions))
 
-    def log_prob_of_tokens(self, chosen: Tensor, smoothing: float = 0.0) -> Tensor:
+    def log_prob_of(self, choices: Tensor, smoothing: float = 0.0) -> Tensor:
         """(B * K,) log-probabilities of tokens, (B * K,); see `cosine_log_softmax`."""
         center = self.center[:, 0].repeat_interleave(self.group_size, dim=0)
         scale = self.scale.repeat_interleave(self.group_size, dim=0)
-        return cosine_log_softmax(center, scale, self.tokens, chosen, smoothing)
+        return cosine_log_softmax(center, scale, self.tokens, choices, smoothing)
 
     def log_probs(self) -> Tensor:
         """(B, V) log-probabilities of all tokens."""

@@ -18,7 +18,7 @@ from llmar_env.envs.core import check_choice, check_count
 from llmar_env.text.decoding import hubness
 from llmar_env.text.embedded import EmbeddedTexts
 
-from ..distributions import DirectionDistribution, TokenSoftmax
+from ..distributions import DirectionDistribution
 from ..networks.seq2seq import Memory
 from ..policies.writer import WriterPolicy
 
@@ -217,13 +217,10 @@ class _Sample:
 
     def __call__(self, distribution: DirectionDistribution) -> Tensor:
         """(B,) tokens."""
-        if isinstance(distribution, TokenSoftmax):
-            weights = (distribution.log_probs() / self.temperature).softmax(-1)
-            return weights.multinomial(1, generator=self.generator).squeeze(1)
-        center = distribution.center[:, 0]
-        noise = torch.empty_like(center).normal_(generator=self.generator)
-        noisy = center + self.temperature * distribution.noise_scale * noise
-        return (noisy @ self.directions.t()).argmax(-1)
+        choices = distribution.tempered(self.temperature).choose(self.generator)
+        if choices.ndim == 1:
+            return choices
+        return (choices @ self.directions.t()).argmax(-1)
 
 
 def _next_word(
@@ -308,7 +305,6 @@ def _beam_search(
     previous = reader.network.bos.expand(len(shown.mean), -1)
     for place in range(max_new_tokens):
         distribution, states = _next_word(policy, shown, previous, states)
-        assert isinstance(distribution, TokenSoftmax)
         words = distribution.log_probs().view(*totals.shape, -1)  # (b, K, V)
         totals, best = (totals[..., None] + words).flatten(1).topk(beam_size)
         origin, chosen = best // (eos + 1), best % (eos + 1)

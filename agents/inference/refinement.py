@@ -14,7 +14,6 @@ from torch.nn import functional as F
 from llmar_env.envs.core import check_count
 from llmar_env.text.embedded import EmbeddedTexts
 
-from ..distributions import DirectionDistribution, TokenSoftmax
 from ..networks.seq2seq import Memory
 from ..policies.writer import WriterPolicy
 from .decoding import decode, estimated_alignment, read_blocks, token_directions
@@ -216,7 +215,7 @@ class _Corrector:
         moves_up = F.pad(tokens, (0, 1), value=eos)[:, 1 : shown.shape[1] + 1]
         moved = cosines.gather(1, moves_up.reshape(-1, 1))
         gap = cosines.amax(1, keepdim=True) - torch.cat([nearest, moved], dim=1)
-        likely = gap * _scale(distribution) <= self.margin  # (B * T, C + 1)
+        likely = gap * distribution.cosine_slope[:, None] <= self.margin  # (B * T, C + 1)
         words = F.pad(words, (0, 1), value=eos)
         again = (shown[:, :, None] == shown[:, None]).tril(-1).any(2)  # (B, T)
         shape = (*shown.shape, -1)
@@ -225,11 +224,3 @@ class _Corrector:
     def _vectors(self, tokens: Tensor) -> Tensor:
         """(..., D) of tokens (...); zero for EOS."""
         return self.policy.reader.padded_table[tokens]
-
-
-def _scale(distribution: DirectionDistribution) -> Tensor:
-    """What a difference of cosines is multiplied by to be one of log-probabilities, (n or 1, 1)."""
-    if isinstance(distribution, TokenSoftmax):
-        return distribution.scale[:, None]
-    # Of the Gaussian log-densities of the tokens' own actions.
-    return distribution.noise_scale.pow(-2).view(1, 1)

@@ -5,13 +5,16 @@ from __future__ import annotations
 import math
 from typing import Any, ClassVar
 
+import torch
 from gymnasium import spaces
 from stable_baselines3.common.policies import ActorCriticPolicy
 from stable_baselines3.common.torch_layers import BaseFeaturesExtractor
 from stable_baselines3.common.type_aliases import PyTorchObs, Schedule
+from stable_baselines3.common.vec_env import VecEnv
 from torch import Tensor, nn
 
 from ..distributions import DISTRIBUTIONS, DirectionDistribution
+from .sampling import IndependentSampling, SamplingState
 
 __all__ = ["DirectionPolicy"]
 
@@ -121,6 +124,28 @@ class DirectionPolicy(ActorCriticPolicy):
         if self.share_features_extractor:
             return self.features_extractor(obs)
         return self.pi_features_extractor(obs), self.vf_features_extractor(obs)
+
+    def bind(self, env: VecEnv) -> None:
+        """Take from the environments what the policy needs of them: here nothing."""
+
+    def begin(
+        self,
+        observations: Any,  # noqa: ARG002 - the protocol's form
+        group_size: int = 1,
+        *,
+        entropy: bool = False,
+    ) -> SamplingState:
+        """Begin a round of episodes; what K neighbours observe is read once."""
+        return IndependentSampling(self, group_size, entropy=entropy)
+
+    @torch.no_grad()
+    def set_noise_scale(self, value: float) -> None:
+        """Set the noise scale of all states."""
+        self.log_std.fill_(math.log(value))
+
+    def scalars(self) -> dict[str, float]:
+        """The noise scale, for the logger."""
+        return {"train/noise_scale": self.action_dist.noise_scale.item()}
 
     def get_distribution(self, obs: PyTorchObs, group_size: int = 1) -> DirectionDistribution:
         """The distribution of actions in (B, ...) observations, `group_size` for each."""

@@ -6,7 +6,9 @@ from typing import Any
 
 from gymnasium import spaces
 from stable_baselines3.common.type_aliases import Schedule
+from stable_baselines3.common.vec_env import VecEnv
 
+from llmar_env.spaces import TextIndex
 from llmar_env.text.embedded import EmbeddedTexts
 
 from ..distributions import DistributionName
@@ -65,6 +67,16 @@ class GRUPolicy(DirectionPolicy):
 
     def _get_constructor_parameters(self) -> dict[str, Any]:
         return super()._get_constructor_parameters() | {"hidden_dim": self.hidden_dim}
+
+    def bind(self, env: VecEnv) -> None:
+        """Take the texts whose rows the environments show, as after loading.
+
+        Raises:
+            ValueError: the policy was made for another store.
+        """
+        space = env.observation_space
+        if isinstance(space, TextIndex) and space.texts is not None:
+            self.attach(space.texts)
 
     def attach(self, texts: EmbeddedTexts) -> None:
         """Give the policy the store whose rows it observes, as after loading.

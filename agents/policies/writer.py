@@ -7,10 +7,13 @@ from dataclasses import asdict
 from functools import cache
 from typing import Any, ClassVar, Literal
 
+import numpy as np
 import torch
 from gymnasium import spaces
+from numpy.typing import NDArray
 from stable_baselines3.common.torch_layers import BaseFeaturesExtractor
 from stable_baselines3.common.type_aliases import PyTorchObs, Schedule
+from stable_baselines3.common.vec_env import VecEnv
 from torch import Tensor
 
 from llmar_env.spaces import TextIndex, TokenIndex
@@ -21,8 +24,9 @@ from ..distributions import DirectionalGaussian, DirectionDistribution, TokenSof
 from ..networks.encoder import TextLookup
 from ..networks.seq2seq import Memory, Writer, WriterConfig
 from .direction import DirectionPolicy
+from .sampling import group_representatives
 
-__all__ = ["Draft", "WriterFeatures", "WriterPolicy", "WritingDistribution"]
+__all__ = ["DecodingState", "WriterFeatures", "WriterPolicy", "WritingDistribution"]
 
 WritingDistribution = Literal["tokens", "gaussian"]
 
@@ -31,7 +35,7 @@ class WriterFeatures(BaseFeaturesExtractor):
     """SB3 features extractor: the text and what is written so far, read anew at every step.
 
     Each distinct text of a batch is read once; so is, for its own sake, each written text. What a
-    `Draft` carries along instead gives the same features.
+    `DecodingState` carries along instead gives the same features.
 
     Args:
         observation_space: of LLMAR/Generate-v0, in either form.
@@ -212,23 +216,32 @@ class WriterPolicy(DirectionPolicy):
             extractor.padded_table = torch.as_tensor(vocabulary.padded_table, device=self.device)
         directions = torch.as_tensor(vocabulary.directions, device=self.device)
         self.eos_direction = directions[-1:]
-        if isinstance(self.action_dist, TokenSoftmax):
-            self.action_dist.tokens = directions
+        self.action_dist.attach(directions)
 
-    def attach_space(self, space: spaces.Space[Any]) -> None:
-        """Give the policy what the space of its environment carries, as after loading.
+    def bind(self, env: VecEnv) -> None:
+        """Take texts and vocabulary from the environments, as after loading.
 
         Raises:
-            ValueError: as `attach`.
+            ValueError: as `attach`; or the environments read with another vocabulary.
         """
-        carried = _tokens_of(space)
+        carried = _tokens_of(env.observation_space)
         if carried is not None and carried.vocabulary is not None:
-            self.attach(_texts_of(space), carried.vocabulary)
+            self.attach(_texts_of(env.observation_space), carried.vocabulary)
+        theirs = env.get_attr("mdp")[0].vocabulary.fingerprint if env.has_attr("mdp") else None
+        ours = self.vocabulary and self.vocabulary.fingerprint
+        if theirs is not None and theirs != ours:
+            raise ValueError(
+                f"this policy writes with the vocabulary {ours}, and the environment reads with "
+                f"{theirs}"
+            )
 
-    def open(self, observations: PyTorchObs, group_size: int = 1) -> Draft:
-        """Begin to write, `group_size` texts for each of the (B, ...) observed."""
-        assert isinstance(observations, dict)
-        return Draft(self, observations["text"], group_size)
+    def begin(
+        self, observations: Any, group_size: int = 1, *, entropy: bool = False
+    ) -> DecodingState:
+        """Begin to write about the texts observed, (N, ...), each shown to K neighbours."""
+        text = group_representatives(observations["text"], group_size)
+        text_on_device = torch.as_tensor(text, device=self.device)
+        return DecodingState(self, text_on_device, group_size, entropy=entropy)
 
     def distributions_at(
         self, memory: Memory, words: Tensor, places: Tensor
@@ -271,70 +284,86 @@ class WriterPolicy(DirectionPolicy):
         return self._get_action_dist_from_latent(self.mlp_extractor.forward_actor(features))
 
 
-class Draft:
+class DecodingState:
     """Texts while they are written, with the decoder's state carried from word to word.
 
-    Each text shown is read once, whatever the number of texts written about it. What happened is
-    kept, so that `log_prob` can evaluate it again, whole texts at a time, with gradient.
+    Each text shown is read once, whatever the number of texts written about it. What was written
+    is kept, so that it can be evaluated again, whole texts at a time, with gradient.
 
     Args:
         policy: whose weights are used.
         text: (B, ...) the texts as they are observed.
         group_size: K, texts written for each.
+        entropy: whether entropies will be asked for.
 
     Attributes:
         num_texts: N = B * K.
     """
 
-    def __init__(self, policy: WriterPolicy, text: Tensor, group_size: int) -> None:
+    # The last text of a group to be written is compared with all others to its end.
+    compares_ended = True
+
+    def __init__(
+        self, policy: WriterPolicy, text: Tensor, group_size: int = 1, *, entropy: bool = False
+    ) -> None:
         self.policy = policy
         self.text = text
         self.group_size = group_size
+        self.entropy = entropy
         self.num_texts = len(text) * group_size
         self._words: list[Tensor] = []  # (N,) or (N, D) each, as observed
         self._chosen: list[Tensor] = []  # (N,) tokens or (N, D) actions
         self._running: list[Tensor] = []  # (N,) bool
+        policy.set_training_mode(False)
         with torch.no_grad(), policy.precision():
             self._memory = policy.reader.read(text).repeat(group_size)
             self._states = policy.reader.network.begin_states(self._memory)
         self._live = torch.arange(self.num_texts, device=text.device)
 
     @torch.no_grad()
-    def act(self, written: Tensor, running: Tensor) -> Tensor:
+    def act(self, observations: Any, running: NDArray[np.bool_]) -> Tensor:
         """Write the next word of each text that still runs.
 
         Args:
-            written: (N, M) or (N, M, D), as observed.
+            observations: with the texts written so far as "written", (N, M) or (N, M, D).
             running: (N,) bool; never True again after False.
 
         Returns:
-            (N, D) actions; EOS's where a text has ended.
+            (N, D) actions; that of EOS where a text has ended.
         """
-        policy, network = self.policy, self.policy.reader.network
-        if (kept := running[self._live]).sum() < len(self._live):
+        policy, device = self.policy, self._live.device
+        on_device = torch.as_tensor(running, device=device)
+        self._drop_ended(on_device)
+        previous = self._previous_words(torch.as_tensor(observations["written"], device=device))
+        with policy.precision():
+            features, self._states = policy.reader.network.write(
+                self._memory, previous[:, None], self._states
+            )
+            distribution = policy.distribution_of(features[:, 0].float())
+            choices = distribution.choose()
+        actions = (policy.radius * policy.eos_direction).repeat(self.num_texts, 1)
+        actions[self._live] = distribution.actions_of(choices)
+        chosen = choices.new_zeros(self.num_texts, *choices.shape[1:])
+        chosen[self._live] = choices
+        self._chosen.append(chosen)
+        self._running.append(on_device)
+        return actions
+
+    def _drop_ended(self, running: Tensor) -> None:
+        """Carry on with the texts that still run alone."""
+        kept = running[self._live]
+        if kept.sum() < len(kept):
             index = kept.nonzero().squeeze(1)
             self._live, self._memory = self._live[index], self._memory.take(index)
             self._states = self._states.index_select(1, index)
-        if self._running:
-            self._words.append(written[:, len(self._running) - 1])
-            previous = policy.reader.words(self._words[-1][self._live])
-        else:
-            previous = network.bos.expand(len(self._live), -1)
-        with policy.precision():
-            features, self._states = network.write(self._memory, previous[:, None], self._states)
-            distribution = policy.distribution_of(features[:, 0].float())
-            actions = (policy.radius * policy.eos_direction).repeat(self.num_texts, 1)
-            if isinstance(distribution, TokenSoftmax):
-                tokens = distribution.sample_tokens()
-                actions[self._live] = policy.radius * distribution.tokens[tokens]
-                chosen = tokens.new_zeros(self.num_texts)
-                chosen[self._live] = tokens
-            else:
-                actions[self._live] = distribution.sample()
-                chosen = actions
-        self._chosen.append(chosen)
-        self._running.append(running)
-        return actions
+
+    def _previous_words(self, written: Tensor) -> Tensor:
+        """(n, D) vectors of the last word of each text that still runs."""
+        reader = self.policy.reader
+        if not self._running:
+            return reader.network.bos.expand(len(self._live), -1)
+        self._words.append(written[:, len(self._running) - 1])
+        return reader.words(self._words[-1][self._live])
 
     def log_prob(self, policy: WriterPolicy | None = None) -> Tensor:
         """(S, N) log-probabilities of the words at S steps, with gradient; 0 after the ends.
@@ -342,33 +371,35 @@ class Draft:
         Args:
             policy: whose probabilities; by default those of the one that wrote.
         """
-        return self.evaluate(policy)[0]
+        return self._evaluated(policy or self.policy)[1]
 
-    def evaluate(
-        self, policy: WriterPolicy | None = None, *, entropy: bool = False
-    ) -> tuple[Tensor, Tensor | None]:
-        """What `log_prob` gives, and if it is asked for the mean entropy (), over all words."""
-        policy = policy or self.policy
-        reader = policy.reader
+    def evaluate(self) -> tuple[Tensor, Tensor | None]:
+        """What `log_prob` gives, and, if they were asked for, the entropies (S, N)."""
+        distribution, log_prob = self._evaluated(self.policy)
+        if not self.entropy:
+            return log_prob, None
+        entropy = distribution.entropy()
+        assert entropy is not None  # every distribution of words has one in closed form
+        return log_prob, self._by_step(entropy)
+
+    def _evaluated(self, policy: WriterPolicy) -> tuple[DirectionDistribution, Tensor]:
+        # What was written without dropout is evaluated without it.
+        policy.set_training_mode(False)
         running = torch.stack(self._running, dim=1)  # (N, S)
         chosen = torch.stack(self._chosen, dim=1)[running]
         if self._words:
-            words = reader.words(torch.stack(self._words, dim=1))
+            words = policy.reader.words(torch.stack(self._words, dim=1))
         else:
             words = policy.eos_direction.new_empty(self.num_texts, 0, policy.eos_direction.shape[1])
         with policy.precision():
-            memory = reader.read(self.text).repeat(self.group_size)
+            memory = policy.reader.read(self.text).repeat(self.group_size)
             distribution = policy.distributions_at(memory, words, running)
-            if isinstance(distribution, TokenSoftmax):
-                found = distribution.log_prob_of_tokens(chosen)
-            else:
-                found = distribution.log_prob(chosen)
-        log_prob = found.new_zeros(running.shape).masked_scatter(running, found).t()
-        if not entropy:
-            return log_prob, None
-        entropies = distribution.entropy()
-        assert entropies is not None  # both kinds have one in closed form
-        return log_prob, entropies.mean()
+            return distribution, self._by_step(distribution.log_prob_of(chosen))
+
+    def _by_step(self, values: Tensor) -> Tensor:
+        """(S, N) from one value for each word, text by text; 0 after the ends."""
+        running = torch.stack(self._running, dim=1)
+        return values.new_zeros(running.shape).masked_scatter(running, values).t()
 
 
 def _tokens_of(space: spaces.Space[Any]) -> TokenIndex | None:

@@ -9,7 +9,7 @@ from stable_baselines3.common.policies import BasePolicy
 
 from ..algorithms.reinforce import REINFORCE
 from ..algorithms.update import NonFiniteLossError
-from ..policies.direction import DirectionPolicy
+from ..policies.sampling import LogsScalars
 from .clock import Clock
 from .validation import Validation
 
@@ -73,8 +73,9 @@ class Training(BaseCallback):
         if "clipped_actions" in self.locals:  # on-policy; others squash their actions
             inside = self.locals["clipped_actions"]
             record("rollout/clipped_fraction", float((inside != self.locals["actions"]).mean()))
-        if isinstance(policy, DirectionPolicy):
-            record("train/noise_scale", policy.action_dist.noise_scale.item())
+        if isinstance(policy, LogsScalars):
+            for name, value in policy.scalars().items():
+                record(name, value)
 
     def _on_training_end(self) -> None:
         self.validate()

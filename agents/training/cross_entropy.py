@@ -16,8 +16,7 @@ from tqdm import tqdm
 from llmar_env.text.corpus import Corpus
 from llmar_env.text.vocabulary import Vocabulary
 
-from ..algorithms.update import NonFiniteLossError
-from ..distributions import TokenSoftmax
+from ..algorithms.update import descend
 from ..policies.writer import WriterPolicy
 from .clock import Clock
 from .validation import Validation
@@ -91,8 +90,7 @@ class TargetTexts:
             memory = reader.read(text)
             words = reader.padded_table[tokens[:, :-1]]
             distribution = policy.distributions_at(memory, words, places)
-            assert isinstance(distribution, TokenSoftmax)
-            losses = -distribution.log_prob_of_tokens(tokens[places], smoothing)
+            losses = -distribution.log_prob_of(tokens[places], smoothing)
             predicted = network.alignment(memory)
         means = torch.as_tensor(self.corpus.target.unit_means[rows], device=device)
         return losses, 1 - (predicted * means).sum(-1)
@@ -157,13 +155,8 @@ def train_cross_entropy(
             rows = next(batches)
             policy.set_training_mode(True)
             losses, misaligned = texts.loss(policy, rows, smoothing)
-            policy.optimizer.zero_grad()
             loss = losses.mean() + misaligned.mean()
-            loss.backward()  # type: ignore[no-untyped-call]  # torch's has no annotations
-            norm = torch.nn.utils.clip_grad_norm_(policy.parameters(), max_grad_norm)
-            if not bool(norm.isfinite()):
-                raise NonFiniteLossError(f"the gradient is {norm.item()} after {seen} texts")
-            policy.optimizer.step()
+            descend(policy, loss, max_grad_norm, f"after {seen} texts")
             words, seen = words + len(losses), seen + len(rows)
         validation.run(policy, clock.elapsed, words, seen)
     finally:

@@ -7,7 +7,7 @@ from stable_baselines3.common.policies import ActorCriticPolicy
 from torch import Tensor
 
 from ..algorithms.episodes import EpisodeBatch
-from ..policies.writer import WriterPolicy
+from ..policies.writer import DecodingState, WriterPolicy
 from .cross_entropy import BatchStream, TargetTexts
 
 __all__ = ["CrossEntropy", "KLToReference"]
@@ -63,10 +63,11 @@ class KLToReference:
         self.weight = weight
         reference.set_training_mode(False)
 
-    def __call__(self, policy: ActorCriticPolicy, batch: EpisodeBatch) -> Tensor:  # noqa: ARG002 - the drafts know it
+    def __call__(self, policy: ActorCriticPolicy, batch: EpisodeBatch) -> Tensor:  # noqa: ARG002 - the batch knows it
         """The weighted divergence, in nats a word."""
+        log_prob, mask = batch.log_prob, batch.mask
+        assert log_prob is not None
+        states = [state for state in batch.states if isinstance(state, DecodingState)]
         with torch.no_grad():
-            reference = torch.cat([draft.log_prob(self.reference) for draft in batch.drafts])
-        mask = torch.stack(batch.masks)
-        ratio = (batch.log_prob() - reference)[mask]
-        return self.weight * 0.5 * ratio.square().mean()
+            reference = torch.cat([state.log_prob(self.reference) for state in states])
+        return self.weight * 0.5 * (log_prob - reference)[mask].square().mean()

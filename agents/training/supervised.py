@@ -9,7 +9,7 @@ from tqdm import tqdm
 
 from llmar_env.text.corpus import Corpus
 
-from ..algorithms.update import NonFiniteLossError
+from ..algorithms.update import descend
 from ..networks.device import as_shared_tensor
 from ..policies.gru import GRUPolicy
 from .clock import Clock, LinearDecay
@@ -72,14 +72,7 @@ def train_supervised(
         index = torch.as_tensor(batch, device=policy.device)
         answer = policy.get_distribution(index).center.mean(dim=1)
         loss = -torch.cosine_similarity(answer, targets[index[:, 0]]).mean()
-        policy.optimizer.zero_grad()
-        loss.backward()  # type: ignore[no-untyped-call]  # torch's has no annotations
-        norm = torch.nn.utils.clip_grad_norm_(policy.parameters(), max_grad_norm)
-        if not bool(norm.isfinite()):
-            raise NonFiniteLossError(
-                f"the supervised baseline's gradient is {norm.item()} after {texts} texts"
-            )
-        policy.optimizer.step()
+        descend(policy, loss, max_grad_norm, f"after {texts} texts of the supervised baseline")
         texts += num_texts
     bar.close()
     validation.run(policy, clock.elapsed, texts, texts)

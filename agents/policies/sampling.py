@@ -1,0 +1,172 @@
+"""What a learner asks of a policy: to sample episodes, and to evaluate what it sampled.
+
+REINFORCE knows these protocols and no policy by name. A policy that has `bind` and `begin` decides
+how it samples; for any other SB3 policy `begin_sampling` takes `IndependentSampling`.
+"""
+
+from __future__ import annotations
+
+from typing import Any, Protocol, runtime_checkable
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from stable_baselines3.common.policies import ActorCriticPolicy
+from stable_baselines3.common.utils import obs_as_tensor
+from stable_baselines3.common.vec_env import VecEnv
+from torch import Tensor
+
+__all__ = [
+    "HasNoiseScale",
+    "IndependentSampling",
+    "LogsScalars",
+    "SamplingPolicy",
+    "SamplingState",
+    "begin_sampling",
+    "group_representatives",
+]
+
+
+class SamplingState(Protocol):
+    """A policy while it acts in N sub-environments, from the start of a round of episodes.
+
+    Attributes:
+        compares_ended: whether an episode that has ended is still compared with those of its group
+            that go on, by its last return.
+    """
+
+    compares_ended: bool
+
+    def act(self, observations: Any, running: NDArray[np.bool_]) -> Tensor:
+        """Sample (N, ...) actions for the observations (N, ...) of one step.
+
+        Args:
+            observations: an array, or a dict of arrays, as the environments give them.
+            running: (N,) the sub-environments whose episode has not ended.
+        """
+
+    def evaluate(self) -> tuple[Tensor, Tensor | None]:
+        """Log-probabilities (S, N) of the actions of all S steps, with gradient; and entropies.
+
+        Returns:
+            Both; the entropies (S, N) are None unless they were asked for at the start.
+        """
+
+
+@runtime_checkable
+class SamplingPolicy(Protocol):
+    """A policy that decides how it samples."""
+
+    def bind(self, env: VecEnv) -> None:
+        """Take from the environments what the policy needs of them, such as their texts.
+
+        Raises:
+            ValueError: the environments have other texts than the policy was made for.
+        """
+
+    def begin(
+        self, observations: Any, group_size: int = 1, *, entropy: bool = False
+    ) -> SamplingState:
+        """Begin a round of episodes.
+
+        Args:
+            observations: the first ones, (N, ...).
+            group_size: K, neighbours that observe the same text.
+            entropy: whether entropies will be asked for.
+
+        Raises:
+            RuntimeError: the members of a group observe different texts.
+        """
+
+
+@runtime_checkable
+class HasNoiseScale(Protocol):
+    """A policy whose noise can be set from outside."""
+
+    learn_noise_scale: bool
+
+    def set_noise_scale(self, value: float) -> None:
+        """Set the noise scale of all states."""
+
+
+@runtime_checkable
+class LogsScalars(Protocol):
+    """A policy that has something to log."""
+
+    def scalars(self) -> dict[str, float]:
+        """Values by the name under which they are logged."""
+
+
+class IndependentSampling:
+    """Samples each step from its observation alone.
+
+    The forward pass that samples is the one that is learned from, so its graph is kept.
+
+    Args:
+        policy: whose `get_distribution` takes observations, and, where there are groups, K.
+        group_size: K, neighbours that observe the same text, which is then encoded once.
+        entropy: whether entropies will be asked for.
+    """
+
+    compares_ended = False
+
+    def __init__(
+        self, policy: ActorCriticPolicy, group_size: int = 1, *, entropy: bool = False
+    ) -> None:
+        self.policy = policy
+        self.group_size = group_size
+        self.log_probs: list[Tensor] = []  # (N,) each, with gradient
+        self.entropies: list[Tensor] | None = [] if entropy else None  # (N,) each, with gradient
+
+    def act(self, observations: Any, running: NDArray[np.bool_]) -> Tensor:  # noqa: ARG002 - the protocol's form
+        """(N, ...) actions."""
+        # The backward pass goes through this forward pass, and cuDNN's GRU wants train mode then;
+        # `predict` in a callback leaves the policy in the other one.
+        self.policy.set_training_mode(True)
+        distribution = self._distribution(observations)
+        actions: Tensor = distribution.sample()
+        self.log_probs.append(distribution.log_prob(actions))
+        if self.entropies is not None:
+            entropy = distribution.entropy()
+            # Where there is no closed form, -log p estimates it.
+            self.entropies.append(-self.log_probs[-1] if entropy is None else entropy)
+        return actions
+
+    def _distribution(self, observations: Any) -> Any:
+        device = self.policy.device
+        if self.group_size == 1:
+            return self.policy.get_distribution(obs_as_tensor(observations, device))
+        get_distribution: Any = self.policy.get_distribution
+        shown = group_representatives(observations, self.group_size)
+        return get_distribution(torch.as_tensor(shown, device=device), self.group_size)
+
+    def evaluate(self) -> tuple[Tensor, Tensor | None]:
+        """Log-probabilities (S, N), and entropies (S, N) if they were asked for."""
+        entropies = None if self.entropies is None else torch.stack(self.entropies)
+        return torch.stack(self.log_probs), entropies
+
+
+def begin_sampling(
+    policy: ActorCriticPolicy, observations: Any, group_size: int = 1, *, entropy: bool = False
+) -> SamplingState:
+    """Begin a round of episodes in the policy's own way, or step by step where it has none."""
+    if isinstance(policy, SamplingPolicy):
+        return policy.begin(observations, group_size, entropy=entropy)
+    return IndependentSampling(policy, entropy=entropy)
+
+
+def group_representatives(observations: NDArray[Any], group_size: int) -> NDArray[Any]:
+    """Observations (N, ...) of the first member of each group, (N / K, ...).
+
+    Raises:
+        RuntimeError: the members of a group observe different texts.
+    """
+    groups = observations.reshape(-1, group_size, *observations.shape[1:])
+    # The row number; of embeddings the first vector, which shows most faults at little cost.
+    if (groups[:, :, 0] != groups[:, :1, 0]).any():
+        raise RuntimeError(
+            f"the members of a group of {group_size} observe different texts; reset all "
+            "sub-environments together, with one seed"
+        )
+    representatives: NDArray[Any] = groups[:, 0]
+    return representatives
