@@ -65,10 +65,10 @@ class _StopLearning(Exception):  # noqa: N818 - no error
 
 
 class ARS(sb3_contrib.ARS):
-    """sb3-contrib's ARS, counting steps in many environments right, and ending when told to.
+    """sb3-contrib's ARS, with a correct count of steps, and callbacks that can end it.
 
-    Upstream's counts all N environments anew at the step of each of them, N times too many, and
-    goes on after a callback has returned False. With `async_eval` it is upstream's in both.
+    Upstream counts all N environments again at the step of each, which is N times too many, and
+    ignores a callback that returns False. With `async_eval` both are as upstream.
     """
 
     def learn(self, *args: Any, **kwargs: Any) -> Self:

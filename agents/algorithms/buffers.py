@@ -56,7 +56,7 @@ class GroupedReplayBuffer(ReplayBuffer):
 
     Raises:
         ValueError: K does not divide the number of environments, or `optimize_memory_usage` is
-            asked for.
+            set.
     """
 
     def __init__(self, *args: Any, group_size: int = 1, **kwargs: Any) -> None:

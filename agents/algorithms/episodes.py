@@ -35,7 +35,7 @@ class EpisodeBatch:
         self.discarded = 0  # steps after the end of an episode, until the longest one ended
         self.clipped = 0.0  # sum over steps of the fraction of clipped coordinates
         self.log_prob: Tensor | None = None  # (S, N) of all steps, with gradient, once evaluated
-        self.entropy: Tensor | None = None  # (S, N), if it was asked for
+        self.entropy: Tensor | None = None  # (S, N), where the states give it
 
     def __len__(self) -> int:
         """Count the steps."""
@@ -57,7 +57,7 @@ class EpisodeBatch:
         return any(state.compares_ended for state in self.states)
 
     def evaluate(self) -> None:
-        """Put in place the log-probabilities of all steps, and entropies if asked for."""
+        """Compute the log-probabilities of all steps, and the entropies where there are some."""
         log_probs, entropies = zip(*(state.evaluate() for state in self.states), strict=True)
         self.log_prob = torch.cat(log_probs)
         self.entropy = None if None in entropies else torch.cat(entropies)

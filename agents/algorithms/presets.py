@@ -19,7 +19,7 @@ __all__ = ["ALGORITHMS", "SUPERVISED", "WRITING", "Algorithm", "Supervised", "Wr
 
 @dataclass(frozen=True)
 class Algorithm:
-    """An SB3 algorithm and what it trains with unless told otherwise."""
+    """An SB3 algorithm and its default settings."""
 
     path: str
     """Of its class, as `pkgutil.resolve_name` takes it."""
@@ -211,7 +211,7 @@ SUPERVISED = Supervised()
 
 @dataclass(frozen=True)
 class Writing:
-    """What a writer trains with, unless told otherwise."""
+    """A writer's default settings."""
 
     word_vectors: WordVectorsConfig
     """Trained for it, where texts come without vectors."""

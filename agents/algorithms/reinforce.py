@@ -52,9 +52,9 @@ class REINFORCE(OnPolicyAlgorithm):
 
     Ascends E[sum_t A_t grad log p(a_t | s_t)], with A_t the discounted reward-to-go less a
     baseline, averaged over episodes (policy gradient theorem, Sutton et al. 2000). Whole episodes
-    are collected: all sub-environments begin together and are stepped until each has ended once;
-    what one that ended early does meanwhile is discarded, and counted. A truncated episode counts
-    as it is, without a value for what would have followed.
+    are collected: all sub-environments start together and are stepped until each has ended once.
+    Steps after an early end are discarded, and counted. A truncated episode gets no value for what
+    would have followed.
 
     Where the environment has groups (`group_size=K`), baselines compare the K members of a group,
     which saw the same text; elsewhere, all sub-environments. With `GRUPolicy` each text is encoded
@@ -116,7 +116,7 @@ class REINFORCE(OnPolicyAlgorithm):
             gamma=gamma,
             ent_coef=ent_coef,  # type: ignore[arg-type]  # only read here, as a schedule too
             max_grad_norm=max_grad_norm,
-            rollout_buffer_class=EpisodeBatch,  # type: ignore[arg-type]  # likewise
+            rollout_buffer_class=EpisodeBatch,  # type: ignore[arg-type]  # as above
             stats_window_size=stats_window_size,
             tensorboard_log=tensorboard_log,
             policy_kwargs=policy_kwargs,

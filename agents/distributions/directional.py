@@ -1,9 +1,9 @@
 """Action distributions centered on a direction.
 
-A cosine reward knows directions only, so the mean of an action is a direction at a fixed radius:
-the scale, which the reward cannot correct, has nowhere to drift. `FreeGaussian` alone leaves the
-length to the state. Each distribution can give a *group* of K actions for each state, which share
-everything computed from the state.
+A cosine reward depends on directions only. So the mean of an action is a direction at a fixed
+radius, and its length, which the reward could not correct, cannot drift. `FreeGaussian` alone
+leaves the length to the state. Each distribution can give a *group* of K actions for each state,
+which share everything computed from the state.
 """
 
 from __future__ import annotations
@@ -36,7 +36,7 @@ DistributionName = Literal["gaussian", "free_gaussian", "power_spherical"]
 
 
 class DirectionDistribution(Distribution):
-    """T vectors of dimension D, each around a direction of its own, as SB3's `Distribution`.
+    """T vectors of dimension D, each around its own direction, as an SB3 `Distribution`.
 
     Actions are flat, (B * K, T * D): the K actions of a state stand next to each other.
 
@@ -185,7 +185,7 @@ class DirectionalGaussian(DirectionDistribution):
     is unbiased for independent actions stays so: given one action's noise e, the others are
     distributed alike for -e, so their mean reward is even in e, and its product with the score,
     odd in e, has mean zero. Where the noise scale is learned, whose score is even in e, each action
-    has a length of its own. The groups of a batch take their directions from one random frame,
+    draws its own length. The groups of a batch take their directions from one random frame,
     which costs one QR factorization of a (T * D, T * D) matrix.
 
     Attributes:

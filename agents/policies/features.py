@@ -29,8 +29,8 @@ class GRUFeatures(BaseFeaturesExtractor):
             text's end.
         features_dim: H, the GRU's state.
         layer_norm: whether states are scaled to mean 0 and variance 1. Stock actors and critics
-            then begin with answers of a length that noise and critics can make something of,
-            where the small states of a new GRU give answers near 0, whose cosine is erratic.
+            then start from answers of a useful length. The small states of a new GRU would give
+            answers near 0, whose cosine is erratic.
         twice_differentiable: see `GRUEncoder`.
 
     Raises:
@@ -64,10 +64,10 @@ class GRUFeatures(BaseFeaturesExtractor):
         self.norm = nn.LayerNorm(features_dim, elementwise_affine=False) if layer_norm else None
 
     def attach(self, texts: EmbeddedTexts) -> None:
-        """Look rows up in a store that is the one of the observation space.
+        """Look rows up in this store, which must be that of the observation space.
 
         Raises:
-            ValueError: it is another.
+            ValueError: it is a different store.
         """
         assert self.lookup is not None
         space = self._observation_space

@@ -41,11 +41,11 @@ class Direction(nn.Module):
 class DirectionActor:
     """Makes the actor of an SB3 off-policy policy answer with directions; comes before it.
 
-    A cosine reward knows no length. The usual actor, which is free to choose one, is driven into
-    the corners of its tanh by a critic that still knows little, where it answers every text alike
-    and learns no more; or it begins near 0, where the cosine is erratic. Here a GRU reads the text
-    for actor and critic, each its own, and a linear layer gives the direction of the mean answer,
-    whose length is fixed.
+    A cosine reward does not depend on the length of an answer. A stock actor is free to choose one:
+    an untrained critic drives it into the corners of its tanh, where it answers every text alike
+    and stops learning, or it starts near 0, where the cosine is erratic. Here actor and critic each
+    read the text with a GRU, and a linear layer gives the direction of the mean answer at a fixed
+    length.
 
     Args:
         observation_space: embeddings, Box (L, D), or `TextIndex`.

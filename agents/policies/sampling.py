@@ -1,4 +1,4 @@
-"""What a learner asks of a policy: to sample episodes, and to evaluate what it sampled.
+"""The protocols between a learner and a policy: sample episodes, evaluate what was sampled.
 
 REINFORCE knows these protocols and no policy by name. A policy that has `bind` and `begin` decides
 how it samples; for any other SB3 policy `begin_sampling` takes `IndependentSampling`.
@@ -49,7 +49,7 @@ class SamplingState(Protocol):
         """Log-probabilities (S, N) of the actions of all S steps, with gradient; and entropies.
 
         Returns:
-            Both; the entropies (S, N) are None unless they were asked for at the start.
+            Both; the entropies (S, N) are None unless `begin` was called with `entropy=True`.
         """
 
 
@@ -72,7 +72,7 @@ class SamplingPolicy(Protocol):
         Args:
             observations: the first ones, (N, ...).
             group_size: K, neighbours that observe the same text.
-            entropy: whether entropies will be asked for.
+            entropy: whether `evaluate` gives entropies.
 
         Raises:
             RuntimeError: the members of a group observe different texts.
@@ -105,7 +105,7 @@ class IndependentSampling:
     Args:
         policy: whose `get_distribution` takes observations, and, where there are groups, K.
         group_size: K, neighbours that observe the same text, which is then encoded once.
-        entropy: whether entropies will be asked for.
+        entropy: whether `evaluate` gives entropies.
     """
 
     compares_ended = False
@@ -141,7 +141,7 @@ class IndependentSampling:
         return get_distribution(torch.as_tensor(shown, device=device), self.group_size)
 
     def evaluate(self) -> tuple[Tensor, Tensor | None]:
-        """Log-probabilities (S, N), and entropies (S, N) if they were asked for."""
+        """Log-probabilities (S, N), and entropies (S, N) or None."""
         entropies = None if self.entropies is None else torch.stack(self.entropies)
         return torch.stack(self.log_probs), entropies
 

@@ -34,8 +34,8 @@ WritingDistribution = Literal["tokens", "gaussian"]
 class WriterFeatures(BaseFeaturesExtractor):
     """SB3 features extractor: the text and what is written so far, read anew at every step.
 
-    Each distinct text of a batch is read once; so is, for its own sake, each written text. What a
-    `DecodingState` carries along instead gives the same features.
+    Each distinct text of a batch is read once. `DecodingState`, which carries the decoder's state
+    from word to word, gives the same features.
 
     Args:
         observation_space: of LLMAR/Generate-v0, in either form.
@@ -103,10 +103,10 @@ class WriterFeatures(BaseFeaturesExtractor):
 
 
 class WriterPolicy(DirectionPolicy):
-    """Reads a text, and writes another word by word, each a direction.
+    """Reads a text and writes another, word by word; each word is a direction.
 
-    For REINFORCE, which lets it carry its state from word to word, and for stock PPO and A2C,
-    which show it the whole observation anew at every step; the weights are the same.
+    REINFORCE lets it carry the decoder's state from word to word. Stock PPO and A2C show it the
+    whole observation at every step. The weights are the same.
 
     Args:
         observation_space: of LLMAR/Generate-v0, in either form.
@@ -152,7 +152,7 @@ class WriterPolicy(DirectionPolicy):
         if vocabulary is None and carried is not None:
             vocabulary = carried.vocabulary
         self.vocabulary = vocabulary
-        # A space out of a pickle has left its vocabulary behind: `attach` brings it.
+        # An unpickled space comes without its vocabulary; `attach` brings it.
         if self.vocabulary is None and carried is None:
             raise ValueError(
                 "the observation does not carry the vocabulary, as its embeddings never do: pass "
@@ -197,7 +197,7 @@ class WriterPolicy(DirectionPolicy):
         """Give the policy the store and the vocabulary that it observes, as after loading.
 
         Raises:
-            ValueError: one of them is another than the policy was made for.
+            ValueError: the policy was made for another store or vocabulary.
         """
         space = self.observation_space
         assert isinstance(space, spaces.Dict)
@@ -251,10 +251,10 @@ class WriterPolicy(DirectionPolicy):
         Args:
             memory: of the N texts shown.
             words: (N, T - 1, D) vectors of the words written.
-            places: (N, T) bool, which places are asked for.
+            places: (N, T) bool, the places whose distributions are wanted.
 
         Returns:
-            The distributions of the places asked for, text by text.
+            The distributions at those places, text by text.
         """
         reader, network = self.reader, self.reader.network
         states = network.begin_states(memory)
@@ -294,7 +294,7 @@ class DecodingState:
         policy: whose weights are used.
         text: (B, ...) the texts as they are observed.
         group_size: K, texts written for each.
-        entropy: whether entropies will be asked for.
+        entropy: whether `evaluate` gives entropies.
 
     Attributes:
         num_texts: N = B * K.
@@ -374,7 +374,7 @@ class DecodingState:
         return self._evaluated(policy or self.policy)[1]
 
     def evaluate(self) -> tuple[Tensor, Tensor | None]:
-        """What `log_prob` gives, and, if they were asked for, the entropies (S, N)."""
+        """Log-probabilities (S, N) as `log_prob` gives them, and entropies (S, N) or None."""
         distribution, log_prob = self._evaluated(self.policy)
         if not self.entropy:
             return log_prob, None

@@ -67,7 +67,7 @@ class Training(BaseCallback):
     def _log_step(self) -> None:
         """Log what REINFORCE logs by itself, from what SB3's rollout has at hand."""
         policy, record = self.model.policy, self.model.logger.record_mean
-        if "rewards" in self.locals:  # ARS calls at each step, with no more than its own
+        if "rewards" in self.locals:  # not under ARS
             rewards = np.reshape(self.locals["rewards"], (-1, self.group_size))
             record("rollout/group_reward_std", float(rewards.std(axis=1).mean()))
         if "clipped_actions" in self.locals:  # on-policy; others squash their actions
