@@ -10,12 +10,11 @@ import numpy as np
 import pytest
 
 import llmar_env
-from llmar_env.text import make_phrasebook_vectors
 from llmar_env.text.corpus import Corpus, phrasebook_embedder, read_splits
 from llmar_env.text.embedded import EmbeddedTexts
 from llmar_env.text.embedders import WordVectors, WordVectorsConfig
 from llmar_env.text.pairs import TextPairs
-from llmar_env.text.phrasebook import LANGUAGES, Phrasebook
+from llmar_env.text.phrasebook import LANGUAGES, Phrasebook, make_vectors
 
 TINY = WordVectorsConfig(dim=6, vocab_size=300, epochs=1)
 WORDS = ["red", "blue", "green", "dog", "cat", "bird", "here", "there", "now", "then"]
@@ -323,8 +322,8 @@ print(json.dumps(outcome))
         assert outcome["fr"].startswith(f"{path} is not the file that shipped")
 
     def test_can_be_made_again(self, tmp_path, monkeypatch):
-        monkeypatch.setattr(make_phrasebook_vectors, "LANGUAGES", ("en",))
-        make_phrasebook_vectors.main(tmp_path)
+        monkeypatch.setattr(make_vectors, "LANGUAGES", ("en",))
+        make_vectors.main(tmp_path)
         assert [path.name for path in sorted(tmp_path.iterdir())] == [
             "SHA256SUMS",
             "en.safetensors",

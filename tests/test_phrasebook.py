@@ -1,11 +1,18 @@
 import hashlib
+import json
+import os
 import re
+import shutil
+import subprocess
+import sys
+from pathlib import Path
 
 import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+import llmar_env
 from llmar_env.text.corpus import phrasebook_embedder
 from llmar_env.text.phrasebook import (
     LANGUAGES,
@@ -16,6 +23,7 @@ from llmar_env.text.phrasebook import (
     parse,
     render,
 )
+from llmar_env.text.phrasebook.grammar import read_forms, read_phrases
 
 ALL = pytest.mark.parametrize("language", LANGUAGES)
 
@@ -239,6 +247,71 @@ class TestParse:
             text = "Anna is here."
             with pytest.raises(ValueError, match=rf"no language '{language}'; .*de, en, fr, zh"):
                 use(text if use is parse else parse(text, "en"), language)
+
+
+class TestTables:
+    def test_phrases_come_in_the_order_of_the_concepts(self):
+        table = "fruit | phrase\npear | die Birne\napple | der Apfel"
+        assert read_phrases(["apple", "pear"], table) == ["der Apfel", "die Birne"]
+
+    def test_underscores_of_forms_are_blanks(self):
+        table = """
+noun | gender singular plural
+potato | f pomme_de_terre pommes_de_terre
+"""
+        assert read_forms(["potato"], table) == [["f", "pomme de terre", "pommes de terre"]]
+
+    @pytest.mark.parametrize(
+        ("lines", "reason"),
+        [
+            (["apple | m Apfel"], "fruit: missing: 'pear'"),
+            (
+                ["apple | m Apfel", "paer | f Birne"],
+                "fruit: missing: 'pear'; not a concept: 'paer'",
+            ),
+            (["apple | m Apfel", "pear | f Birne", "fig | f Feige"], "fruit: not a concept: 'fig'"),
+            (["apple | m Apfel", "apple | f Birne"], "fruit: 'apple' has two lines"),
+            (["apple | m Apfel", "pear f Birne"], "a line reads concept | words, found 'pear f"),
+            (["apple | m Apfel", "pear |"], "a line reads concept | words, found 'pear |'"),
+            (["apple | m Apfel", "pear | f"], "'pear' needs the forms 'gender noun', found 'f'"),
+            (["apple | m Apfel s", "pear | f Birne"], "'apple' needs the forms 'gender noun'"),
+        ],
+    )
+    def test_a_table_that_does_not_fit_the_concepts(self, lines, reason):
+        with pytest.raises(ValueError, match=re.escape(reason)):
+            read_forms(["apple", "pear"], "\n".join(["fruit | gender noun", *lines]))
+
+    def test_a_language_is_one_file(self, tmp_path):
+        source = Path(llmar_env.__file__).parent
+        copied = shutil.copytree(source, tmp_path / "llmar_env")
+        (copied / "text" / "phrasebook" / "languages" / "xx.py").write_text(
+            """
+from dataclasses import replace
+from llmar_env.text.phrasebook.languages.en import LANGUAGE as ENGLISH
+LANGUAGE = replace(ENGLISH, question=("¿", "?"), contract=str.upper, expand=str.lower)
+""",
+            "utf-8",
+        )
+        code = """
+import json
+from llmar_env.text.phrasebook import LANGUAGES, parse, render
+meaning = parse("Does the man eat two apples here?", "en")
+text = render(meaning, "xx")
+print(json.dumps([LANGUAGES, text, parse(text, "xx") == meaning]))
+"""
+        done = subprocess.run(
+            [sys.executable, "-c", code],
+            cwd=tmp_path,
+            env={**os.environ, "PYTHONPATH": str(tmp_path)},
+            stdout=subprocess.PIPE,
+            check=True,
+            timeout=120,
+        )
+        assert json.loads(done.stdout) == [
+            sorted([*LANGUAGES, "xx"]),
+            "¿DOES THE MAN EAT TWO APPLES HERE?",
+            True,
+        ]
 
 
 class TestMeanings:

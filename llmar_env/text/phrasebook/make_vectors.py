@@ -1,6 +1,6 @@
 """Make the word vectors that ship with the phrasebook.
 
-    python -m llmar_env.text.make_phrasebook_vectors --folder FOLDER
+    python -m llmar_env.text.phrasebook.make_vectors --folder FOLDER
 
 Another processor rounds otherwise, so vectors made anew are near the shipped ones, not equal.
 Scores of a `-v0` environment can be compared because everyone has these very files; a change to

@@ -1,0 +1,79 @@
+"""Sentences of the phrasebook: meanings rendered in one language, or in two."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from llmar_env.text.phrasebook.languages import LANGUAGES, find_language
+from llmar_env.text.phrasebook.meaning import SIZES, Meaning, meanings
+
+__all__ = ["Phrasebook", "parse", "render"]
+
+
+def render(meaning: Meaning, language: str) -> str:
+    """Say a meaning in a language.
+
+    Raises:
+        ValueError: the phrasebook does not have the language.
+    """
+    return find_language(language).render(meaning)
+
+
+def parse(text: str, language: str) -> Meaning:
+    """The meaning of a sentence: what `render` said.
+
+    Raises:
+        ValueError: the sentence is not one of the grammar's, or the language is unknown.
+    """
+    meaning = find_language(language).parse(text)
+    if meaning is None:
+        raise ValueError(f"not a sentence of the phrasebook in {language!r}: {text!r}")
+    return meaning
+
+
+@dataclass(frozen=True)
+class Phrasebook:
+    """Parallel sentences of two languages; of one language twice, it is the echo task."""
+
+    source: str = "de"
+    target: str = "en"
+    seed: int = 0
+
+    def __post_init__(self) -> None:
+        """Refuse languages that the phrasebook does not have."""
+        for language in (self.source, self.target):
+            find_language(language)
+
+    @classmethod
+    def from_name(cls, name: str) -> Phrasebook:
+        """The phrasebook of a name: "phrasebook:de-en", or "phrasebook:en" for the echo task.
+
+        Raises:
+            ValueError: the name is of another form, or names another language.
+        """
+        languages = name.removeprefix("phrasebook:").split("-")
+        if not name.startswith("phrasebook:") or not 1 <= len(languages) <= 2:
+            raise ValueError(
+                f"no corpus {name!r}; there are phrasebook:LANGUAGE (echo) and "
+                f"phrasebook:SOURCE-TARGET, of {', '.join(LANGUAGES)}"
+            )
+        return cls(languages[0], languages[-1])
+
+    @property
+    def name(self) -> str:
+        """What `from_name` reads."""
+        pair = (self.source,) if self.source == self.target else (self.source, self.target)
+        return "phrasebook:" + "-".join(pair)
+
+    def sentences(self, split: str, size: int | None = None) -> tuple[list[str], list[str]]:
+        """Parallel sentences of a split; `SIZES` gives the default size.
+
+        Raises:
+            ValueError: as in `meanings`.
+        """
+        size = SIZES.get(split, 1) if size is None else size
+        drawn = meanings(size, split=split, seed=self.seed)
+        sources = [render(meaning, self.source) for meaning in drawn]
+        if self.source == self.target:
+            return sources, list(sources)
+        return sources, [render(meaning, self.target) for meaning in drawn]
