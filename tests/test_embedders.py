@@ -8,7 +8,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from llmar_env.text.corpus import phrasebook_embedder
-from llmar_env.text.embedders import Embedder, WordVectors, WordVectorsConfig, _whiten
+from llmar_env.text.embedders import Embedder, WordVectors, WordVectorsConfig
+from llmar_env.text.embedders.word_vectors import _whiten
 from llmar_env.text.phrasebook import LANGUAGES, Phrasebook
 
 CONFIG = WordVectorsConfig(dim=12, vocab_size=1200, epochs=2)
@@ -50,7 +51,7 @@ class TestFit:
         other = WordVectors(replace(CONFIG, seed=1))
         other.fit(sentences("en"))
         assert other.table.shape == english.table.shape
-        # No token keeps its vector, whether trained or not; differences, as both were centred.
+        # No token keeps its vector, whether trained or not; differences, as both were centered.
         ours, others = np.diff(english.table, axis=0), np.diff(other.table, axis=0)
         assert not np.isclose(ours, others).all(axis=1).any()
 
@@ -77,7 +78,7 @@ class TestFit:
         assert similarity[alike].min() > similarity[~alike].max() + 0.5
 
     @pytest.mark.parametrize("language", ["en", "zh"])
-    def test_unit_rows_are_centred_on_the_texts(self, language, request):
+    def test_unit_rows_are_centered_on_the_texts(self, language, request):
         embedder = request.getfixturevalue({"en": "english", "zh": "chinese"}[language])
         table = embedder.table.astype(np.float64)
         # The means of the training texts have the mean zero ...
@@ -287,7 +288,7 @@ class TestWhitening:
         assert nearest(0.0) > 0.98
         assert nearest(1.0) < nearest(0.5) < 0.96
 
-    def test_texts_stay_centred_and_the_setting_is_saved(self, tmp_path):
+    def test_texts_stay_centered_and_the_setting_is_saved(self, tmp_path):
         embedder = self.vectors(0.5)
         assert np.abs(embedder.embed(self.texts).means.mean(axis=0)).max() < 1e-6
         embedder.save(tmp_path / "vectors.safetensors")

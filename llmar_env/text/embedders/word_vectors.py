@@ -1,4 +1,4 @@
-"""From texts to sequences of vectors: the `Embedder` protocol and the default, `WordVectors`."""
+"""The default embedder: static vectors of subword tokens."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ import re
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
-from typing import Any, Protocol, runtime_checkable
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -16,35 +16,9 @@ from numpy.typing import NDArray
 from llmar_env.arrays import unit
 from llmar_env.text.embedded import EmbeddedTexts, shareable
 
-__all__ = ["Embedder", "WordVectors", "WordVectorsConfig"]
+__all__ = ["WordVectors", "WordVectorsConfig"]
 
 _HAN = re.compile(r"[\u2e80-\u2fdf\u3005\u3007\u3400-\u9fff\uf900-\ufaff\U00020000-\U0003ffff]")
-
-
-@runtime_checkable
-class Embedder(Protocol):
-    """Turns texts into sequences of vectors."""
-
-    @property
-    def dim(self) -> int:
-        """D, the dimension of the vectors."""
-
-    def fit(self, texts: Sequence[str]) -> Embedder:
-        """Learn from the training texts what there is to learn, and return the embedder itself."""
-
-    def embed(self, texts: Sequence[str]) -> EmbeddedTexts:
-        """Embed texts, in order.
-
-        Raises:
-            ValueError: a text has nothing to embed; a text never becomes a zero vector.
-        """
-
-    def save(self, path: str | os.PathLike[str]) -> None:
-        """Write one file that `load` reads back."""
-
-    @classmethod
-    def load(cls, path: str | os.PathLike[str]) -> Embedder:
-        """Read what `save` wrote."""
 
 
 @dataclass(frozen=True)
@@ -81,7 +55,7 @@ class WordVectorsConfig:
 
 @dataclass(eq=False)
 class WordVectors:
-    """Static vectors of subword tokens: byte-level BPE and Word2Vec, centred.
+    """Static vectors of subword tokens: byte-level BPE and Word2Vec, centered.
 
     Tokens are byte-level BPE (Sennrich et al. 2016) by the `tokenizers` library, so no character
     of any language is unknown; a Chinese character is always a token boundary. Vectors are
@@ -136,8 +110,8 @@ class WordVectors:
         if self.config.whitening:
             used = np.unique(np.concatenate(tokens))
             table[used] = unit(_whiten(table[used], self.config.whitening))
-        centre = EmbeddedTexts.from_ids(table, tokens).means.mean(axis=0)
-        self._tokenizer, self._table = tokenizer, shareable(table - centre)
+        center = EmbeddedTexts.from_ids(table, tokens).means.mean(axis=0)
+        self._tokenizer, self._table = tokenizer, shareable(table - center)
         return self
 
     def tokenize(self, texts: Sequence[str]) -> list[list[int]]:
@@ -230,12 +204,12 @@ def _train_tokenizer(texts: Sequence[str], vocab_size: int) -> Any:
 
 
 def _whiten(vectors: NDArray[np.float32], power: float) -> NDArray[np.float32]:
-    """(n, D) vectors, centred, their principal axes divided by their deviations to a power."""
-    centred = vectors - vectors.mean(axis=0)
-    variances, axes = np.linalg.eigh(centred.T @ centred / len(centred))
+    """(n, D) vectors, centered, their principal axes divided by their deviations to a power."""
+    centered = vectors - vectors.mean(axis=0)
+    variances, axes = np.linalg.eigh(centered.T @ centered / len(centered))
     # Axes without variance, as where n is below D, stay without.
     scales = np.where(variances > variances[-1] * 1e-6, variances, np.inf) ** (-power / 2)
-    whitened: NDArray[np.float32] = centred @ ((axes * scales) @ axes.T)
+    whitened: NDArray[np.float32] = centered @ ((axes * scales) @ axes.T)
     return whitened
 
 
