@@ -15,6 +15,7 @@ from sacrebleu.metrics.chrf import CHRF
 
 from llmar_env.alignment import scores
 from llmar_env.text.corpus import Corpus
+from llmar_env.text.scripts import HAN
 from llmar_env.text.vocabulary import Vocabulary
 
 __all__ = [
@@ -37,7 +38,7 @@ __all__ = [
 # Targets whose n-grams are kept for the next batch: some 40 kB each for chrF, 10 kB for BLEU.
 _TARGETS_KEPT = 1024
 
-_CHINESE = re.compile(r"[\u3400-\u9fff]")
+_CHINESE = re.compile(f"[{HAN}]")
 
 
 @dataclass(frozen=True, eq=False)

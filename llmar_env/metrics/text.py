@@ -14,17 +14,17 @@ from sacrebleu.metrics.chrf import CHRF
 from llmar_env.alignment.scores import cosine, lcs_f1
 from llmar_env.metrics.retrieval import ranks
 from llmar_env.text.embedders import Embedder
+from llmar_env.text.scripts import HAN
 
 __all__ = ["TextScores", "score_texts", "split_words"]
 
 # Texts whose tokens are compared at a time: bounds the memory that the comparison takes.
 _BLOCK = 128
 
-_HAN = "\u2e80-\u2fdf\u3005\u3007\u3400-\u9fff\uf900-\ufaff\U00020000-\U0003ffff"
-_LETTER = rf"[^\W{_HAN}]"
+_LETTER = rf"[^\W{HAN}]"
 _WORD = re.compile(
     rf"""
-    [{_HAN}]                          # a Chinese character
+    [{HAN}]                           # a Chinese character
     | {_LETTER}+? (?=n['’]t\b)        # do of don't
     | n['’]t\b                        # n't of don't
     | (?:(?<=\w)|(?<!\S))             # 's of it's, also where it stands apart

@@ -15,10 +15,11 @@ from numpy.typing import NDArray
 
 from llmar_env.arrays import unit
 from llmar_env.text.embedded import EmbeddedTexts, shareable
+from llmar_env.text.scripts import HAN
 
 __all__ = ["WordVectors", "WordVectorsConfig"]
 
-_HAN = re.compile(r"[\u2e80-\u2fdf\u3005\u3007\u3400-\u9fff\uf900-\ufaff\U00020000-\U0003ffff]")
+_CHINESE = re.compile(f"[{HAN}]")
 
 
 @dataclass(frozen=True)
@@ -177,7 +178,7 @@ def _tokenize(tokenizer: Any, texts: Sequence[str]) -> list[list[int]]:
 def _mark_start(text: str) -> str:
     """Begin a text as any later word begins, with a blank, so that both get the same token."""
     text = text.strip()
-    return text if not text or _HAN.match(text) else " " + text
+    return text if not text or _CHINESE.match(text) else " " + text
 
 
 def _train_tokenizer(texts: Sequence[str], vocab_size: int) -> Any:
