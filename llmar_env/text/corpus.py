@@ -37,8 +37,8 @@ class Corpus:
         splits: the rows of each split.
         sources: n strings, or empty where the texts came as vectors.
         targets: n strings, or empty.
-        source_embedder: made `source`, or None where the texts came as vectors.
-        target_embedder: made `target`, or None.
+        source_embedder: what made `source`, or None where the texts came as vectors.
+        target_embedder: what made `target`, or None.
     """
 
     source: EmbeddedTexts
@@ -71,8 +71,8 @@ class Corpus:
     ) -> Corpus:
         """Embed the splits of a data set; embedders not given are `WordVectors` fitted on "train".
 
-        Where every target is its source (the echo task), both sides share one, given or fitted. A
-        warning counts the rows of other splits that stand in "train" too.
+        Where every target is its source (the echo task), both sides share an embedder. A
+        warning counts the rows of other splits that are in "train" too.
 
         Args:
             pairs: the splits by name; without fitted embedders, "train" must be among them.
@@ -118,14 +118,14 @@ class Corpus:
         word_vectors: WordVectorsConfig | None = None,
         max_length: int | None = None,
     ) -> Corpus:
-        """Make a corpus of whatever a user has.
+        """Make a corpus from a name, a file or texts.
 
         Args:
             data: a corpus; "phrasebook:de-en" and the like; a file that `TextPairs.read` reads;
                 `TextPairs`; or a mapping of splits to files or `TextPairs`. One file or one
                 `TextPairs` is split 90/5/5 by content into train, valid and test.
             source_embedder: as in `embed`; refused beside a corpus, which has its own.
-            target_embedder: likewise.
+            target_embedder: as `source_embedder`.
             word_vectors: settings of the embedders that are not given; by default the phrasebook
                 comes with vectors of its own.
             max_length: input texts are cut to this many vectors, and a warning counts them; by
@@ -175,7 +175,7 @@ class Corpus:
     def shared_space(self) -> bool:
         """Whether inputs and targets are vectors of one space, so that their cosine has meaning.
 
-        Without embedders they are, if both sides are one store or have one table of vectors.
+        Without embedders, they are if both sides are one store or have equal tables of vectors.
         """
         if self.source_embedder is not None or self.target_embedder is not None:
             return self.source_embedder is self.target_embedder
@@ -220,7 +220,7 @@ def phrasebook_embedder(language: str) -> WordVectors:
     """The word vectors that ship with the package for a language of the phrasebook.
 
     Raises:
-        ValueError: the phrasebook does not speak the language.
+        ValueError: the phrasebook does not have the language.
     """
     if language not in LANGUAGES:
         raise ValueError(f"no language {language!r}; the phrasebook has {', '.join(LANGUAGES)}")

@@ -12,19 +12,18 @@ from llmar_env.text.vocabulary import Vocabulary
 
 __all__ = ["csls_tokens", "hubness", "nearest_tokens"]
 
-# Cosines that one product gives: bounds the memory that it takes.
+# How many cosines are computed at a time; bounds the memory that they take.
 _BLOCK = 2**21
 
 
 def nearest_tokens(actions: ArrayLike, vocabulary: Vocabulary) -> NDArray[np.int64]:
     """Read each action as the token whose direction is nearest to it by cosine.
 
-    Of tokens that are equally near the lowest is taken. A zero action has no direction: it says
-    nothing, and is read as EOS. A token does not depend on the batch that the action
-    stands in.
+    If several tokens are equally near, the lowest is taken. A zero action has no direction, and is
+    read as EOS. The other actions of the batch make no difference to the result.
 
-    An action that lies near a token, compared with how near that token has neighbours, is found
-    without a comparison with all of them.
+    An action that is much nearer to a token than that token's neighbors are is read without being
+    compared with all tokens.
 
     Args:
         actions: (n, D) floating, finite in float32, of any length.
@@ -51,7 +50,7 @@ def csls_tokens(
 ) -> NDArray[np.int64]:
     """Read each action as a token by cross-domain similarity local scaling.
 
-    CSLS (Conneau et al. 2018) makes tokens that lie near everything, the hubs, less near:
+    CSLS (Conneau et al. 2018) lowers the score of hubs, the tokens that are near everything:
     2 cos(a, e) - hubness(e) - r(a), where r(a) is the same for all tokens and is left out. Ties
     and zero actions are read as in `nearest_tokens`.
 
@@ -80,12 +79,12 @@ def csls_tokens(
 
 
 def hubness(bank: ArrayLike, vocabulary: Vocabulary, k: int = 10) -> NDArray[np.float32]:
-    """How near each token lies to what is usually said: the mean cosine of its k nearest.
+    """How near each token is to what is usually said: its mean cosine with its k nearest vectors.
 
     Args:
         bank: (m, D) floating, vectors that usually occur, such as a policy's on training texts.
         vocabulary: of V tokens.
-        k: how many of them count, at most m.
+        k: how many of the nearest are averaged, at most m.
 
     Returns:
         (V,) in [-1, 1].
@@ -120,13 +119,13 @@ def _directions(
 
 
 def _blocks(rows: NDArray[np.int64], width: int) -> Iterator[NDArray[np.int64]]:
-    """Parts of `rows` whose comparison with `width` vectors fits in the memory allowed."""
+    """Parts of `rows`, small enough that comparing each with `width` vectors fits in memory."""
     size = max(1, _BLOCK // width)
     return (rows[first : first + size] for first in range(0, len(rows), size))
 
 
 def _rounding(vocabulary: Vocabulary) -> float:
-    """More than the float32 cosine of two unit vectors may be wrong by, however it is summed."""
+    """A bound on the rounding error of the float32 cosine of two unit vectors, however summed."""
     return 2.0 * (vocabulary.dim + 8) * float(np.finfo(np.float32).eps)
 
 
@@ -152,14 +151,14 @@ def _guess(
 def _nearest_of_all(
     vectors: NDArray[np.float32], directions: NDArray[np.float32], vocabulary: Vocabulary
 ) -> NDArray[np.int64]:
-    """(n,) the nearest of all tokens to vectors of any length, and the same at unit length."""
+    """(n,) the nearest of all tokens to vectors, given as they are and at unit length."""
     cosines = directions @ vocabulary.directions.T  # (n, V)
     near = cosines >= cosines.max(1, keepdims=True) - 2 * _rounding(vocabulary)
     rows, tokens = np.nonzero(near)
     first = np.flatnonzero(np.diff(rows, prepend=-1))
     if len(first) < len(rows):
-        # The product's rounding depends on its shape, so what it cannot tell apart is compared
-        # anew, each row by itself, in double precision.
+        # The product's rounding depends on its shape, so tokens within its error are compared
+        # again, each by itself, in double precision.
         exact = np.vecdot(
             vectors[rows].astype(np.float64), vocabulary.directions[tokens].astype(np.float64)
         )

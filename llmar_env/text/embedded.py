@@ -19,7 +19,7 @@ __all__ = ["EmbeddedTexts", "gather_padded", "shareable"]
 
 _Scalar = TypeVar("_Scalar", bound=np.generic)
 
-# Texts whose vectors are averaged at a time: bounds the memory that one pass takes.
+# How many texts are averaged at a time; bounds the memory that they take.
 _MEAN_BLOCK = 4096
 
 
@@ -28,7 +28,7 @@ def gather_padded(
 ) -> tuple[Array, Array]:
     """Look texts up in a ragged store, as one padded batch.
 
-    Works alike on NumPy arrays and on torch tensors of one device.
+    Works on NumPy arrays and on torch tensors of one device.
 
     Args:
         padded_table: (V + 1, D) vectors, the last of them zero.
@@ -59,14 +59,14 @@ def _take(xp: Any, array: Array, index: Array) -> Array:
 
 
 def shareable(table: NDArray[_Scalar]) -> NDArray[_Scalar]:
-    """A table of vectors that every store takes without a copy.
+    """A table of vectors that stores can share without a copy.
 
     Args:
         table: (V, D).
 
     Returns:
-        (V, D) read-only, a view of an array that has a zero row behind it: `table`, if it is such
-        a view already, or else a copy.
+        (V, D) read-only, a view of an array with one more row, of zeros: `table` itself if it is
+        such a view already, or else a copy.
     """
     shape = (len(table) + 1, *table.shape[1:])
     base = table.base
@@ -82,7 +82,7 @@ def shareable(table: NDArray[_Scalar]) -> NDArray[_Scalar]:
 
 
 def _read_only(array: NDArray[_Scalar]) -> NDArray[_Scalar]:
-    """An array, or else a view of it, that nobody can write to; a caller's stays as it is."""
+    """The array if it is read-only, or else a read-only view; the array itself stays as it is."""
     if not array.flags.writeable:
         return array
     view = array.view()
@@ -99,14 +99,14 @@ class EmbeddedTexts:
     type, and no ids. The store is immutable and is passed by reference, also through `deepcopy`.
 
     Processes can share one: its arrays are read-only, each vector lies in memory once, and a pickle
-    of protocol 5 hands the arrays over as buffers, which `pickle.loads` takes without a copy.
+    of protocol 5 passes the arrays as buffers, which `pickle.loads` uses without a copy.
 
     Attributes:
         table: (V, D) floating: the vocabulary's vectors, or all rows of all texts in order.
         ids: (total,) int32 into `table`, or None where `table` holds the rows themselves.
         offsets: (n + 1,) int64; text i takes positions offsets[i] to offsets[i + 1].
-        padded_table: (V + 1, D) the table, which is a view of it, and a zero row, which padding
-            points to.
+        padded_table: (V + 1, D) the table and a zero row, which stands for padding; `table` is a
+            view of it.
     """
 
     table: NDArray[np.floating]  # (V, D)
@@ -151,7 +151,7 @@ class EmbeddedTexts:
         return {name: value for name, value in self.__dict__.items() if name != "table"}
 
     def __setstate__(self, state: dict[str, Any]) -> None:
-        """Take what was checked when it was made, and let nobody write to it."""
+        """Restore the arrays, which were checked when the store was made, as read-only."""
         for value in state.values():
             if isinstance(value, np.ndarray):
                 value.flags.writeable = False
@@ -159,7 +159,7 @@ class EmbeddedTexts:
 
     @classmethod
     def from_ids(cls, table: NDArray[np.floating], texts: Iterable[list[int]]) -> EmbeddedTexts:
-        """Store texts given as lists of rows of `table`, (V, D)."""
+        """Store texts given as lists of row numbers of `table`, (V, D)."""
         sequences = list(texts)
         offsets = np.fromiter(
             accumulate(map(len, sequences), initial=0), np.int64, len(sequences) + 1
@@ -172,7 +172,7 @@ class EmbeddedTexts:
         """Store texts given as (length, D) arrays of vectors of their own."""
         sequences = [np.asarray(text) for text in texts]
         offsets = np.cumsum([0, *map(len, sequences)], dtype=np.int64)
-        # With the zero row of the padded table behind them, so that they are not copied again.
+        # With the padded table's zero row at the end, so that they are not copied again.
         zero = [np.zeros((1, *text.shape[1:]), text.dtype) for text in sequences[:1]]
         padded = np.concatenate([*sequences, *zero])
         padded.flags.writeable = False
@@ -209,7 +209,7 @@ class EmbeddedTexts:
 
     @cached_property
     def fingerprint(self) -> str:
-        """16 hex digits that tell this store's content from any other's."""
+        """16 hex digits that identify the content of this store."""
         digest = hashlib.sha256(f"{self.table.dtype} {self.table.shape}".encode())
         for array in (self.table, self.ids, self.offsets):
             digest.update(b"none" if array is None else np.ascontiguousarray(array).data)

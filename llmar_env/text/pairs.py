@@ -1,4 +1,4 @@
-"""Pairs of texts, read from TSV, CSV, JSONL and parquet; faults are named by file and line."""
+"""Pairs of texts, read from TSV, CSV, JSONL and parquet; errors name the file and the line."""
 
 import csv
 import hashlib
@@ -53,7 +53,7 @@ class TextPairs:
     skipped: tuple[BadRow, ...] = ()
 
     def __post_init__(self) -> None:
-        # A list equals no tuple, so `echo` and == would be quietly wrong for texts given as lists.
+        # A list never equals a tuple: `echo` and == would be silently wrong for lists.
         object.__setattr__(self, "source", tuple(self.source))
         object.__setattr__(self, "target", tuple(self.target))
         if len(self.source) != len(self.target):
@@ -157,7 +157,7 @@ class TextPairs:
         """Divide the pairs by a hash of the source text.
 
         A source falls in the same split on every machine and in every order of the rows, and all
-        its pairs fall together, so that no split holds a source of another.
+        its pairs fall together, so that no two splits share a source.
 
         Args:
             fractions: The name and expected share of each split; the shares add up to 1, and their
@@ -232,7 +232,7 @@ def _no_file(path: Path) -> str:
 
 
 def _tsv_rows(data: bytes, want: _Want) -> Iterator[_Row]:
-    """Read tab-separated lines. Nothing quotes here: a quote is a character like any other."""
+    """Read tab-separated lines. There is no quoting: a quote is a character like any other."""
     lines = _lines(data, want.file)
     try:
         header = [name.strip() for name in lines[0].decode().split("\t")]
@@ -270,7 +270,7 @@ def _csv_rows(data: bytes, want: _Want) -> Iterator[_Row]:
 
 def _csv_records(lines: list[bytes]) -> Iterator[tuple[int, list[str] | str]]:
     """Give each record's first line with its fields, or with what is wrong in it."""
-    # Bad bytes pass the parser and are looked for after it, so they spoil their own record only.
+    # Bad bytes pass the parser and are looked for later, so that they spoil only their own record.
     reader = csv.reader((_lenient(line) for line in lines), strict=True)
     while reader.line_num < len(lines):
         first = reader.line_num + 1
@@ -294,7 +294,7 @@ def _lenient(line: bytes) -> str:
 
 
 def _bad_quoting(error: str, first: int, last: int) -> str:
-    """Say in a writer's words what csv.Error says in a programmer's, and which lines it cost."""
+    """Say in plain words what csv.Error means, and which lines are lost by it."""
     if "new-line character" in error:
         reason = "a carriage return in the middle of a line, outside quotes"
     elif "unexpected end of data" in error:
@@ -307,7 +307,7 @@ def _bad_quoting(error: str, first: int, last: int) -> str:
 
 
 def _jsonl_rows(data: bytes, want: _Want) -> Iterator[_Row]:
-    """Read one JSON object a line. The first that has the source key says if targets are given."""
+    """Read one JSON object a line. The first with the source key decides if there are targets."""
     alone: bool | None = None
     for number, line in enumerate(_lines(data, want.file), 1):
         row = _json_object(line)
@@ -355,7 +355,7 @@ def _json_texts(row: dict[str, Any], *keys: str) -> tuple[str, str] | str:
 
 def _unique_keys(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
     row = dict(pairs)
-    if len(row) < len(pairs):  # json would keep the last one and drop the others without a word
+    if len(row) < len(pairs):  # json would keep the last one and silently drop the others
         raise ValueError(f"{_twice([key for key, _ in pairs])} stands more than once")
     return row
 
@@ -417,7 +417,7 @@ def _lines(data: bytes, file: str) -> list[bytes]:
     """Cut a text file at its newlines, without the byte order mark and blank lines at the end."""
     if data[:2] in (b"\xff\xfe", b"\xfe\xff"):
         raise BadTextFile(f"{file}, line 1: the file is in UTF-16; save it as UTF-8")
-    # Not splitlines: of the characters that it cuts at, most stand within texts.
+    # Not splitlines, which also cuts at characters that occur within texts.
     lines = data.removeprefix(b"\xef\xbb\xbf").split(b"\n")
     while lines and not lines[-1].strip(b" \r"):
         lines.pop()
@@ -480,7 +480,7 @@ def _twice(names: Iterable[str]) -> str:
 
 
 def _listed(names: Iterable[str]) -> str:
-    """Quote some names for a message, and cut what would flood it."""
+    """Quote names for a message, and leave some out if there are many."""
     shown = [repr(name if len(name) <= 40 else name[:40] + "...") for name in islice(names, 21)]
     return ", ".join(shown[:20] + ["..."] * (len(shown) > 20)) or "none"
 
@@ -492,6 +492,6 @@ def _brief(value: object) -> str:
 
 def _unit_hash(text: str, seed: int) -> float:
     """Give a number in [0, 1] that depends on the text and the seed alone."""
-    # surrogatepass, as texts made in a program, unlike those read, may hold half a character.
+    # surrogatepass: texts made by a program, unlike those read, may hold half a surrogate pair.
     digest = hashlib.blake2b(f"{seed}\n{text}".encode("utf-8", "surrogatepass"), digest_size=8)
     return int.from_bytes(digest.digest(), "big") / 2**64

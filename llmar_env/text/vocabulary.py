@@ -1,4 +1,4 @@
-"""The tokens that texts are written of: vectors in, words out."""
+"""The tokens that written texts consist of: vectors in, words out."""
 
 from __future__ import annotations
 
@@ -18,24 +18,24 @@ from llmar_env.text.embedders import WordVectors
 
 __all__ = ["Vocabulary"]
 
-# Tokens compared with all others at a time: bounds the memory that the comparison takes.
+# How many tokens are compared with all others at a time; bounds the memory that this takes.
 _BLOCK = 512
 
 
 @dataclass(frozen=True, eq=False)
 class Vocabulary:
-    """V tokens, each a vector: words or pieces of words, and EOS behind them.
+    """V tokens, each a vector: words or pieces of words, and then EOS.
 
     An action is read as the token nearest to it by cosine. Immutable; passed by reference.
 
     Attributes:
-        table: (V - 1, D) float32, the vectors of the words, as texts are embedded with.
+        table: (V - 1, D) float32, the vectors of the words, as in embedded texts.
         ids: (V - 1,) int64, their ids in the embedder's tokenizer.
         embedder: turns ids into text and back.
 
     Raises:
-        ValueError: there is no word, a word has no direction, or two tokens have one direction,
-            so that no action could tell them apart.
+        ValueError: there is no word, a word has no direction, or two tokens have the same
+            direction, so that an action cannot mean one rather than the other.
     """
 
     table: NDArray[np.float32]  # (V - 1, D)
@@ -43,7 +43,7 @@ class Vocabulary:
     embedder: WordVectors
 
     def __post_init__(self) -> None:
-        """Check that there are tokens, and that each can be told from the others."""
+        """Check that there are tokens, and that no two share a direction."""
         if len(self.table) == 0:
             raise ValueError("a vocabulary needs at least one word besides EOS")
         if self.table.shape[:1] != self.ids.shape:
@@ -90,7 +90,7 @@ class Vocabulary:
 
     @property
     def eos(self) -> int:
-        """The token of EOS, V - 1: it ends a text, and fills what lies behind the end."""
+        """The token of EOS, V - 1: it ends a text and pads what follows."""
         return len(self.table)
 
     @property
@@ -107,8 +107,8 @@ class Vocabulary:
     def directions(self) -> NDArray[np.float32]:
         """(V, D) unit vectors that actions are compared with.
 
-        EOS has no meaning that a vector could carry: its direction is one drawn once for
-        each dimension.
+        EOS has no meaning that a vector could have: its direction is random, and the same
+        for all vocabularies of dimension D.
         """
         mark = np.random.default_rng(self.dim).standard_normal((1, self.dim))
         directions: NDArray[np.float32] = unit(
@@ -131,7 +131,7 @@ class Vocabulary:
     def projections(
         self,
     ) -> tuple[NDArray[np.float32], NDArray[np.float32], NDArray[np.int64]]:
-        """A line (D,), the directions' projections on it, (V,) rising, and their tokens, (V,)."""
+        """A line (D,), the sorted projections of the directions on it (V,), their tokens (V,)."""
         line = unit(np.random.default_rng(self.dim + 1).standard_normal(self.dim))
         line = line.astype(np.float32)
         projections = np.vecdot(self.directions, line)
@@ -140,7 +140,7 @@ class Vocabulary:
 
     @cached_property
     def fingerprint(self) -> str:
-        """16 hex digits that tell this vocabulary from any other."""
+        """16 hex digits that identify this vocabulary."""
         digest = hashlib.sha256(f"{self.table.shape}".encode())
         for array in (self.table, self.ids):
             digest.update(np.ascontiguousarray(array).data)
@@ -154,7 +154,7 @@ class Vocabulary:
         return tokens
 
     def encode(self, texts: Sequence[str]) -> list[list[int]]:
-        """Tokens of texts, without an EOS; words that are no token of it are left out.
+        """Tokens of texts, without an EOS; ids that are not in the vocabulary are left out.
 
         Raises:
             ValueError: a text yields no token.
@@ -162,15 +162,15 @@ class Vocabulary:
         return self.from_ids(self.embedder.tokenize(texts))
 
     def from_ids(self, texts: Sequence[ArrayLike]) -> list[list[int]]:
-        """Tokens of texts given as ids of the embedder; ids that are no token are left out."""
+        """Tokens of texts given as ids of the embedder; ids not in the vocabulary are left out."""
         found = (self._token_of_id[np.asarray(text, np.int64)] for text in texts)
         return [tokens[tokens >= 0].tolist() for tokens in found]
 
     def tokens_of(self, texts: EmbeddedTexts) -> NDArray[np.int64]:
-        """(n, M) tokens of a store of the embedder's, filled with EOS behind each text.
+        """(n, M) tokens of texts that the embedder embedded, padded with EOS.
 
-        M is one more than the longest text, so that each has EOS. Words that are no token of it
-        are left out.
+        M is one more than the length of the longest text, so that each has its EOS. Ids that
+        are not in the vocabulary are left out.
 
         Raises:
             ValueError: the store holds no tokens.

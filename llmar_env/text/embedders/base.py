@@ -20,7 +20,7 @@ class Embedder(Protocol):
         """D, the dimension of the vectors."""
 
     def fit(self, texts: Sequence[str]) -> Embedder:
-        """Learn from the training texts what there is to learn, and return the embedder itself."""
+        """Learn from the training texts, and return the embedder itself."""
 
     def embed(self, texts: Sequence[str]) -> EmbeddedTexts:
         """Embed texts, in order.

@@ -38,13 +38,13 @@ class WordVectorsConfig:
     """Passes over the training texts."""
     whitening: float = 0.0
     """In [0, 1]: principal axes are divided by their deviation to this power. At 0 rare words,
-    which Word2Vec hardly moves, nearly share a direction; at 1 all axes count alike, noise
-    included. Words that are written by their nearest vector want 0.5."""
+    which Word2Vec hardly moves, nearly share a direction; at 1 all axes count equally, noise
+    included. Use 0.5 for writing, where a vector is read as the word nearest to it."""
     seed: int = 0
     """Seeds the vectors; on one kind of processor the same seed and texts give the same ones."""
 
     def __post_init__(self) -> None:
-        """Refuse settings that no training could use."""
+        """Reject settings that training cannot use."""
         if self.vocab_size < 257:
             raise ValueError(f"vocab_size must be above the 256 bytes, found {self.vocab_size}")
         if not 0 <= self.whitening <= 1:
@@ -132,11 +132,11 @@ class WordVectors:
         return EmbeddedTexts.from_ids(self.table, self.tokenize(texts))
 
     def save(self, path: str | os.PathLike[str], *, half: bool = False) -> None:
-        """Write one safetensors file: the vectors, with tokenizer and settings as JSON in its head.
+        """Write one safetensors file: the vectors; its header has tokenizer and settings as JSON.
 
         Args:
             path: the file to write.
-            half: round the vectors to float16, half the size; `load` gives float32 all the same.
+            half: round the vectors to float16, half the size; `load` returns float32 either way.
         """
         from safetensors.numpy import save_file
 
@@ -176,7 +176,7 @@ def _tokenize(tokenizer: Any, texts: Sequence[str]) -> list[list[int]]:
 
 
 def _mark_start(text: str) -> str:
-    """Begin a text as any later word begins, with a blank, so that both get the same token."""
+    """Put a blank before a text, so that its first word gets the same token as anywhere else."""
     text = text.strip()
     return text if not text or _CHINESE.match(text) else " " + text
 
@@ -186,7 +186,7 @@ def _train_tokenizer(texts: Sequence[str], vocab_size: int) -> Any:
 
     tokenizer = Tokenizer(models.BPE())
     tokenizer.normalizer = normalizers.NFC()
-    # Without blanks between Chinese words, merges would otherwise grow into whole clauses.
+    # Chinese has no blanks between words, so merges would grow into whole clauses.
     tokenizer.pre_tokenizer = pre_tokenizers.Sequence(
         [
             pre_tokenizers.Split(Regex(r"\p{Han}"), "isolated"),
@@ -208,7 +208,7 @@ def _whiten(vectors: NDArray[np.float32], power: float) -> NDArray[np.float32]:
     """(n, D) vectors, centered, their principal axes divided by their deviations to a power."""
     centered = vectors - vectors.mean(axis=0)
     variances, axes = np.linalg.eigh(centered.T @ centered / len(centered))
-    # Axes without variance, as where n is below D, stay without.
+    # Axes without variance, as when n is below D, keep none.
     scales = np.where(variances > variances[-1] * 1e-6, variances, np.inf) ** (-power / 2)
     whitened: NDArray[np.float32] = centered @ ((axes * scales) @ axes.T)
     return whitened

@@ -1,7 +1,7 @@
-"""What the phrasebook speaks of, in every language: things, deeds, people, places and times.
+"""What the phrasebook talks about in every language: things, actions, people, places and times.
 
 A concept is named by its English word. Meanings number the concepts by their order here, so a
-change to these tables, like one to a language's words, changes the corpus and asks for a new
+change to these tables, like one to a language's words, changes the corpus and requires a new
 version of the environments.
 """
 

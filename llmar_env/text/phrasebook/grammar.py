@@ -61,7 +61,7 @@ class Part:
         return cls(tuple(sizes), {value: phrase(*value) for value in values})
 
     def of_second_clause(self) -> Part:
-        """The same part, for the clause behind the conjunction."""
+        """The same part, for the clause after the conjunction."""
         return Part(tuple(f + "2" if f in CLAUSE else f for f in self.fields), self.phrases)
 
 
@@ -76,11 +76,11 @@ class Language:
     Attributes:
         parts: the parts of its sentences, by name.
         order: the names of a sentence's parts from first to last, given its kind, its link (0 if
-            it has one clause) and whether it has a time. A name with "2" behind it, as "verb2",
-            is that part of the second clause.
+            it has one clause) and whether it has a time. A name that ends in 2, as "verb2", is
+            that part of the second clause.
         blank: what separates words.
-        statement: the marks before and behind a statement.
-        question: the marks before and behind a question.
+        statement: the marks before and after a statement.
+        question: the marks before and after a question.
         contract: changes words where they meet, as "que Anna" to "qu'Anna".
         expand: undoes what `contract` did.
     """
@@ -94,19 +94,19 @@ class Language:
     expand: Callable[[str], str] = _unchanged
 
     def render(self, meaning: Meaning) -> str:
-        """Say a meaning."""
+        """The sentence of a meaning."""
         kind = meaning[_KIND]
         layout = _layout(self, kind, meaning[_LINK], meaning[_TIME] > 0)
         phrases = [part.phrases[tuple([meaning[i] for i in places])] for part, places in layout]
         text = self.contract(self.blank.join(filter(None, phrases)).replace(" ,", ","))
-        before, behind = self.question if kind == QUESTION else self.statement
-        return before + text[0].upper() + text[1:] + behind
+        before, after = self.question if kind == QUESTION else self.statement
+        return before + text[0].upper() + text[1:] + after
 
     def parse(self, text: str) -> Meaning | None:
-        """The meaning that `render` said, or None if the text is not a sentence of the grammar."""
+        """The meaning whose sentence this is, or None if it is not one of the grammar's."""
         question = text.endswith(self.question[1])
-        before, behind = self.question if question else self.statement
-        body = self.expand(text.removeprefix(before).removesuffix(behind))
+        before, after = self.question if question else self.statement
+        body = self.expand(text.removeprefix(before).removesuffix(after))
         body = body.replace(",", " ,") if self.blank else body
         for start in (body, body[:1].lower() + body[1:]):
             tokens = start.split() if self.blank else list(start)

@@ -2,9 +2,10 @@
 
     python -m llmar_env.text.phrasebook.make_vectors --folder FOLDER
 
-Another processor rounds otherwise, so vectors made anew are near the shipped ones, not equal.
-Scores of a `-v0` environment can be compared because everyone has these very files; a change to
-them, or to the phrasebook, asks for a new version of the environments.
+Another processor rounds differently, so vectors made again are close to the shipped ones, not
+equal. Scores of a `-v0` environment can be compared because everyone has the same files; a change
+to them, or to the phrasebook, requires a new version of the environments. To add a language, make
+the vectors in another folder, and take only the new file and its line of SHA256SUMS from there.
 """
 
 from __future__ import annotations

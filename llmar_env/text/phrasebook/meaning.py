@@ -40,12 +40,12 @@ FIELDS = ("kind", "time", *CLAUSE, "place", "link", *(field + "2" for field in C
 """The fields of a meaning: of the sentence, of its main clause, and of a second clause."""
 
 STATEMENT, QUESTION, IS, IS_NOT = range(4)
-"""Kinds of sentences. The last two say where somebody is, or is not."""
+"""The kinds of sentences; the last two say where somebody is or is not."""
 
 AND, BUT, BECAUSE = range(1, 4)
 """Links between the clauses: positions in `concepts.CONJUNCTIONS`, from 1."""
 
-# What can be done with what: (verb, noun) where the noun is of one of the verb's classes.
+# What can be done with what: (verb, noun), where the noun belongs to a class of the verb.
 _DEEDS = np.array(
     [
         (verb, noun)
@@ -57,7 +57,7 @@ _DEEDS = np.array(
 )
 _PEOPLE = len(concepts.PEOPLE)
 _PLACES = len(concepts.PLACES)
-# With the value 0, that there is none.
+# Counting the value 0, for none.
 _ANY_TIME = len(concepts.TIMES) + 1
 _ANY_PLACE = _PLACES + 1
 _ANY_NUMBER = len(concepts.NUMBERS) + 1
@@ -77,13 +77,13 @@ def count() -> int:
 def meanings(size: int, *, split: str = "train", seed: int = 0) -> list[Meaning]:
     """Draw distinct meanings of a split.
 
-    A meaning belongs to one split for good, by a hash of its fields: 90% to "train", 5% each to
-    "valid" and "test", whatever the size and the seed.
+    A hash of its fields assigns each meaning to one split, 90% to "train" and 5% each to "valid"
+    and "test", whatever the size and the seed.
 
     Args:
         size: how many, up to a million.
         split: "train", "valid" or "test".
-        seed: of the choice; the same on every machine.
+        seed: chooses the meanings, the same on every machine.
 
     Raises:
         ValueError: an unknown split, or a size out of range.

@@ -11,7 +11,7 @@ __all__ = ["Phrasebook", "parse", "render"]
 
 
 def render(meaning: Meaning, language: str) -> str:
-    """Say a meaning in a language.
+    """Render a meaning as a sentence of a language.
 
     Raises:
         ValueError: the phrasebook does not have the language.
@@ -20,7 +20,7 @@ def render(meaning: Meaning, language: str) -> str:
 
 
 def parse(text: str, language: str) -> Meaning:
-    """The meaning of a sentence: what `render` said.
+    """The meaning of a sentence: the inverse of `render`.
 
     Raises:
         ValueError: the sentence is not one of the grammar's, or the language is unknown.
@@ -33,14 +33,14 @@ def parse(text: str, language: str) -> Meaning:
 
 @dataclass(frozen=True)
 class Phrasebook:
-    """Parallel sentences of two languages; of one language twice, it is the echo task."""
+    """Parallel sentences of two languages; the echo task if both are the same language."""
 
     source: str = "de"
     target: str = "en"
     seed: int = 0
 
     def __post_init__(self) -> None:
-        """Refuse languages that the phrasebook does not have."""
+        """Reject languages that the phrasebook does not have."""
         for language in (self.source, self.target):
             find_language(language)
 
@@ -61,7 +61,7 @@ class Phrasebook:
 
     @property
     def name(self) -> str:
-        """What `from_name` reads."""
+        """The name that `from_name` reads."""
         pair = (self.source,) if self.source == self.target else (self.source, self.target)
         return "phrasebook:" + "-".join(pair)
 
