@@ -119,14 +119,16 @@ def test_every_algorithm_follows_its_seed(corpus, name):
 
 
 @pytest.mark.parametrize("name", ALGORITHMS)
-def test_every_algorithm_is_scored_beside_its_supervised_rival(corpus, name):
+def test_every_algorithm_is_scored_beside_its_supervised_baseline(corpus, name):
     llmar = LLMAR(config(name, total_steps=200, supervised=True))
     trained = llmar.train(corpus)
     assert trained.scores["test"].keys() >= {"trained", "supervised", "untrained", "constant"}
     assert trained.curves["supervised"][-1].seconds > 0
 
 
-def test_the_rival_is_the_agents_network_and_begins_with_its_weights(corpus, monkeypatch):
+def test_the_supervised_baseline_is_the_agents_network_and_begins_with_its_weights(
+    corpus, monkeypatch
+):
     seen = {}
 
     def spy(self, baseline_policy, corpus, seconds):

@@ -52,7 +52,7 @@ def test_the_echo_task_has_the_identity_as_a_baseline(echo):
     assert scores["identity"].p_at_1 == 1
 
 
-def test_the_supervised_rival_had_the_same_time(trained):
+def test_the_supervised_baseline_had_the_same_time(trained):
     _, outcome = trained
     seconds = outcome.curves["supervised"][-1].seconds
     assert seconds == pytest.approx(outcome.timings["training_seconds"], rel=0.5, abs=0.5)
@@ -274,7 +274,7 @@ def test_a_phrasebook_can_stand_where_a_file_can(tmp_path):
     assert [len(rows) for rows in corpus.splits.values()] == [40, 1000]
 
 
-def test_a_rival_whose_gradient_is_not_finite_stops(corpus):
+def test_a_baseline_whose_gradient_is_not_finite_stops(corpus):
     llmar = LLMAR(Config(**SMALL, total_steps=512, supervised=False))
     llmar.train(corpus)
     llmar.policy.action_net.bias.register_hook(lambda gradient: gradient * float("nan"))

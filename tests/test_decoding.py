@@ -113,12 +113,12 @@ class TestNearestTokens:
             assert action @ mark < 1  # EOS is further away
             assert nearest_tokens(action[None], vocabulary)[0] == pair[0]
 
-    def test_the_end_marks_direction_ends(self):
+    def test_eos_direction_ends(self):
         vocabulary = make(AXES)
         assert nearest_tokens(0.3 * vocabulary.directions[END:], vocabulary).tolist() == [END]
 
     @pytest.mark.parametrize("seed", range(5))
-    def test_a_zero_action_is_the_end_mark(self, seed):
+    def test_a_zero_action_is_eos(self, seed):
         table = np.random.default_rng([seed, 1]).standard_normal((6, 3)).astype(np.float32)
         actions = np.stack([table[0], np.zeros(3, np.float32), np.full(3, -0.0, np.float32)])
         assert nearest_tokens(actions, make(table)).tolist() == [0, 6, 6]
@@ -197,7 +197,7 @@ class TestCsls:
         found = csls_tokens(actions, vocabulary, np.zeros(31))
         assert (found == nearest_tokens(actions, vocabulary)).all()
 
-    def test_a_zero_action_is_the_end_mark(self):
+    def test_a_zero_action_is_eos(self):
         actions = np.stack([AXES[0], np.zeros(3, np.float32)])
         assert csls_tokens(actions, make(AXES), np.zeros(4)).tolist() == [0, END]
 

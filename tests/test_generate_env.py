@@ -69,7 +69,7 @@ class TestByHand:
             np.testing.assert_allclose([one[1] for one in told], rewards, atol=1e-6)
             assert [one[2:4] for one in told] == [(False, False)] * 3 + [(False, True)]
 
-    def test_the_end_mark_at_the_limit_terminates(self, write):
+    def test_eos_at_the_limit_terminates(self, write):
         assert write()(X, Y, X, END)[-1][2:4] == (True, False)
 
     @pytest.mark.parametrize("credit", ["dense", "sparse"])

@@ -309,7 +309,7 @@ class TestBatches:
         assert refined.scores.shape == (1, 0)
 
 
-def test_a_draft_goes_as_far_as_its_end_mark_and_is_left_as_it_is(words, writer, drafts):
+def test_a_draft_goes_as_far_as_its_eos_and_is_left_as_it_is(words, writer, drafts):
     behind = np.where(drafts == writer.vocabulary.eos, 3, drafts)
     np.put_along_axis(behind, np.minimum(np.arange(ROWS) % (M + 1), M - 1)[:, None], 17, axis=1)
     given = behind.astype(np.int32)

@@ -53,7 +53,7 @@ class TestText:
         vocabulary = Vocabulary.of(corpus)
         assert vocabulary.decode(padded(vocabulary, texts, 40)) == list(texts)
 
-    def test_ends_at_the_first_end_mark(self, words, vocabulary):
+    def test_ends_at_the_first_eos(self, words, vocabulary):
         (text,) = padded(vocabulary, ["A small dog laughs"], 12)
         text[2], text[9] = vocabulary.eos, 0
         assert vocabulary.decode([text]) == vocabulary.decode(text[None, :2])
@@ -82,7 +82,7 @@ class TestText:
 
 
 class TestVectors:
-    def test_the_end_mark_is_no_text(self, vocabulary):
+    def test_eos_is_no_text(self, vocabulary):
         assert (vocabulary.padded_table[:-1] == vocabulary.table).all()
         assert not vocabulary.padded_table[vocabulary.eos].any()
         assert len(vocabulary.padded_table) == len(vocabulary)
@@ -92,7 +92,7 @@ class TestVectors:
         np.testing.assert_allclose(vocabulary.directions[:-1], vocabulary.table / norms, atol=1e-6)
         assert np.linalg.norm(vocabulary.directions[-1]) == pytest.approx(1, abs=1e-6)
 
-    def test_the_end_mark_is_the_same_for_all_vocabularies_of_a_dimension(self, words, vocabulary):
+    def test_eos_is_the_same_for_all_vocabularies_of_a_dimension(self, words, vocabulary):
         other = Vocabulary.of(words, "test")
         assert len(other) < len(vocabulary)
         assert (other.directions[-1] == vocabulary.directions[-1]).all()
