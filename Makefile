@@ -1,5 +1,5 @@
 # The one entry point for developers; CI calls the same targets.
-.PHONY: all format lint type test gymnasium examples bench
+.PHONY: all format lint type test gymnasium examples bench compare
 
 all: format lint type test
 
@@ -50,3 +50,9 @@ DATA ?= ../shared/data/multi30k-de-en
 bench:
 	mkdir -p runs
 	python benchmarks/speed.py --data $(DATA) --json runs/speed.json
+
+# Rates beside those of the commit before; takes some ten minutes, on a machine that does nothing else.
+OLD ?= HEAD~
+NEW ?= .
+compare:
+	python benchmarks/compare.py $(OLD) $(NEW) --data $(DATA) --json runs/compare.json
