@@ -15,7 +15,6 @@ DIR holds train.tsv. Run it on a machine that does nothing else.
 from __future__ import annotations
 
 import json
-import time
 from dataclasses import dataclass, replace
 from pathlib import Path
 from statistics import median
@@ -24,11 +23,11 @@ from typing import Any
 import numpy as np
 import torch
 import tyro
+from rates import Rate
 from rich.console import Console
 from rich.table import Table
 from stable_baselines3.common.base_class import BaseAlgorithm
 from stable_baselines3.common.buffers import ReplayBuffer, RolloutBuffer
-from stable_baselines3.common.callbacks import BaseCallback
 
 from agents import GroupedReplayBuffer, GRUPolicy, make_vec_env
 from agents.algorithms.presets import ALGORITHMS, Algorithm
@@ -62,28 +61,6 @@ class Options:
     """Runs of each side, whose median counts."""
     device: str = "auto"
     """As in train.py."""
-
-
-class Rate(BaseCallback):
-    """Takes the steps per second of whole iterations, the first one left out as a warm-up."""
-
-    def __init__(self, seconds: float) -> None:
-        super().__init__()
-        self.limit = seconds
-        self.marks: list[tuple[float, int]] = []  # time and steps at the start of iterations
-
-    def _on_rollout_start(self) -> None:
-        self.marks.append((time.perf_counter(), self.model.num_timesteps))
-
-    def _on_step(self) -> bool:
-        first = self.marks[min(1, len(self.marks) - 1)][0]
-        return len(self.marks) < 4 or time.perf_counter() - first < self.limit
-
-    @property
-    def steps_per_second(self) -> float:
-        """Between the first mark that counts and the last."""
-        (start, before), (end, after) = self.marks[1], self.marks[-1]
-        return (after - before) / (end - start)
 
 
 def make_model(algorithm: Algorithm, corpus: Corpus, side: str, device: str) -> BaseAlgorithm:

@@ -83,7 +83,7 @@ class Rate(BaseCallback):
         return (after - before) / (end - start)
 
 
-def steps_per_second(env: gymnasium.vector.VectorEnv[Any, Any, Any], seconds: float) -> float:
+def steps_per_second(env: gymnasium.vector.VectorEnv[Any, Any, Any], seconds: float = 2.0) -> float:
     """Rate of environments that answer fixed actions."""
     generator = np.random.default_rng(0)
     actions = generator.standard_normal(env.action_space.shape or (), np.float32) * 0.1
@@ -117,7 +117,7 @@ def measure_training(corpus: Corpus, seconds: float) -> dict[str, float]:
 def measure_writing(corpus: Corpus, seconds: float) -> dict[str, float]:
     """REINFORCE on Generate, with a BLEU reward at the end of each text.
 
-    An untrained writer hardly ever writes the end mark, so that its steps are words.
+    An untrained writer hardly ever writes EOS, so its steps are words.
     """
     rate = Rate(seconds)
     REINFORCE(WriterPolicy, make_writing_env(corpus), learning_rate=3e-4, seed=0).learn(

@@ -29,6 +29,7 @@ import numpy as np
 import torch
 import tyro
 from gymnasium.vector import AutoresetMode
+from rates import steps_per_second
 from rich.console import Console
 from rich.table import Table
 from stable_baselines3 import PPO
@@ -183,19 +184,6 @@ class Reach(BaseCallback):
     def rate(self) -> float:
         """Steps per second, updates included."""
         return self.steps / self.seconds
-
-
-def steps_per_second(env: gymnasium.vector.VectorEnv[Any, Any, Any], seconds: float = 2.0) -> float:
-    """Rate of an environment that answers fixed actions."""
-    generator = np.random.default_rng(0)
-    actions = generator.standard_normal(env.action_space.shape or (), np.float32) * 0.1
-    env.reset(seed=0)
-    env.step(actions)
-    steps, started = 0, time.perf_counter()
-    while (elapsed := time.perf_counter() - started) < seconds:
-        env.step(actions)
-        steps += env.num_envs
-    return steps / elapsed
 
 
 # ---------------------------------------------------------------------------- the parts

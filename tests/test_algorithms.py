@@ -126,9 +126,7 @@ def test_every_algorithm_is_scored_beside_its_supervised_baseline(corpus, name):
     assert trained.curves["supervised"][-1].seconds > 0
 
 
-def test_the_supervised_baseline_is_the_agents_network_with_its_first_weights(
-    corpus, monkeypatch
-):
+def test_the_supervised_baseline_is_the_agents_network_with_its_first_weights(corpus, monkeypatch):
     seen = {}
 
     def spy(self, baseline_policy, corpus, seconds):
