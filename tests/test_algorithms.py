@@ -522,3 +522,17 @@ def test_the_command_line_sets_what_it_says(tmp_path, capsys):
     with pytest.raises(SystemExit):
         train.cli([*arguments, "--set", "n_epochs"])
     assert "NAME=VALUE" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize("name", ["ppo", "a2c"])
+def test_stock_algorithms_log_the_noise_scale_and_no_deviation_that_is_not(corpus, name):
+    env_kwargs = {"data": corpus, "observation": "index"}
+    env = make_vec_env("LLMAR/Align-v0", 8, env_kwargs=env_kwargs)
+    kwargs = {"noise_scale": 4.0, "radius": 0.0625, "distribution": "free_gaussian"}
+    cls = ALGORITHMS[name].cls
+    model = cls(GRUPolicy, env, n_steps=8, policy_kwargs=kwargs, device="cpu")
+    model.learn(64)
+    assert "train/std" not in model.logger.name_to_value  # exp(log_std), which would be 4
+    assert model.policy.scalars() == {"train/noise_scale": pytest.approx(4.0)}
+    deviation = model.policy.action_dist.distribution.base_dist.scale
+    assert deviation.unique().item() == pytest.approx(0.25)

@@ -236,3 +236,24 @@ def test_what_only_a_softmax_has_is_refused(cls):
         distribution.log_prob_of(distribution.sample(), 0.1)
     with pytest.raises(ValueError, match=f"{cls.__name__} gives probability to no tokens"):
         distribution.log_probs()
+
+
+def test_a_baseline_over_all_groups_shrinks_the_gradient_by_its_own_share_alone():
+    # A linear reward w.e, whose gradient estimate, with the mean of all N rewards as the baseline,
+    # is 1 - 1 / N of w in expectation where the noise of an action tells nothing of other rewards.
+    groups, size, dim, rounds = 16, 8, 8, 400
+    direction = torch.zeros(groups, dim, dtype=torch.double)
+    direction[:, 0] = 1
+    distribution = DirectionalGaussian(1, dim)
+    distribution.proba_distribution(direction, torch.tensor(0.0).double(), size)
+    torch.manual_seed(0)
+    w = torch.randn(dim, dtype=torch.double)
+    found = []
+    for _ in range(rounds):
+        noise = (distribution.sample() - distribution.mode()) / 0.5
+        rewards = noise @ w
+        estimate = ((rewards - rewards.mean())[:, None] * noise).mean(0)
+        found.append((estimate @ w / (w @ w)).item())
+    error = np.std(found) / math.sqrt(rounds)
+    assert np.mean(found) == pytest.approx(1 - 1 / (groups * size), abs=4 * error)
+    assert 4 * error < 0.5 / dim  # a shared frame without signs would shrink it by 1 / D more

@@ -75,7 +75,7 @@ def test_sb3s_algorithms_train_it(corpus, cls, distribution, vectors, observatio
     moved = [name for name in before if not torch.equal(before[name], after[name])]
     assert {"action_net.weight", "value_net.weight"} < set(moved)
     assert any("gru" in name for name in moved)
-    assert "log_std" not in moved  # the noise scale is learned on request alone
+    assert "log_noise_scale" not in moved  # the noise scale is learned on request alone
     action, _ = model.predict(env.reset())
     assert action.shape == (8, 4) if vectors == 1 else (8, 3, 4)
 

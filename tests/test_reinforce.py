@@ -121,6 +121,18 @@ def test_the_expected_gradient_is_the_analytic_one_within_its_standard_error(bas
     assert (4 * error < 0.2 * np.abs(expected).max()).all()  # or the test would pass whatever came
 
 
+def test_equal_rewards_prefer_no_action_of_a_group():
+    generator = torch.Generator().manual_seed(0)
+    returns = torch.rand(1000, 1, generator=generator).expand(-1, 16)
+    assert (returns - returns.sum(-1, keepdim=True) / 16).any()  # by rounding
+    assert not advantages(returns, "group").any()
+    mask = torch.rand(returns.shape, generator=generator) < 0.7
+    assert not advantages(returns, "group", mask).any()
+    # What differs by more than rounding is still told apart.
+    one = torch.tensor([[0.5, 0.5, 0.5, 0.5001]])
+    assert advantages(one, "group")[0, 3] == pytest.approx(math.sqrt(3), rel=1e-2)
+
+
 @pytest.mark.parametrize("baseline", BASELINES)
 def test_each_gradient_follows_the_baselines_formula(baseline):
     seen, p = bandit_gradients(baseline, 20)
@@ -134,6 +146,87 @@ def test_each_gradient_follows_the_baselines_formula(baseline):
         score = np.eye(3)[actions] - p  # grad of log softmax
         expected = -(advantage[:, None] * score).mean(0)
         np.testing.assert_allclose(gradient, expected, atol=1e-5)
+
+
+class Constant(gymnasium.Env):
+    """Nothing changes, whatever is done; a reward by chance ends each episode."""
+
+    def __init__(self, observation_space, action_space):
+        self.observation_space, self.action_space = observation_space, action_space
+
+    def observe(self):
+        if isinstance(self.observation_space, spaces.Dict):
+            return {name: np.ones(1, np.float32) for name in self.observation_space}
+        return np.ones(1, np.float32)
+
+    def reset(self, *, seed=None, options=None):
+        super().reset(seed=seed)
+        return self.observe(), {}
+
+    def step(self, action):
+        return self.observe(), float(self.np_random.normal()), True, False, {}
+
+
+def score_of_bias(space, policy, actions):
+    """d log p / d bias of the layer of parameters, (N, parameters), in closed form."""
+    bias = policy.action_net.bias.detach().numpy()
+    if isinstance(space, spaces.Box):  # Gaussian, whose mean is the layer's output
+        return (actions - bias) / np.exp(2 * policy.log_std.detach().numpy())
+    if isinstance(space, spaces.MultiBinary):
+        return actions - 1 / (1 + np.exp(-bias))
+    parts = [space.n] if isinstance(space, spaces.Discrete) else space.nvec
+    columns, first = [], 0
+    for column, size in zip(actions.reshape(len(actions), -1).T, parts, strict=True):
+        logits = bias[first : first + size]
+        p = np.exp(logits) / np.exp(logits).sum()
+        columns.append(np.eye(size)[column.astype(int)] - p)
+        first += size
+    return np.concatenate(columns, axis=1)
+
+
+@pytest.mark.parametrize(
+    "action_space",
+    [
+        spaces.Box(-5.0, 5.0, (3,)),
+        spaces.Discrete(4),
+        spaces.MultiDiscrete([2, 3]),
+        spaces.MultiBinary(3),
+    ],
+    ids=str,
+)
+@pytest.mark.parametrize("observation", ["box", "dict"])
+def test_stock_policies_learn_from_the_score_on_every_action_space(observation, action_space):
+    box = spaces.Box(-1.0, 1.0, (1,))
+    observation_space = box if observation == "box" else spaces.Dict(one=box, two=box)
+    model = REINFORCE(
+        "MlpPolicy" if observation == "box" else "MultiInputPolicy",
+        make_vec_env(lambda: Constant(observation_space, action_space), 16),
+        learning_rate=0.0,
+        max_grad_norm=math.inf,
+        policy_kwargs={"net_arch": []},
+        seed=0,
+        device="cpu",
+    )
+    with torch.no_grad():
+        net = model.policy.action_net
+        net.weight.zero_()  # the parameters of the distribution are the bias, whatever is seen
+        net.bias += 0.3 * torch.arange(len(net.bias))
+    seen = Updates()
+    model.learn(16 * 3, seen)
+    assert len(seen.gradients) == 3
+    for actions, r, gradient in zip(seen.actions, seen.rewards, seen.gradients, strict=True):
+        advantage = r - (r.sum() - r) / (len(r) - 1)
+        expected = -(advantage[:, None] * score_of_bias(action_space, model.policy, actions)).mean(
+            0
+        )
+        np.testing.assert_allclose(gradient, expected, atol=1e-5)
+
+
+def test_pendulum_is_learned_on_with_a_stock_policy():
+    env = make_vec_env("Pendulum-v1", 4, seed=0)
+    model = REINFORCE("MlpPolicy", env, seed=0, device="cpu")
+    model.learn(1)
+    assert model._n_updates == 1
 
 
 def one_text_corpus(dim=3):
@@ -595,7 +688,7 @@ def test_a_constant_reward_teaches_a_writer_nothing(words):
     with torch.no_grad():
         # An empty text scores 0: EOS must not come first, but soon after.
         policy = model.policy
-        policy.log_std.fill_(0.0)
+        policy.log_noise_scale.fill_(0.0)
         policy.action_net.bias.zero_()
         policy.action_net.bias[:-1] -= torch.as_tensor(policy.vocabulary.directions[-1]) * 0.2
     lengths, scores = [], []
@@ -688,3 +781,56 @@ def test_the_noise_scale_follows_its_schedule(words):
     assert 0.1 < model.policy.action_dist.noise_scale.item() < 1.1
     with pytest.raises(ValueError, match="learn_noise_scale=False"):
         writing_model(words, noise_scale=lambda _: 0.1)
+
+
+# ---------------------------------------------------------------------------- interruptions
+
+
+class Interrupt(BaseCallback):
+    """Breaks learning off at a step in the middle of a round."""
+
+    def __init__(self, how, after):
+        super().__init__()
+        self.how, self.after = how, after
+
+    def _on_step(self):
+        if self.n_calls < self.after:
+            return True
+        if self.how == "callback":
+            return False
+        raise {"keyboard": KeyboardInterrupt, "error": RuntimeError}[self.how]("stop")
+
+
+@pytest.mark.parametrize("how", ["callback", "keyboard", "error"])
+@pytest.mark.parametrize("again", [True, False])
+@pytest.mark.parametrize("kind", ["writer", "gru", "stock"])
+def test_learning_goes_on_after_an_interruption(words, corpus, kind, how, again):
+    if kind == "writer":
+        model, steps, after = writing_model(words), 8 * 5, 4
+        # All words are about as likely, so some texts have ended by then.
+        model.policy.set_noise_scale(1.0)
+    elif kind == "gru":
+        env_kwargs = {"data": corpus, "observation": "index", "group_size": 4}
+        env = make_vec_env("LLMAR/Align-v0", 8, env_kwargs=env_kwargs)
+        model, steps, after = REINFORCE(GRUPolicy, env, n_steps=4, device="cpu"), 8 * 4, 2
+    else:
+        model = REINFORCE("MlpPolicy", make_vec_env("CartPole-v1", 4), device="cpu")
+        steps, after = 4, 3
+    if how == "callback":
+        model.learn(steps, Interrupt(how, after))
+    else:
+        with pytest.raises((KeyboardInterrupt, RuntimeError), match="stop"):
+            model.learn(steps, Interrupt(how, after))
+    updates = model._n_updates
+    model.learn(3 * steps, reset_num_timesteps=again)
+    assert model._n_updates > updates
+
+
+def test_a_loaded_model_goes_on_counting_and_drawing_seeds(words, tmp_path):
+    model = writing_model(words)
+    model.learn(8 * 5 * 3)
+    assert model._n_updates > 0
+    model.save(tmp_path / "model")
+    loaded = REINFORCE.load(tmp_path / "model", env=model.env)
+    assert loaded._n_updates == model._n_updates
+    assert loaded._seeds.integers(2**31) == model._seeds.integers(2**31)

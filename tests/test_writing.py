@@ -450,11 +450,11 @@ def test_weights_of_another_network_are_said(saved, change):
 def test_weights_that_are_missing_or_superfluous_are_said(saved, which):
     weights = load_file(saved / "policy.safetensors")
     if which == "missing":
-        del weights["log_std"]
+        del weights["log_noise_scale"]
     else:
         weights["more"] = np.zeros(3, np.float32)
     save_file(weights, saved / "policy.safetensors")
-    with pytest.raises(ValueError, match=r"(log_std is None|more is \(3,\))"):
+    with pytest.raises(ValueError, match=r"(log_noise_scale is None|more is \(3,\))"):
         LLMAR.load(saved)
 
 

@@ -24,7 +24,8 @@ def advantages(returns: Tensor, baseline: Baseline, mask: Tensor | None = None) 
     - "mean": A_k = R_k - mean of all returns in the batch. Shrinks the gradient's expectation to
       1 - 1 / (batch size) of itself, since each return stands in its own baseline.
     - "group": A_k = (R_k - mean_j R_j) / (std_j R_j + 1e-8), with the biased standard deviation,
-      GRPO (Shao et al. 2024, eq. 3). Biased; invariant to the scale of the reward.
+      GRPO (Shao et al. 2024, eq. 3); 0 where all R_j are equal up to rounding. Biased; invariant
+      to the scale of the reward.
 
     Args:
         returns: (..., K) groups along the last axis.
@@ -47,4 +48,6 @@ def advantages(returns: Tensor, baseline: Baseline, mask: Tensor | None = None) 
         return (returns - (total - returns) / (size - 1).clamp_min(1)) * mask
     centered = (returns - total / size.clamp_min(1)) * mask
     deviation = (centered.square().sum(-1, keepdim=True) / size.clamp_min(1)).sqrt()
-    return centered / (deviation + 1e-8)
+    # Equal returns differ from their mean by its rounding, which is no reason to prefer any.
+    rounding = size * torch.finfo(returns.dtype).eps * returns.abs().amax(-1, keepdim=True)
+    return torch.where(deviation > rounding, centered / (deviation + 1e-8), 0.0)

@@ -9,6 +9,7 @@ import numpy as np
 import torch
 from gymnasium import spaces
 from numpy.typing import NDArray
+from stable_baselines3 import A2C
 from stable_baselines3.common.callbacks import BaseCallback
 from stable_baselines3.common.on_policy_algorithm import OnPolicyAlgorithm
 from stable_baselines3.common.policies import ActorCriticPolicy, BasePolicy
@@ -80,7 +81,7 @@ class REINFORCE(OnPolicyAlgorithm):
         ValueError: an unknown baseline, or one that compares where there is one episode only.
     """
 
-    policy_aliases: ClassVar[dict[str, type[BasePolicy]]] = {"MlpPolicy": ActorCriticPolicy}
+    policy_aliases: ClassVar[dict[str, type[BasePolicy]]] = A2C.policy_aliases
     rollout_buffer: EpisodeBatch  # type: ignore[assignment]  # in the place of SB3's buffer
     policy: ActorCriticPolicy
 
@@ -130,9 +131,19 @@ class REINFORCE(OnPolicyAlgorithm):
 
     def _setup_model(self) -> None:
         super()._setup_model()
-        self._n_updates = 0
-        self._seeds = np.random.default_rng(self.seed)
+        # A loaded model comes with both, and goes on from them.
+        self._n_updates = getattr(self, "_n_updates", 0)
+        self._seeds = getattr(self, "_seeds", None) or np.random.default_rng(self.seed)
+        self._in_round = False  # whether episodes have begun that are not complete
         self._adapt_to_env()
+
+    def _setup_learn(self, *args: Any, **kwargs: Any) -> tuple[int, BaseCallback]:
+        if self._in_round:
+            # Learning was interrupted in the middle of episodes: begin new ones.
+            self._seed_groups()
+            self._last_obs = None
+            self._in_round = False
+        return super()._setup_learn(*args, **kwargs)
 
     def set_env(self, env: GymEnv, force_reset: bool = True) -> None:
         """Go on in another environment, with the same spaces and on the same text store."""
@@ -183,7 +194,6 @@ class REINFORCE(OnPolicyAlgorithm):
         callback.on_rollout_start()
         while len(rollout_buffer) < n_rollout_steps:
             if not self._play_round(env, callback, rollout_buffer):
-                self._last_obs = None  # in the middle of episodes: the next `learn` begins anew
                 return False
         callback.update_locals(locals())
         callback.on_rollout_end()
@@ -193,6 +203,7 @@ class REINFORCE(OnPolicyAlgorithm):
         """Step all sub-environments until each has ended an episode."""
         running = np.ones(env.num_envs, np.bool_)
         dones = ~running
+        self._in_round = True
         state = self._begin_sampling(batch)
         for _ in range(_MAX_EPISODE_STEPS):
             actions = state.act(self._last_obs, running)
@@ -214,6 +225,7 @@ class REINFORCE(OnPolicyAlgorithm):
                 f"an episode has not ended after {_MAX_EPISODE_STEPS} steps; REINFORCE learns "
                 "from whole episodes, so give the environment a time limit"
             )
+        self._in_round = False
         batch.close_round()
         self._begin_together(env, dones, ended_together=bool(running.all()))
         return True
@@ -233,12 +245,18 @@ class REINFORCE(OnPolicyAlgorithm):
         scattered = self.shares_texts and not ended_together
         if dones.all() and not _resets_late(env) and not scattered:
             return
-        if self.shares_texts:
-            # Members whose episodes were short have gone on to further texts: one seed brings
-            # the groups together again, on texts of their own.
-            env.seed(int(self._seeds.integers(2**31)))
+        self._seed_groups()
         # SB3 types it as an array or a dict, and VecEnv.reset also as a tuple.
         self._last_obs = env.reset()  # type: ignore[assignment]
+
+    def _seed_groups(self) -> None:
+        """Let the next reset bring the members of each group together, on new texts.
+
+        Members whose episodes were short have gone on to further texts.
+        """
+        if self.shares_texts:
+            assert self.env is not None
+            self.env.seed(int(self._seeds.integers(2**31)))
 
     def _step(
         self, env: VecEnv, actions: Tensor, running: NDArray[np.bool_], batch: EpisodeBatch

@@ -186,7 +186,8 @@ class DirectionalGaussian(DirectionDistribution):
     distributed alike for -e, so their mean reward is even in e, and its product with the score,
     odd in e, has mean zero. Where the noise scale is learned, whose score is even in e, each action
     draws its own length. The groups of a batch take their directions from one random frame,
-    which costs one QR factorization of a (T * D, T * D) matrix.
+    which costs one QR factorization of a (T * D, T * D) matrix; a random sign for each group keeps
+    the noise of one group uncorrelated with the rewards of all others.
 
     Attributes:
         mean: (B, T, D) mean vectors.
@@ -243,6 +244,10 @@ class DirectionalGaussian(DirectionDistribution):
             size = (len(mean), lengths, 1)
             half = torch.full(size, shape[2] / 2, device=mean.device, dtype=mean.dtype)
             length = (2 * torch._standard_gamma(half, generator)).sqrt() * scale
+            # Groups share a frame, and would share its noise too: a sign for each group makes the
+            # noise of one group uncorrelated with the rewards of another.
+            sign = torch.randint(2, (len(mean), 1, 1), device=mean.device, generator=generator)
+            length = length * (2 * sign - 1)
             frames = _orthonormal_groups(*shape, like=mean, generator=generator)
             return torch.addcmul(mean, frames, length, out=frames).flatten(0, 1)
 

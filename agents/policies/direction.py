@@ -39,7 +39,8 @@ class DirectionPolicy(ActorCriticPolicy):
     """
 
     action_dist: DirectionDistribution
-    log_std: Tensor  # type: ignore[assignment]  # () a buffer, unless the noise scale is learned
+    # Not `log_std`, of which SB3's algorithms would log the exponential as a standard deviation.
+    log_noise_scale: Tensor  # () a buffer, unless the noise scale is learned
     distributions: ClassVar[tuple[str, ...]] = tuple(DISTRIBUTIONS)
 
     def __init__(
@@ -95,13 +96,13 @@ class DirectionPolicy(ActorCriticPolicy):
         self._build_mlp_extractor()
         *vectors, dim = self.action_space.shape or ()
         self.action_dist = self._make_distribution(vectors[0] if vectors else 1, dim)
-        self.action_net, log_std = self.action_dist.proba_distribution_net(
+        self.action_net, log_noise_scale = self.action_dist.proba_distribution_net(
             self.mlp_extractor.latent_dim_pi, math.log(self.noise_scale)
         )
         if self.learn_noise_scale:
-            self.log_std = log_std
+            self.log_noise_scale = log_noise_scale
         else:
-            self.register_buffer("log_std", log_std.detach())
+            self.register_buffer("log_noise_scale", log_noise_scale.detach())
         self.value_net = nn.Linear(self.mlp_extractor.latent_dim_vf, 1)
         if self.ortho_init:
             for module in (self.features_extractor, self.mlp_extractor, self.value_net):
@@ -141,7 +142,7 @@ class DirectionPolicy(ActorCriticPolicy):
     @torch.no_grad()
     def set_noise_scale(self, value: float) -> None:
         """Set the noise scale of all states."""
-        self.log_std.fill_(math.log(value))
+        self.log_noise_scale.fill_(math.log(value))
 
     def scalars(self) -> dict[str, float]:
         """The noise scale, for the logger."""
@@ -163,7 +164,7 @@ class DirectionPolicy(ActorCriticPolicy):
         self, latent_pi: Tensor, group_size: int = 1
     ) -> DirectionDistribution:
         return self.action_dist.proba_distribution(
-            self.action_net(latent_pi).float(), self.log_std, group_size
+            self.action_net(latent_pi).float(), self.log_noise_scale, group_size
         )
 
     def evaluate_actions(

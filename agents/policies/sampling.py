@@ -124,7 +124,8 @@ class IndependentSampling:
         # `predict` in a callback leaves the policy in the other one.
         self.policy.set_training_mode(True)
         distribution = self._distribution(observations)
-        actions: Tensor = distribution.sample()
+        # Some of SB3's distributions sample with a gradient, which is not the score's.
+        actions: Tensor = distribution.sample().detach()
         self.log_probs.append(distribution.log_prob(actions))
         if self.entropies is not None:
             entropy = distribution.entropy()

@@ -264,7 +264,7 @@ class WriterPolicy(DirectionPolicy):
     @torch.no_grad()
     def scale_temperature(self, factor: float) -> None:
         """Multiply the distribution's noise scale, of all states alike."""
-        self.log_std.add_(math.log(factor))
+        self.log_noise_scale.add_(math.log(factor))
 
     def precision(self) -> torch.autocast:
         """Where products run in bfloat16, if they do."""
