@@ -1,27 +1,45 @@
-"""The learners: Stable-Baselines3 policies and algorithms for LLMAR."""
+"""The learners: Stable-Baselines3 policies and algorithms for LLMAR.
 
-from .algorithms.advantages import advantages
-from .algorithms.buffers import GroupedReplayBuffer, GroupedRolloutBuffer
-from .algorithms.presets import ALGORITHMS, Algorithm
-from .algorithms.reinforce import REINFORCE
-from .algorithms.update import NonFiniteLossError
-from .config import Config
-from .distributions import DirectionalGaussian, FreeGaussian, PowerSpherical, TokenSoftmax
-from .inference.answering import answer
-from .inference.decoding import decode
-from .inference.refinement import Refined, refine
-from .llmar import LLMAR
-from .networks.encoder import GRUEncoder
-from .networks.seq2seq import WriterConfig
-from .policies import GRUSACPolicy, GRUTD3Policy
-from .policies.features import GRUFeatures, attach_texts
-from .policies.gru import GRUPolicy
-from .policies.writer import WriterPolicy
-from .trainers.base import Trained
-from .trainers.generate import RefinedText
-from .training.cross_entropy import TargetTexts, train_cross_entropy
-from .training.regularizers import CrossEntropy, KLToReference
-from .vec_env import GymVecEnv, make_vec_env
+Each name is imported from its module on first use (PEP 562): the command line reads its arguments
+before torch is loaded.
+"""
+
+from __future__ import annotations
+
+from importlib import import_module
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from .algorithms import (
+        ALGORITHMS,
+        REINFORCE,
+        Algorithm,
+        GroupedReplayBuffer,
+        GroupedRolloutBuffer,
+        NonFiniteLossError,
+        advantages,
+    )
+    from .config import Config
+    from .distributions import DirectionalGaussian, FreeGaussian, PowerSpherical, TokenSoftmax
+    from .inference.answering import answer
+    from .inference.decoding import decode
+    from .inference.refinement import Refined, refine
+    from .llmar import LLMAR
+    from .networks.encoder import GRUEncoder
+    from .networks.seq2seq import WriterConfig
+    from .policies import (
+        GRUFeatures,
+        GRUPolicy,
+        GRUSACPolicy,
+        GRUTD3Policy,
+        WriterPolicy,
+        attach_texts,
+    )
+    from .trainers.base import Trained
+    from .trainers.generate import RefinedText
+    from .training.cross_entropy import TargetTexts, train_cross_entropy
+    from .training.regularizers import CrossEntropy, KLToReference
+    from .vec_env import GymVecEnv, make_vec_env
 
 __all__ = [
     "ALGORITHMS",
@@ -58,3 +76,58 @@ __all__ = [
     "refine",
     "train_cross_entropy",
 ]
+
+_MODULES = {
+    "ALGORITHMS": ".algorithms",
+    "LLMAR": ".llmar",
+    "REINFORCE": ".algorithms",
+    "Algorithm": ".algorithms",
+    "Config": ".config",
+    "CrossEntropy": ".training.regularizers",
+    "DirectionalGaussian": ".distributions",
+    "FreeGaussian": ".distributions",
+    "GRUEncoder": ".networks.encoder",
+    "GRUFeatures": ".policies",
+    "GRUPolicy": ".policies",
+    "GRUSACPolicy": ".policies",
+    "GRUTD3Policy": ".policies",
+    "GroupedReplayBuffer": ".algorithms",
+    "GroupedRolloutBuffer": ".algorithms",
+    "GymVecEnv": ".vec_env",
+    "KLToReference": ".training.regularizers",
+    "NonFiniteLossError": ".algorithms",
+    "PowerSpherical": ".distributions",
+    "Refined": ".inference.refinement",
+    "RefinedText": ".trainers.generate",
+    "TargetTexts": ".training.cross_entropy",
+    "TokenSoftmax": ".distributions",
+    "Trained": ".trainers.base",
+    "WriterConfig": ".networks.seq2seq",
+    "WriterPolicy": ".policies",
+    "advantages": ".algorithms",
+    "answer": ".inference.answering",
+    "attach_texts": ".policies",
+    "decode": ".inference.decoding",
+    "make_vec_env": ".vec_env",
+    "refine": ".inference.refinement",
+    "train_cross_entropy": ".training.cross_entropy",
+}
+# `import agents` is enough for `agents.policies.GRUPolicy`.
+_PACKAGES = ("algorithms", "distributions", "policies", "vec_env")
+
+# Type checkers would take a `__getattr__` to mean that every name is there.
+if not TYPE_CHECKING:
+
+    def __getattr__(name: str) -> Any:
+        if name in _MODULES:
+            value = getattr(import_module(_MODULES[name], __name__), name)
+        elif name in _PACKAGES:
+            value = import_module(f".{name}", __name__)
+        else:
+            raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+        globals()[name] = value
+        return value
+
+
+def __dir__() -> list[str]:
+    return sorted({*globals(), *_MODULES, *_PACKAGES})

@@ -1,35 +1,46 @@
-"""Let a trained model write, refine and be evaluated: `python -m agents --help`."""
+"""The command line: `llmar --help`, or `python -m agents --help`."""
 
 from __future__ import annotations
 
-import os
-import sys
 from collections.abc import Sequence
+from typing import Annotated
 
 import tyro
 
+from .commands import train
 from .commands.evaluate import Evaluate
-from .commands.terminal import plain_words
+from .commands.terminal import report_errors
 from .commands.write import Generate, Refine
+from .config import Config
 
 __all__ = ["cli"]
 
+_Train = Annotated[Config, tyro.conf.subcommand("train", description=train.DESCRIPTION)]
 
-def cli(arguments: Sequence[str] | None = None) -> None:
-    """Do what the command line says; what a user can mend ends in one line."""
-    with plain_words():
+
+def cli(arguments: Sequence[str] | None = None, prog: str = "llmar") -> None:
+    """Run the command that the arguments name.
+
+    Args:
+        arguments: those of the process by default.
+        prog: what the program is called in its help.
+
+    Raises:
+        SystemExit: the arguments cannot be used, or the command has failed; the code is the
+            message. Also after `--help`.
+    """
+    with report_errors():
         command = tyro.cli(
-            Generate | Refine | Evaluate,
-            prog="python -m agents",
-            description="Let a trained model write, refine and be evaluated.",
+            _Train | Generate | Refine | Evaluate,
+            prog=prog,
+            description="Reinforcement-learned text alignment.",
             args=arguments,
         )
-        try:
+        if isinstance(command, Config):
+            train.main(command)
+        else:
             command.run()
-        except BrokenPipeError:
-            # Whoever read the output has read enough; Python would complain when it flushes.
-            os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
 
 
 if __name__ == "__main__":
-    cli()
+    cli(prog="python -m agents")

@@ -10,9 +10,9 @@ from typing import Annotated, Any, Literal, Self
 
 import tyro
 
-from .distributions import DistributionName
+__all__ = ["Config", "DistributionName"]
 
-__all__ = ["Config"]
+DistributionName = Literal["gaussian", "free_gaussian", "power_spherical"]
 
 _COUNTS = (
     "num_texts",

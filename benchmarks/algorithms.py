@@ -46,7 +46,7 @@ from stable_baselines3.common.policies import BasePolicy
 
 from agents import ALGORITHMS, LLMAR, Config, GRUFeatures
 from agents.algorithms.settings import find_algorithm, tuned
-from agents.commands.terminal import plain_words
+from agents.commands.terminal import report_errors
 from agents.inference.evaluation import evaluate, reference_answers
 from agents.trainers.base import Trained
 from agents.trainers.data import load_corpus
@@ -376,5 +376,5 @@ def main(options: Options) -> None:
 
 
 if __name__ == "__main__":
-    with plain_words():
+    with report_errors():
         main(tyro.cli(Options))

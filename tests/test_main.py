@@ -1,17 +1,21 @@
 import io
 import json
+import os
 import subprocess
 import sys
 import warnings
 from pathlib import Path
 
+import gymnasium
 import numpy as np
 import pytest
 from sacrebleu.metrics.bleu import BLEU
 from sacrebleu.metrics.chrf import CHRF
 
+import train
 from agents import LLMAR, Config
 from agents.__main__ import cli
+from agents.commands.terminal import report_errors
 
 REPOSITORY = Path(__file__).parents[1]
 
@@ -305,11 +309,100 @@ def test_a_target_column_that_is_empty_is_named_by_its_line(model, tmp_path):
     assert "line 3" in refused("evaluate", model, "--data", str(path))
 
 
+# ---------------------------------------------------------------------------- train
+
+
+def test_train_is_train_py(capsys, monkeypatch):
+    taken = []
+    monkeypatch.setattr("agents.commands.train.main", taken.append)
+    arguments = ["--algo", "sac", "--seed", "3", "--set", "batch_size=64", "--no-progress"]
+    cli(["train", *arguments])
+    train.cli(arguments)
+    first, second = taken
+    assert first == second
+    assert (first.algo, first.seed, first.progress) == ("sac", 3, False)
+    assert first.settings == (("batch_size", 64),)
+
+
+def test_what_train_leaves_can_be_evaluated(capsys, tmp_path, data):
+    arguments = ["--no-supervised", "--no-progress", "--total-steps", "256", "--hidden-dim", "8"]
+    arguments += ["--num-texts", "8", "--group-size", "4", "--dim", "16", "--name", "short"]
+    arguments += ["--valid", data[1], "--runs", str(tmp_path)]
+    out, _ = run(capsys, "train", *data, *arguments)
+    assert "Scores on valid" in "\n".join(out)
+    (line,), _ = run(capsys, "evaluate", f"--model={tmp_path / 'short'}", *data, "--jsonl")
+    assert json.loads(line)["texts"] == 12
+
+
+# ---------------------------------------------------------------------------- help
+
+
+def help_of(capsys, *arguments, **options):
+    with pytest.raises(SystemExit) as caught:
+        cli([*arguments, "--help"], **options)
+    assert caught.value.code == 0
+    return capsys.readouterr().out
+
+
 def test_help_explains_every_command(capsys):
     for command in ("generate", "refine", "evaluate"):
-        with pytest.raises(SystemExit) as caught:
-            cli([command, "--help"])
-        assert caught.value.code == 0
-        text = capsys.readouterr().out
+        text = help_of(capsys, command)
         for option in ("--model", "--device", "--method", "--batch-size", "--jsonl"):
             assert option in text
+
+
+def test_help_has_one_line_for_each_command(capsys, monkeypatch):
+    monkeypatch.setenv("COLUMNS", "80")
+    lines = [line.strip("│ ") for line in help_of(capsys).splitlines()]
+    commands = [line.split(maxsplit=2)[1:] for line in lines if line.startswith("•")]
+    assert [name for name, _ in commands] == ["train", "generate", "refine", "evaluate"]
+    assert all(text.endswith(".") for _, text in commands)  # no line goes on below
+    assert lines[lines.index("(required)") :].index("") == 5
+
+
+def test_help_names_the_program_as_it_was_called(capsys):
+    assert help_of(capsys).startswith("usage: llmar [-h] {train,generate,refine,evaluate}")
+    assert help_of(capsys, "train").startswith("usage: llmar train ")
+    for command, name in ((["-m", "agents"], "python -m agents"), (["train.py"], "train.py")):
+        outcome = subprocess.run(
+            [sys.executable, *command, "--help"],
+            cwd=REPOSITORY,
+            capture_output=True,
+            encoding="utf-8",
+            check=True,
+        )
+        assert outcome.stdout.startswith(f"usage: {name} [-h]")
+
+
+# ---------------------------------------------------------------------------- errors
+
+
+@pytest.mark.parametrize("error", [ValueError, FileNotFoundError, gymnasium.error.UnregisteredEnv])
+def test_errors_that_a_user_can_correct_are_one_line(error):
+    with pytest.raises(SystemExit) as caught, report_errors():
+        raise error("no such thing")
+    assert caught.value.code == "error: no such thing"
+
+
+def test_other_errors_keep_their_traceback():
+    with pytest.raises(RuntimeError, match="a bug"), report_errors():
+        raise RuntimeError("a bug")
+
+
+def test_an_interruption_is_a_word():
+    with pytest.raises(SystemExit, match="interrupted"), report_errors():
+        raise KeyboardInterrupt
+
+
+def test_a_reader_that_has_read_enough_is_no_error():
+    reading, writing = os.pipe()
+    os.close(reading)
+    outcome = subprocess.run(
+        [sys.executable, "train.py", "--help"],
+        cwd=REPOSITORY,
+        stdout=writing,
+        stderr=subprocess.PIPE,
+        check=False,
+    )
+    os.close(writing)
+    assert (outcome.returncode, outcome.stderr) == (0, b"")

@@ -6,17 +6,19 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from itertools import islice
 from pathlib import Path
-from typing import BinaryIO, TypeVar
+from typing import TYPE_CHECKING, BinaryIO, TypeVar
 
-from ..inference.decoding import Method
-from ..llmar import LLMAR
+from ..inference.methods import Method
+
+if TYPE_CHECKING:
+    from ..llmar import LLMAR
 
 _Item = TypeVar("_Item")
 
 
 @dataclass(frozen=True, kw_only=True)
 class Command:
-    """What all commands ask for."""
+    """Options of every command that takes a model."""
 
     model: Path
     """Folder of a run, or of the model in it."""
@@ -27,10 +29,12 @@ class Command:
     batch_size: int = 512
     """Texts that are read, and then answered, at a time."""
     jsonl: bool = False
-    """Print JSON, one object a line."""
+    """Print JSON, one object a line; that of refine has the estimated alignment of each round."""
 
     def load(self) -> LLMAR:
         """The model, on its device."""
+        from ..llmar import LLMAR
+
         return LLMAR.load(self.model, device=self.device)
 
 
@@ -48,10 +52,10 @@ def batches(items: Iterable[_Item], size: int) -> Iterator[list[_Item]]:
 
 
 def lines_of(stream: BinaryIO, name: str) -> Iterator[str]:
-    """Lines of UTF-8, without the blanks around them.
+    """Lines of UTF-8, without the spaces around them.
 
     Raises:
-        ValueError: a line is something else; the message says which.
+        ValueError: a line is not UTF-8; the message says which.
     """
     for number, line in enumerate(stream, 1):
         try:

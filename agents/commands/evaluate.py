@@ -5,20 +5,14 @@ from __future__ import annotations
 import json
 from dataclasses import dataclass
 
-from rich.console import Console
-
-from llmar_env.metrics import TextScores
-from llmar_env.text.corpus import read_split
-
 from .base import Command, batches
-from .report import numbers, print_signatures, score_table
 
 __all__ = ["Evaluate"]
 
 
 @dataclass(frozen=True, kw_only=True)
 class Evaluate(Command):
-    """Answer the texts of a file, and score the answers against their targets."""
+    """Score the answers to a file of texts against their targets."""
 
     data: str
     """A TSV, CSV, JSONL or parquet file, or the built-in corpus, of which "test" is taken."""
@@ -28,7 +22,14 @@ class Evaluate(Command):
     """Column of the texts that should be answered."""
 
     def run(self) -> None:
-        """Print a table, or an object, of the scores."""
+        """Print the scores, as a table or as JSON."""
+        from rich.console import Console
+
+        from llmar_env.metrics import TextScores
+        from llmar_env.text.corpus import read_split
+
+        from .report import numbers, print_signatures, score_table
+
         llmar = self.load()
         options = {"method": self.method} if llmar.config.writes else {}
         pairs = read_split(

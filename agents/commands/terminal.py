@@ -1,29 +1,38 @@
-"""What the commands have in common: how they tell a user what went wrong."""
+"""What the commands have in common: how errors and warnings are shown."""
 
 from __future__ import annotations
 
+import os
 import sys
 import warnings
 from collections.abc import Iterator
 from contextlib import contextmanager
 
-import gymnasium
-
-__all__ = ["plain_words"]
+__all__ = ["report_errors"]
 
 
 @contextmanager
-def plain_words() -> Iterator[None]:
-    """Turn what a user can mend into one line on standard error, and warnings into notes.
+def report_errors() -> Iterator[None]:
+    """Print errors that the user can correct, and warnings, in one line each on standard error.
 
     Raises:
-        SystemExit: in the place of an error that a user can mend, or of an interruption.
+        SystemExit: instead of such an error, or after an interruption; the code is the message.
     """
     with warnings.catch_warnings():
         warnings.showwarning = lambda message, *_: print(f"note: {message}", file=sys.stderr)
         try:
             yield
-        except (ValueError, OSError, ImportError, ArithmeticError, gymnasium.error.Error) as error:
+        except BrokenPipeError:
+            # Whoever read the output has read enough; Python would complain when it flushes.
+            os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        except (ValueError, OSError, ImportError, ArithmeticError) as error:
             sys.exit(f"error: {error}")
         except KeyboardInterrupt:
             sys.exit("interrupted")
+        except Exception as error:
+            # Imported here, so that reading the arguments does not wait for Gymnasium.
+            from gymnasium.error import Error
+
+            if not isinstance(error, Error):
+                raise
+            sys.exit(f"error: {error}")

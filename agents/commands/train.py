@@ -6,18 +6,28 @@ import itertools
 import time
 from collections.abc import Sequence
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import tyro
-from rich.console import Console
 
 from ..config import Config
-from ..llmar import LLMAR
-from .report import print_report, write_report
-from .terminal import plain_words
+from .terminal import report_errors
+
+if TYPE_CHECKING:
+    from rich.console import Console
+
+    from ..llmar import LLMAR
+
+DESCRIPTION = "Train an agent to align texts, or to write them, and report."
 
 
 def main(config: Config) -> None:
     """Train, print the report and write the folder of the run."""
+    from rich.console import Console
+
+    from ..llmar import LLMAR
+    from .report import print_report, write_report
+
     console = Console()
     llmar = LLMAR(config)
     folder = new_folder(config)
@@ -69,6 +79,10 @@ def keep_best(llmar: LLMAR, folder: Path, console: Console) -> None:
 
 
 def cli(arguments: Sequence[str] | None = None) -> None:
-    """Train as the command line says; what a user can mend ends in one line."""
-    with plain_words():
-        main(tyro.cli(Config, args=arguments))
+    """Train by the arguments of `train.py`: those of the process by default.
+
+    Raises:
+        SystemExit: as `agents.__main__.cli`.
+    """
+    with report_errors():
+        main(tyro.cli(Config, prog="train.py", description=DESCRIPTION, args=arguments))

@@ -8,17 +8,19 @@ from abc import ABC, abstractmethod
 from collections.abc import Iterator
 from dataclasses import asdict, dataclass
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-from ..llmar import LLMAR
 from .base import Command, batches, lines_of
+
+if TYPE_CHECKING:
+    from ..llmar import LLMAR
 
 __all__ = ["Generate", "Refine"]
 
 
 @dataclass(frozen=True, kw_only=True)
 class Writing(Command, ABC):
-    """What the commands ask for that write."""
+    """Options of the commands that write, and how they read and print."""
 
     text: str | None = None
     """The text to write about."""
@@ -31,7 +33,7 @@ class Writing(Command, ABC):
             pass
 
     def write(self) -> Iterator[dict[str, Any]]:
-        """Print the answer to each text, and give it on."""
+        """Print the answer to each text, and yield it."""
         llmar = self.load()
         _ = llmar.writer  # a model that writes nothing is refused before texts are read
         for batch in batches(self.sources(), self.batch_size):
@@ -55,7 +57,7 @@ class Writing(Command, ABC):
         """The texts, read as they are asked for.
 
         Raises:
-            ValueError: there are two sources of them, or --text says nothing.
+            ValueError: both --text and --file are given, or --text is blank.
         """
         if self.text is not None and self.file is not None:
             raise ValueError("give --text or --file, not both")
@@ -72,7 +74,7 @@ class Writing(Command, ABC):
 
 @dataclass(frozen=True, kw_only=True)
 class Generate(Writing):
-    """Write a text about each text: lines, or JSON of source and text."""
+    """Write a text about each input text."""
 
     def answer(self, llmar: LLMAR, texts: list[str]) -> list[dict[str, Any]]:
         """The texts."""
@@ -81,13 +83,10 @@ class Generate(Writing):
 
 @dataclass(frozen=True, kw_only=True)
 class Refine(Writing):
-    """Write texts, and correct them until they align: lines, or JSON with the scores by round.
-
-    The scores are the model's own estimate, since no target is known.
-    """
+    """Write texts, and correct them until they align."""
 
     threshold: float = 0.9
-    """Estimated alignment that is good enough, in (0, 1]."""
+    """Alignment that is good enough, in (0, 1]; an estimate of the model, which knows no target."""
     max_rounds: int = 8
     """Rounds, in each of which one word of a text is corrected, at the most."""
 

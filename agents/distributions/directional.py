@@ -11,13 +11,15 @@ from __future__ import annotations
 import math
 from abc import abstractmethod
 from copy import copy
-from typing import Literal, Self
+from typing import Self
 
 import torch
 from stable_baselines3.common.distributions import Distribution
 from torch import Tensor, nn
 from torch.distributions import Independent, Normal
 from torch.nn import functional as F
+
+from ..config import DistributionName
 
 __all__ = [
     "DISTRIBUTIONS",
@@ -31,8 +33,6 @@ __all__ = [
 
 FREE_NOISE = 0.25
 """Noise of a coordinate at which actions around short means lie within the action space."""
-
-DistributionName = Literal["gaussian", "free_gaussian", "power_spherical"]
 
 
 class DirectionDistribution(Distribution):

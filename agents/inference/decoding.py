@@ -6,7 +6,7 @@ import math
 import warnings
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
-from typing import Literal, get_args
+from typing import get_args
 
 import numpy as np
 import torch
@@ -21,10 +21,9 @@ from llmar_env.text.embedded import EmbeddedTexts
 from ..distributions import DirectionDistribution
 from ..networks.seq2seq import Memory
 from ..policies.writer import WriterPolicy
+from .methods import Method
 
 __all__ = ["Method", "decode", "estimated_alignment", "read_blocks", "token_directions"]
-
-Method = Literal["greedy", "csls", "best_of", "beam"]
 
 # Texts that are written at a time.
 _BLOCK = 512
