@@ -1,5 +1,5 @@
 # The one entry point for developers; CI calls the same targets.
-.PHONY: all format lint type test gymnasium examples bench compare
+.PHONY: all format lint type test gymnasium wheel examples bench compare
 
 all: format lint type test
 
@@ -36,6 +36,10 @@ SITE = import site; print(site.getsitepackages()[0])
 		|| { rm -rf $@; exit 1; }
 	echo "import site; site.addsitedir('$$(python -c "$(SITE)")')" \
 		> "$$($@/bin/python -c "$(SITE)")/rest.pth"
+
+# The wheel, installed into an empty environment, trains and writes outside of the checkout.
+wheel:
+	.ci/wheel
 
 # The examples of other libraries, and the tests of what is shipped for them.
 examples: .gymnasium/1.2.2
