@@ -38,7 +38,6 @@ def test_the_console_script_is_the_command_line():
     assert resolve_name(PROJECT["project"]["scripts"]["llmar"]) is agents.__main__.cli
 
 
-def test_the_packages_are_the_ones_found():
-    assert PROJECT["tool"]["setuptools"]["packages"]["find"]["include"] == [
-        f"{package}*" for package in reversed(PACKAGES)
-    ]
+def test_both_packages_are_packed():
+    include = PROJECT["tool"]["setuptools"]["packages"]["find"]["include"]
+    assert set(include) == {f"{package}*" for package in PACKAGES}
