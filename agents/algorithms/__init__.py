@@ -1,6 +1,6 @@
 """REINFORCE, buffers that keep groups together, and every algorithm's tuned settings."""
 
-from .advantages import advantages
+from .baselines import advantages
 from .buffers import GroupedReplayBuffer, GroupedRolloutBuffer
 from .presets import ALGORITHMS, Algorithm
 from .reinforce import REINFORCE

@@ -29,7 +29,7 @@ from ..policies.sampling import (
     begin_sampling,
 )
 from ..vec_env import GymVecEnv
-from .advantages import Baseline, advantages
+from .baselines import Baseline, advantages
 from .episodes import EpisodeBatch, Regularizer
 from .update import descend
 
