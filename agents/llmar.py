@@ -36,7 +36,7 @@ from .training.clock import Clock
 
 __all__ = ["LLMAR", "RefinedText", "Trained"]
 
-_FORMAT = 3
+_FORMAT = 4
 _MANIFEST, _WEIGHTS = "model.json", "policy.safetensors"
 _SOURCE, _TARGET = "source.safetensors", "target.safetensors"
 _Part = TypeVar("_Part")
@@ -50,14 +50,14 @@ _TRAINERS: Mapping[str, type[AlignTrainer] | type[GenerateTrainer]] = {
 class LLMAR:
     """Reinforcement-learned text alignment: the method from end to end.
 
-    What is trained, and how it answers, is the matter of a task: with vectors (`AlignTrainer`), or
-    with texts (`GenerateTrainer`), as `config.env` says.
+    A trainer makes the policy and answers with it: with vectors (`AlignTrainer`), or with texts
+    (`GenerateTrainer`), as `config.task.env` says.
 
     Args:
-        config: the settings.
+        config: the options.
 
     Attributes:
-        task: trains the policy, and answers.
+        trainer: trains the policy, and answers.
         corpus: what was trained on, None before `train` and after `load`.
         source_embedder: of the texts that are answered.
         target_embedder: of the texts that answers should align with.
@@ -70,10 +70,12 @@ class LLMAR:
 
     def __init__(self, config: Config | None = None) -> None:
         config = Config() if config is None else config
-        if config.env not in _TRAINERS:
-            raise ValueError(f"no training on {config.env}; there is one on {', '.join(_TRAINERS)}")
-        self.device = resolve_device(config.device)
-        self.trainer = _TRAINERS[config.env](config, self.device)
+        if config.task.env not in _TRAINERS:
+            raise ValueError(
+                f"no training on {config.task.env}; there is one on {', '.join(_TRAINERS)}"
+            )
+        self.device = resolve_device(config.run.device)
+        self.trainer = _TRAINERS[config.task.env](config, self.device)
         self.corpus: Corpus | None = None
         self.source_embedder: Embedder | None = None
         self.target_embedder: Embedder | None = None
@@ -82,7 +84,7 @@ class LLMAR:
 
     @property
     def config(self) -> Config:
-        """The settings."""
+        """The options."""
         return self.trainer.config
 
     @property
@@ -119,7 +121,7 @@ class LLMAR:
         """
         clock = Clock()
         clock.start()
-        quiet = not self.config.progress
+        quiet = not self.config.run.progress
         with Console(stderr=True, quiet=quiet).status("reading and embedding the texts"):
             corpus = load_corpus(self.config, data)
         self._adopt(corpus)
@@ -138,8 +140,8 @@ class LLMAR:
         """Answer texts, without noise.
 
         Args:
-            text: one text or n of them, each cut to `config.max_length` vectors; a warning counts
-                those that were.
+            text: one text or n of them, each cut to `config.data.max_length` vectors; a warning
+                counts those that were.
             **options: of a model that writes, those of `decode`: `method` ("greedy", "csls",
                 "best_of" or "beam") and what belongs to it.
 
@@ -184,18 +186,18 @@ class LLMAR:
         self._required(self.policy)
         embedder = self._required(self.source_embedder)
         texts = embedder.embed([text] if isinstance(text, str) else text)
-        texts, cut = texts.truncate(self.config.max_length or texts.max_length)
+        texts, cut = texts.truncate(self.config.data.max_length or texts.max_length)
         if cut:
             warnings.warn(
                 f"{cut} of {len(texts)} texts are longer than max_length="
-                f"{self.config.max_length} vectors and were cut",
+                f"{self.config.data.max_length} vectors and were cut",
                 stacklevel=3,
             )
         return texts
 
     @property
     def writer(self) -> GenerateTrainer:
-        """The task, which is to write.
+        """The trainer, of a model that writes.
 
         Raises:
             ValueError: this model answers with vectors.
@@ -326,7 +328,7 @@ class LLMAR:
             if manifest.get("format") != _FORMAT:
                 raise ValueError(
                     f"{folder} holds a model of format {manifest.get('format')!r}; this version "
-                    f"reads format {_FORMAT}"
+                    f"reads format {_FORMAT}: train it again"
                 )
             llmar = cls(Config.from_json(manifest["config"] | {"device": device}))
             llmar.targets = tuple(manifest["targets"])

@@ -14,7 +14,6 @@ workers to cores, which takes Linux.
 
 from __future__ import annotations
 
-import dataclasses
 import json
 import multiprocessing
 import os
@@ -26,7 +25,7 @@ import warnings
 from collections.abc import Iterator, Mapping, Sequence
 from concurrent.futures import ProcessPoolExecutor, as_completed
 from contextlib import suppress
-from dataclasses import asdict, dataclass, replace
+from dataclasses import asdict, dataclass
 from functools import partial
 from importlib.metadata import PackageNotFoundError, version
 from multiprocessing.queues import Queue
@@ -44,9 +43,10 @@ from stable_baselines3.common.callbacks import BaseCallback
 from stable_baselines3.common.env_util import make_vec_env as sb3_make_vec_env
 from stable_baselines3.common.policies import BasePolicy
 
-from agents import ALGORITHMS, LLMAR, Config, GRUFeatures
+from agents import ALGORITHMS, LLMAR, GRUFeatures
 from agents.algorithms.settings import find_algorithm, tuned
 from agents.commands.terminal import report_errors
+from agents.config import AlgorithmConfig, Config, DataConfig, RunConfig
 from agents.inference.evaluation import evaluate, reference_answers
 from agents.trainers.base import Trained
 from agents.trainers.data import load_corpus
@@ -106,18 +106,19 @@ class Options:
 # ---------------------------------------------------------------------------- what is run
 
 
-def task_config(data: Path, task: str, seconds: float) -> Config:
-    """What all runs of a task have in common."""
+def run_config(
+    data: Path, task: str, seconds: float, row: Mapping[str, Any] | None = None, seed: int = 0
+) -> Config:
+    """The options of a run; without a row, what all runs of a task have in common."""
     return Config(
-        data=str(data / "train.tsv"),
-        valid=data / "val.tsv",
-        test=data / "test.tsv",
-        device="cpu",
-        total_steps=1e12,
-        time_limit=seconds,
-        supervised=False,
-        progress=False,
-        **_TASKS[task],
+        data=DataConfig(
+            data=str(data / "train.tsv"),
+            valid=data / "val.tsv",
+            test=data / "test.tsv",
+            **_TASKS[task],
+        ),
+        algorithm=AlgorithmConfig(total_steps=1e12, time_limit=seconds, **row or {}),
+        run=RunConfig(device="cpu", seed=seed, supervised=False, progress=False),
     )
 
 
@@ -125,7 +126,7 @@ def settings_of(algorithm: str) -> dict[str, Any]:
     """What a row trains with, as plain JSON-able data: runs with other settings are others."""
     if algorithm == _PLAIN:
         return {"n_envs": _PLAIN_ENVS}
-    config = Config(**ROWS[algorithm])
+    config = AlgorithmConfig(**ROWS[algorithm])
     settings = asdict(tuned(find_algorithm(config.algo), config))
     # Time ends a run; the others are what else could be chosen.
     for name in ("total_steps", "distributions", "otherwise"):
@@ -165,11 +166,11 @@ def current(runs: Sequence[Run], options: Options) -> list[Run]:
 def arguments(config: Config, default: Config) -> list[str]:
     """The arguments of `train.py` that make one configuration of another."""
     found = []
-    for one in dataclasses.fields(Config):
-        value = getattr(config, one.name)
-        if value == getattr(default, one.name):
+    usual = default.as_json()
+    for name, value in config.as_json().items():
+        if value == usual[name]:
             continue
-        flag = one.name.replace("_", "-")
+        flag = name.replace("_", "-")
         if isinstance(value, bool):
             found.append(f"--{flag}" if value else f"--no-{flag}")
         else:
@@ -181,7 +182,7 @@ def commands(options: Options) -> Commands:
     """What to type for a row, with the arguments that a task's rows share in a variable."""
     shared, rows = {}, {}
     for task in _TASKS:
-        config, variable = task_config(Path("$DATA"), task, options.seconds), _variable(task)
+        config, variable = run_config(Path("$DATA"), task, options.seconds), _variable(task)
         shared[variable] = " ".join(arguments(config, Config()))
         for name, own in ROWS.items():
             more = " ".join(f"--{option} {value}" for option, value in own.items())
@@ -258,8 +259,7 @@ def run_job(job: Job, corpus: Corpus, data: Path, where: Mapping[str, Any]) -> R
         if job.algorithm == _PLAIN:
             trained = train_plain(corpus, job.seconds, job.seed, doublings)
         else:
-            config = task_config(data, job.task, job.seconds)
-            config = replace(config, **ROWS[job.algorithm], seed=job.seed)
+            config = run_config(data, job.task, job.seconds, ROWS[job.algorithm], job.seed)
             trained = LLMAR(config).train(corpus, callback=doublings)
     except Exception as error:
         return Run(job, where, error=f"{type(error).__name__}: {error}")
@@ -312,7 +312,7 @@ def run_all(jobs: Sequence[Job], options: Options) -> Iterator[Run]:
     if options.workers > len(free):
         raise ValueError(f"{options.workers} workers need a core each, and there are {len(free)}")
     corpora = {
-        task: load_corpus(task_config(options.data, task, options.seconds))
+        task: load_corpus(run_config(options.data, task, options.seconds))
         for task in dict.fromkeys(job.task for job in jobs)
     }
     os.environ["OMP_NUM_THREADS"] = "1"  # workers read it as they import

@@ -40,8 +40,9 @@ from stable_baselines3.common.torch_layers import BaseFeaturesExtractor
 from stable_baselines3.common.vec_env import DummyVecEnv
 from torch import Tensor, nn
 
-from agents import LLMAR, Config
+from agents import LLMAR
 from agents.algorithms.presets import SUPERVISED
+from agents.config import AlgorithmConfig, Config, RunConfig
 from agents.inference.evaluation import evaluate
 from agents.networks.device import resolve_device
 from agents.policies.gru import GRUPolicy
@@ -288,13 +289,8 @@ def measure_translation(options: Options, console: Console) -> dict[str, float]:
 
 def _config(options: Options, seed: int, seconds: float) -> Config:
     return Config(
-        seed=seed,
-        device=options.device,
-        hidden_dim=_HIDDEN,
-        total_steps=1e12,
-        time_limit=seconds,
-        supervised=False,
-        progress=False,
+        algorithm=AlgorithmConfig(hidden_dim=_HIDDEN, total_steps=1e12, time_limit=seconds),
+        run=RunConfig(seed=seed, device=options.device, supervised=False, progress=False),
     )
 
 
@@ -309,7 +305,7 @@ def _supervised(
         gymnasium.spaces.Box(-1.0, 1.0, (corpus.target.dim,)),
         lambda _: rate,
         hidden_dim=_HIDDEN,
-    ).to(resolve_device(config.device))
+    ).to(resolve_device(config.run.device))
     validation = Validation(partial(evaluate, corpus=corpus, split="valid"))
     texts = train_supervised(
         policy,

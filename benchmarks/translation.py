@@ -38,7 +38,7 @@ from stable_baselines3.common.policies import BasePolicy
 
 from agents.algorithms.presets import WRITING
 from agents.algorithms.reinforce import REINFORCE
-from agents.config import Config
+from agents.config import Config, TaskConfig
 from agents.inference.decoding import Method, decode
 from agents.inference.refinement import refine
 from agents.networks.device import resolve_device
@@ -90,7 +90,7 @@ class Options:
 
 
 # What `train.py --env LLMAR/Generate-v0` trains with.
-_CONFIG = Config(env="LLMAR/Generate-v0")
+_CONFIG = Config(task=TaskConfig(env="LLMAR/Generate-v0"))
 _RL = WRITING.reinforcement
 _WRITER = writer_config(_CONFIG)
 
@@ -214,7 +214,7 @@ def learn_cross_entropy(
         epochs=1000.0,
         learning_rate=WRITING.warm_learning_rate if warm else _RL.learning_rate,
         batch_size=WRITING.warm_texts,
-        smoothing=_CONFIG.smoothing,
+        smoothing=_CONFIG.writer.smoothing,
         seed=seed,
         progress=True,
     )
@@ -268,7 +268,8 @@ def cross_entropy(corpus: Corpus, policy: BasePolicy, seed: int) -> CrossEntropy
     assert isinstance(policy, WriterPolicy)
     assert policy.vocabulary is not None
     texts = TargetTexts(corpus, policy.vocabulary)
-    return CrossEntropy(texts, _CONFIG.ce_weight, _RL.num_texts, _CONFIG.smoothing, seed=100 + seed)
+    options = _CONFIG.writer
+    return CrossEntropy(texts, options.ce_weight, _RL.num_texts, options.smoothing, seed=100 + seed)
 
 
 def _after(

@@ -8,6 +8,7 @@ import gymnasium
 import numpy as np
 import pytest
 
+from agents.config import Config
 from llmar_env.text.corpus import Corpus
 from llmar_env.text.embedded import EmbeddedTexts
 from llmar_env.text.embedders import WordVectorsConfig
@@ -21,6 +22,11 @@ SOURCE_WORDS = ["ein", "kleiner", "roter", "Hund", "Ball", "springt", "nie", "we
 TARGET_WORDS = ["a", "small", "red", "dog", "ball", "jumps", "never"]
 SOURCE_DIM, TARGET_DIM = 6, 4
 SPLITS = {"train": range(24), "valid": range(24, 30), "test": range(30, 36)}
+
+
+def flat_config(**options):
+    """A configuration of options by name, whatever their group."""
+    return Config.from_json(Config().as_json() | options)
 
 
 def pytest_report_header():

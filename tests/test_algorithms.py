@@ -6,6 +6,7 @@ import sys
 import numpy as np
 import pytest
 import torch
+from conftest import flat_config
 from stable_baselines3 import PPO, SAC, TD3
 from stable_baselines3.common.callbacks import BaseCallback
 from stable_baselines3.common.distributions import kl_divergence
@@ -58,7 +59,7 @@ def config(name, group_size=4, **kwargs):
     given = kwargs.pop("settings", {})
     settings = tuple((SETTINGS.get(name, {}) | given).items())
     group_size = 1 if name == "ars" else group_size
-    return Config(algo=name, group_size=group_size, settings=settings, **SMALL | kwargs)
+    return flat_config(algo=name, group_size=group_size, settings=settings, **SMALL | kwargs)
 
 
 def echo_of(corpus):
@@ -337,7 +338,7 @@ def test_an_algorithm_for_numbered_actions_says_why_it_cannot_be_used(name):
 
 def test_settings_reach_the_algorithm_and_its_policy(corpus):
     given = (("n_epochs", 2), ("clip_range", 0.3), ("policy.net_arch", [7]))
-    llmar = LLMAR(Config(algo="ppo", learning_rate=0.5, settings=given, **SMALL))
+    llmar = LLMAR(flat_config(algo="ppo", learning_rate=0.5, settings=given, **SMALL))
     model = llmar.trainer._make_model(
         llmar.trainer._policy_kwargs(), corpus, {"observation": "index"}, None
     )
@@ -379,12 +380,12 @@ def test_noise_of_an_action_has_a_deviation_in_each_coordinate(corpus):
 )
 def test_a_typo_in_a_setting_is_an_error(algo, setting, message):
     with pytest.raises(ValueError, match=message):
-        tuned(find_algorithm(algo), Config(algo=algo, settings=(setting,)))
+        tuned(find_algorithm(algo), flat_config(settings=(setting,)).algorithm)
 
 
 def test_a_setting_given_twice_is_an_error():
     with pytest.raises(ValueError, match="given twice"):
-        Config(settings=(("gamma", 0.5), ("gamma", 0.9)))
+        flat_config(settings=(("gamma", 0.5), ("gamma", 0.9)))
 
 
 @pytest.mark.parametrize(
@@ -397,12 +398,12 @@ def test_a_setting_given_twice_is_an_error():
 )
 def test_what_an_algorithm_would_ignore_is_refused(kwargs, message):
     with pytest.raises(ValueError, match=message):
-        LLMAR(Config(algo="sac", **kwargs))
+        LLMAR(flat_config(algo="sac", **kwargs))
 
 
 @pytest.mark.parametrize("name", ALGORITHMS)
 def test_every_setting_that_is_offered_is_an_argument(name):
-    algorithm = find_algorithm(config(name).algo)
+    algorithm = find_algorithm(config(name).algorithm.algo)
     for cls in (algorithm.cls, policy_class(algorithm)):
         offered = _parameters(cls)
         own = inspect.signature(cls).parameters
@@ -431,9 +432,9 @@ def test_what_cannot_work_is_said_before_it_is_tried(corpus, name, kwargs, messa
 
 def test_another_distribution_comes_with_settings_of_its_own(corpus):
     def policy(**kwargs):
-        task = LLMAR(config("ppo", **kwargs)).trainer
-        return task._make_model(
-            task._policy_kwargs(), corpus, {"observation": "index"}, None
+        trainer = LLMAR(config("ppo", **kwargs)).trainer
+        return trainer._make_model(
+            trainer._policy_kwargs(), corpus, {"observation": "index"}, None
         ).policy
 
     assert (policy().distribution, policy().radius, policy().noise_scale) == (
@@ -464,7 +465,7 @@ def test_ppo_learns_with_each_distribution(corpus, distribution):
 
 def test_a_writers_policy_takes_no_settings():
     with pytest.raises(ValueError, match=r"leave out policy\.net_arch"):
-        LLMAR(Config(env="LLMAR/Generate-v0", settings=(("policy.net_arch", [4]),)))
+        LLMAR(flat_config(env="LLMAR/Generate-v0", settings=(("policy.net_arch", [4]),)))
 
 
 def test_stock_replay_and_returns_of_several_steps(corpus):
@@ -501,7 +502,7 @@ def test_without_sb3_contrib_the_extra_is_named(monkeypatch, name):
     monkeypatch.delitem(sys.modules, "agents.contrib", raising=False)
     monkeypatch.setitem(sys.modules, "sb3_contrib", None)
     with pytest.raises(ImportError, match=r'pip install "llmar\[contrib\]"'):
-        LLMAR(Config(algo=name))
+        LLMAR(flat_config(algo=name))
 
 
 def test_the_command_line_sets_what_it_says(tmp_path, capsys):
@@ -510,7 +511,7 @@ def test_the_command_line_sets_what_it_says(tmp_path, capsys):
     arguments += ["--set", "n_epochs=1", "--set", "normalize_advantage=false"]
     train.cli([*arguments, "--set", "policy.net_arch=[4]", "--runs", str(tmp_path), "--name", "x"])
     llmar = LLMAR.load(tmp_path / "x", device="cpu")
-    assert dict(llmar.config.settings) == {
+    assert dict(llmar.config.algorithm.settings) == {
         "n_epochs": 1,
         "normalize_advantage": False,
         "policy.net_arch": [4],

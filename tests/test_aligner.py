@@ -4,9 +4,10 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
+from conftest import flat_config
 from stable_baselines3.common.callbacks import BaseCallback
 
-from agents import LLMAR, Config, NonFiniteLossError, answer
+from agents import LLMAR, NonFiniteLossError, answer
 from agents.inference.evaluation import reference_answers
 from agents.networks.device import resolve_device
 from agents.trainers.data import load_corpus
@@ -21,13 +22,13 @@ SMALL = {"device": "cpu", "progress": False, "hidden_dim": 32, "num_texts": 64, 
 @pytest.fixture(scope="module")
 def trained():
     """German to English of the phrasebook, for a second."""
-    llmar = LLMAR(Config(**SMALL, total_steps=200_000, supervised=True))
+    llmar = LLMAR(flat_config(**SMALL, total_steps=200_000, supervised=True))
     return llmar, llmar.train()
 
 
 @pytest.fixture(scope="module")
 def echo():
-    llmar = LLMAR(Config(**SMALL, data="phrasebook:zh", total_steps=20_000, supervised=False))
+    llmar = LLMAR(flat_config(**SMALL, data="phrasebook:zh", total_steps=20_000, supervised=False))
     llmar.train()
     return llmar
 
@@ -128,11 +129,14 @@ def test_save_and_load_without_pickle(trained, echo, which, tmp_path):
     assert (loaded.source_embedder is loaded.target_embedder) == (which == "echo")
 
 
-def test_a_model_of_another_format_is_refused(echo, tmp_path):
+@pytest.mark.parametrize("number", [3, 99])
+def test_a_model_of_another_format_is_refused(echo, tmp_path, number):
     echo.save(tmp_path)
     manifest = json.loads((tmp_path / "model.json").read_text())
-    (tmp_path / "model.json").write_text(json.dumps(manifest | {"format": 99}))
-    with pytest.raises(ValueError, match="format 99"):
+    (tmp_path / "model.json").write_text(json.dumps(manifest | {"format": number}))
+    with pytest.raises(
+        ValueError, match=f"format {number}; this version reads format 4: train it again"
+    ):
         LLMAR.load(tmp_path)
 
 
@@ -142,10 +146,10 @@ def test_there_is_no_model_in_an_empty_folder(tmp_path):
 
 
 def test_the_width_that_was_left_open_is_saved(tmp_path):
-    config = Config(**SMALL | {"hidden_dim": None}, total_steps=512, supervised=False)
+    config = flat_config(**SMALL | {"hidden_dim": None}, total_steps=512, supervised=False)
     llmar = LLMAR(config)
     llmar.train()
-    assert llmar.config.hidden_dim == 128
+    assert llmar.config.algorithm.hidden_dim == 128
     llmar.save(tmp_path)
     manifest = json.loads((tmp_path / "model.json").read_text())
     assert manifest["config"]["hidden_dim"] == 128
@@ -155,7 +159,7 @@ def test_the_width_that_was_left_open_is_saved(tmp_path):
 @pytest.mark.parametrize("call", ["generate", "nearest", "save"])
 def test_nothing_works_before_training(call, tmp_path):
     with pytest.raises(RuntimeError, match=r"train\(\) or LLMAR.load"):
-        getattr(LLMAR(Config(device="cpu")), call)(str(tmp_path))
+        getattr(LLMAR(flat_config(device="cpu")), call)(str(tmp_path))
 
 
 def test_faulty_arguments(echo):
@@ -168,7 +172,9 @@ def test_faulty_arguments(echo):
 
 
 def test_long_texts_are_cut_and_counted(tmp_path):
-    config = Config(**SMALL, data="phrasebook:en", max_length=5, total_steps=512, supervised=False)
+    config = flat_config(
+        **SMALL, data="phrasebook:en", max_length=5, total_steps=512, supervised=False
+    )
     llmar = LLMAR(config)
     with pytest.warns(UserWarning, match=r"longer than max_length=5 vectors"):
         llmar.train()
@@ -183,7 +189,7 @@ def toy_pairs(n=60):
 
 
 def test_pairs_of_ones_own_and_several_vectors_to_an_answer():
-    config = Config(**SMALL, num_vectors=3, total_steps=1024, supervised=False, dim=16)
+    config = flat_config(**SMALL, num_vectors=3, total_steps=1024, supervised=False, dim=16)
     llmar = LLMAR(config)
     outcome = llmar.train(toy_pairs(400))
     assert llmar.generate("red dog").shape == (3, 16)
@@ -193,7 +199,7 @@ def test_pairs_of_ones_own_and_several_vectors_to_an_answer():
 def test_the_same_seed_gives_the_same_policy():
     policies = []
     for seed in (0, 0, 1):
-        llmar = LLMAR(Config(**SMALL, total_steps=2048, supervised=False, seed=seed))
+        llmar = LLMAR(flat_config(**SMALL, total_steps=2048, supervised=False, seed=seed))
         llmar.train()
         policies.append(llmar.generate("Ich sehe den Hund."))
     np.testing.assert_array_equal(policies[0], policies[1])
@@ -203,7 +209,7 @@ def test_the_same_seed_gives_the_same_policy():
 @pytest.mark.parametrize("algo", ["ppo", "a2c"])
 @pytest.mark.parametrize("observation", ["index", "embeddings"])
 def test_other_algorithms(algo, observation):
-    config = Config(
+    config = flat_config(
         **SMALL | {"num_texts": 32},
         algo=algo,
         observation=observation,
@@ -223,14 +229,14 @@ def test_a_broken_training_keeps_the_best_policy():
                     self.model.policy.action_net.bias.fill_(torch.nan)
             return True
 
-    llmar = LLMAR(Config(**SMALL, total_steps=100_000, supervised=False, time_limit=60))
+    llmar = LLMAR(flat_config(**SMALL, total_steps=100_000, supervised=False, time_limit=60))
     with pytest.raises((NonFiniteLossError, ValueError)):
         llmar.train(callback=Poison())
     assert np.isfinite(llmar.generate("Ich sehe den Hund.")).all()
 
 
 def test_a_time_limit_ends_the_training():
-    llmar = LLMAR(Config(**SMALL, total_steps=1e12, time_limit=1.0, supervised=False))
+    llmar = LLMAR(flat_config(**SMALL, total_steps=1e12, time_limit=1.0, supervised=False))
     assert 1 <= llmar.train().timings["training_seconds"] < 5
 
 
@@ -254,7 +260,7 @@ def write(path, pairs):
 
 def test_rows_that_stand_in_train_and_test_are_reported(tmp_path):
     pairs = list(toy_pairs(40))
-    config = Config(
+    config = flat_config(
         data=str(write(tmp_path / "train.tsv", pairs[:30])),
         valid=write(tmp_path / "valid.tsv", pairs[30:35]),
         test=write(tmp_path / "test.tsv", pairs[28:40]),
@@ -269,13 +275,13 @@ def test_rows_that_stand_in_train_and_test_are_reported(tmp_path):
 
 def test_a_phrasebook_can_stand_where_a_file_can(tmp_path):
     path = write(tmp_path / "train.tsv", toy_pairs(40))
-    config = Config(data=str(path), valid=Path("phrasebook:de-en"), dim=8)
+    config = flat_config(data=str(path), valid=Path("phrasebook:de-en"), dim=8)
     corpus = load_corpus(config)
     assert [len(rows) for rows in corpus.splits.values()] == [40, 1000]
 
 
 def test_a_baseline_whose_gradient_is_not_finite_stops(corpus):
-    llmar = LLMAR(Config(**SMALL, total_steps=512, supervised=False))
+    llmar = LLMAR(flat_config(**SMALL, total_steps=512, supervised=False))
     llmar.train(corpus)
     llmar.policy.action_net.bias.register_hook(lambda gradient: gradient * float("nan"))
     with pytest.raises(NonFiniteLossError, match="supervised baseline"):
@@ -284,16 +290,16 @@ def test_a_baseline_whose_gradient_is_not_finite_stops(corpus):
 
 def test_skipped_rows_are_counted_and_said(tmp_path):
     path = write(tmp_path / "train.tsv", [*toy_pairs(400), ("only a source", "")])
-    config = Config(data=str(path), dim=8)
+    config = flat_config(data=str(path), dim=8)
     with pytest.raises(ValueError, match="line 402"):
         load_corpus(config)
     with pytest.warns(UserWarning, match="skipped 1 bad rows, the first in line 402"):
-        load_corpus(Config(data=str(path), dim=8, on_bad_row="skip"))
+        load_corpus(flat_config(data=str(path), dim=8, on_bad_row="skip"))
 
 
 def test_valid_is_taken_out_of_train_where_only_test_is_given(tmp_path):
     pairs = list(toy_pairs(200))
-    config = Config(
+    config = flat_config(
         data=str(write(tmp_path / "train.tsv", pairs[:180])),
         test=write(tmp_path / "test.tsv", pairs[180:]),
         dim=8,
@@ -311,7 +317,7 @@ def test_embedders_of_ones_own_are_saved_and_loaded(tmp_path):
     mine = Mine(WordVectors().config)
     mine.fit(pairs["train"].source)
     corpus = Corpus.embed(pairs, source_embedder=mine, target_embedder=mine)
-    llmar = LLMAR(Config(**SMALL, total_steps=512, supervised=False))
+    llmar = LLMAR(flat_config(**SMALL, total_steps=512, supervised=False))
     llmar.train(corpus)
     llmar.save(tmp_path)
     loaded = LLMAR.load(tmp_path, device="cpu", source_embedder=Mine)
@@ -320,7 +326,7 @@ def test_embedders_of_ones_own_are_saved_and_loaded(tmp_path):
 
 def test_vectors_without_strings_can_be_trained_saved_and_loaded(corpus, tmp_path):
     bare = Corpus(corpus.source, corpus.target, corpus.splits)
-    llmar = LLMAR(Config(**SMALL, total_steps=512, supervised=False))
+    llmar = LLMAR(flat_config(**SMALL, total_steps=512, supervised=False))
     llmar.train(bare)
     llmar.save(tmp_path)
     loaded = LLMAR.load(tmp_path, device="cpu")
@@ -350,12 +356,12 @@ def test_devices_that_are_not_there(name):
 )
 def test_settings_that_no_run_could_use(kwargs, message):
     with pytest.raises(ValueError, match=message):
-        LLMAR(Config(**kwargs))
+        LLMAR(flat_config(**kwargs))
 
 
 @pytest.mark.gpu
 def test_training_on_cuda_leaves_nothing_on_the_cpu(tmp_path):
-    llmar = LLMAR(Config(**SMALL | {"device": "cuda"}, total_steps=60_000, supervised=False))
+    llmar = LLMAR(flat_config(**SMALL | {"device": "cuda"}, total_steps=60_000, supervised=False))
     assert llmar.train().scores["valid"]["trained"].alignment > 0.75
     assert next(llmar.policy.parameters()).is_cuda
     llmar.save(tmp_path)
@@ -367,7 +373,7 @@ def test_training_on_cuda_leaves_nothing_on_the_cpu(tmp_path):
 @pytest.mark.realdata
 def test_real_translations_after_some_seconds_worth_of_steps(multi30k):
     train, valid = (TextPairs.read(multi30k / name)[:4000] for name in ("train.tsv", "val.tsv"))
-    config = Config(total_steps=1.5e6, supervised=False, progress=False)
+    config = flat_config(total_steps=1.5e6, supervised=False, progress=False)
     scores = LLMAR(config).train({"train": train, "valid": valid}).scores["valid"]
     assert abs(scores["constant"].alignment) < 0.05
     assert scores["trained"].alignment > 0.4
@@ -377,7 +383,7 @@ def test_real_translations_after_some_seconds_worth_of_steps(multi30k):
 def test_the_seed_of_a_run_leaves_the_vectors_as_they_are(words):
     pairs = TextPairs(tuple(words.sources), tuple(words.targets))
     found = [
-        load_corpus(Config(dim=8, seed=seed, vectors_seed=vectors), pairs).source.fingerprint
+        load_corpus(flat_config(dim=8, seed=seed, vectors_seed=vectors), pairs).source.fingerprint
         for seed, vectors in ((0, 0), (1, 0), (0, 1))
     ]
     assert found[0] == found[1] != found[2]

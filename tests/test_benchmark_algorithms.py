@@ -234,8 +234,8 @@ def test_the_commands_make_the_configurations_that_ran(task):
             line = line.replace(f"${variable}", value)
         program, script, *arguments = shlex.split(line.replace("$DATA", str(options.data)))
         assert (program, script) == ("python", "train.py")
-        config = replace(algorithms.task_config(options.data, task, 7.0), **own)
-        assert replace(tyro.cli(Config, args=arguments), progress=False) == config
+        config = algorithms.run_config(options.data, task, 7.0, own)
+        assert tyro.cli(Config, args=arguments) == config
     line = found.rows[task, "ppo-plain"].replace("$DATA", str(options.data))
     program, script, *arguments = shlex.split(line)
     assert (program, script) == ("python", "benchmarks/algorithms.py")
@@ -301,7 +301,7 @@ def test_columns_of_a_curve_follow_the_steps():
 
 @pytest.mark.parametrize(("task", "column"), [("echo", 1), ("de-en", 0)])
 def test_english_is_echoed_and_german_translated(sentences, task, column):
-    corpus = load_corpus(algorithms.task_config(sentences, task, 1.0))
+    corpus = load_corpus(algorithms.run_config(sentences, task, 1.0))
     lines = (sentences / "test.tsv").read_text("utf-8").splitlines()[1:]
     rows = corpus.rows("test")
     for texts, place in ((corpus.sources, column), (corpus.targets, 1)):

@@ -9,11 +9,12 @@ from pathlib import Path
 import gymnasium
 import numpy as np
 import pytest
+from conftest import flat_config
 from sacrebleu.metrics.bleu import BLEU
 from sacrebleu.metrics.chrf import CHRF
 
 import train
-from agents import LLMAR, Config
+from agents import LLMAR
 from agents.__main__ import cli
 from agents.commands.terminal import report_errors
 
@@ -26,7 +27,7 @@ def llmar(words):
     settings = {"device": "cpu", "progress": False, "hidden_dim": 24, "max_new_tokens": 10}
     settings |= {"num_texts": 4, "group_size": 4, "dropout": 0.0}
     llmar = LLMAR(
-        Config(env="LLMAR/Generate-v0", **settings, warm_epochs=60, total_steps=1, seed=1)
+        flat_config(env="LLMAR/Generate-v0", **settings, warm_epochs=60, total_steps=1, seed=1)
     )
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
@@ -46,7 +47,7 @@ def model(llmar, tmp_path_factory):
 def aligning(words, tmp_path_factory):
     """The folder of a model that answers with vectors, as an argument, and the model."""
     settings = {"device": "cpu", "progress": False, "supervised": False}
-    llmar = LLMAR(Config(**settings, hidden_dim=8, num_texts=8, group_size=4, total_steps=64))
+    llmar = LLMAR(flat_config(**settings, hidden_dim=8, num_texts=8, group_size=4, total_steps=64))
     llmar.train(words)
     folder = tmp_path_factory.mktemp("aligning")
     llmar.save(folder)

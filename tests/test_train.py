@@ -7,6 +7,7 @@ import sys
 from pathlib import Path
 
 import pytest
+from conftest import flat_config
 from matplotlib.axes import Axes
 from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
 
@@ -192,7 +193,7 @@ def test_sb3s_algorithms_have_the_scalars_too(tmp_path):
 def test_scalars_come_every_twenty_steps_of_the_environments(tmp_path):
     settings = (("n_steps", 4), ("n_epochs", 1), ("batch_size", 128))
     given = {"settings": settings, "num_texts": 8, "group_size": 4, "hidden_dim": 8}
-    config = Config(algo="ppo", total_steps=1920, supervised=False, progress=False, **given)
+    config = flat_config(algo="ppo", total_steps=1920, supervised=False, progress=False, **given)
     llmar = LLMAR(config)
     llmar.train(Corpus.load("phrasebook:en"), folder=tmp_path)
     (events,) = tmp_path.rglob("events.*")
@@ -204,7 +205,7 @@ def test_scalars_come_every_twenty_steps_of_the_environments(tmp_path):
 
 def test_runs_that_begin_together_have_folders_of_their_own(tmp_path, monkeypatch):
     monkeypatch.setattr("time.strftime", lambda _: "now")
-    config = Config(runs=tmp_path)
+    config = flat_config(runs=tmp_path)
     folders = [new_folder(config).name for _ in range(3)]
     stem = "phrasebook-de-en-reinforce-now"
     assert folders == [stem, f"{stem}-2", f"{stem}-3"]
@@ -222,9 +223,11 @@ def test_help_explains_every_field(capsys):
     with pytest.raises(SystemExit):
         train.cli(["--help"])
     text = capsys.readouterr().out
-    for name in Config.__dataclass_fields__:
+    for name in Config().as_json():
         option = "set" if name == "settings" else name.replace("_", "-")
-        assert f"--{option}" in text
+        assert f"--{option} " in text or f"--{option}," in text
+    for group in Config.__dataclass_fields__:
+        assert f"{group} options" in text
 
 
 def test_a_folder_that_is_there_already_is_said_before_training(run):

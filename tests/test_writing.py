@@ -5,6 +5,7 @@ from dataclasses import replace
 import numpy as np
 import pytest
 import torch
+from conftest import flat_config
 from sacrebleu.metrics.bleu import BLEU
 from safetensors.numpy import load_file, save_file
 
@@ -37,14 +38,14 @@ SHORT = SMALL | {"warm_epochs": 0.1, "total_steps": 1}
 @pytest.fixture(scope="module")
 def trained(words):
     """A writer of the 45 sentences, after some seconds, and what came of it."""
-    llmar = LLMAR(Config(**SMALL, warm_epochs=100, total_steps=2000))
+    llmar = LLMAR(flat_config(**SMALL, warm_epochs=100, total_steps=2000))
     return llmar, llmar.train(words)
 
 
 @pytest.fixture(scope="module")
 def short(words):
     """A writer that has hardly begun: all it writes is wrong, and much of it too long."""
-    llmar = LLMAR(Config(**SHORT, seed=5))
+    llmar = LLMAR(flat_config(**SHORT, seed=5))
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
         llmar.train(words)
@@ -55,7 +56,7 @@ def short(words):
 def aligning(words):
     """A model that answers with vectors."""
     settings = {"device": "cpu", "progress": False, "supervised": False}
-    llmar = LLMAR(Config(**settings, hidden_dim=8, num_texts=8, group_size=4, total_steps=64))
+    llmar = LLMAR(flat_config(**settings, hidden_dim=8, num_texts=8, group_size=4, total_steps=64))
     llmar.train(words)
     return llmar
 
@@ -94,7 +95,7 @@ def test_the_baselines_are_sacrebleus_of_copies_and_of_the_commonest_target(word
     )
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
-        scores = LLMAR(Config(**SHORT)).train(corpus).scores["test"]
+        scores = LLMAR(flat_config(**SHORT)).train(corpus).scores["test"]
     sources, targets = part(corpus, "test")
     for name, written in (("copy", list(sources)), ("constant", [often] * len(targets))):
         expected = BLEU().corpus_score(written, [list(targets)]).score
@@ -128,7 +129,7 @@ def test_timings(trained):
 
 
 def test_warm_start_and_reinforcement_end_when_their_time_is_up(words):
-    config = Config(
+    config = flat_config(
         **SMALL, warm_epochs=1e9, warm_seconds=0.5, total_steps=1e12, time_limit=0.5, dim=16
     )
     with warnings.catch_warnings():
@@ -145,13 +146,13 @@ def test_warm_start_and_reinforcement_end_when_their_time_is_up(words):
 )
 def test_settings_of_models_that_answer_with_vectors_are_refused(setting):
     with pytest.raises(ValueError, match=f"{next(iter(setting))} is a setting of models that"):
-        LLMAR(Config(**SMALL | setting))
+        LLMAR(flat_config(**SMALL | setting))
 
 
 @pytest.mark.parametrize("setting", [{"reward": "chrf"}, {"warm_epochs": 3.0}, {"ce_weight": 0.9}])
 def test_settings_of_writers_are_refused_where_vectors_are_trained(setting):
     with pytest.raises(ValueError, match=f"{next(iter(setting))} is a setting of writers"):
-        LLMAR(Config(**setting))
+        LLMAR(flat_config(**setting))
 
 
 def test_drafts_of_ones_own_are_refined(short):
@@ -168,9 +169,9 @@ def test_the_same_seed_writes_the_same_texts(words, short):
     # Both directions of the encoder, the samples and the order of the texts have their seed.
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
-        again = LLMAR(Config(**SHORT, seed=5))
+        again = LLMAR(flat_config(**SHORT, seed=5))
         again.train(words)
-        other = LLMAR(Config(**SHORT, seed=6))
+        other = LLMAR(flat_config(**SHORT, seed=6))
         other.train(words)
         sources, _ = part(words, "test")
         assert again.generate(sources) == short.generate(sources)
@@ -182,7 +183,9 @@ def test_the_reference_joins_where_it_has_weight_and_cross_entropy_always(words,
     texts = TargetTexts(words, short.policy.vocabulary)
     kinds = {}
     for ce, kl in ((1.0, 0.0), (0.0, 0.5)):
-        task = GenerateTrainer(Config(**SMALL, ce_weight=ce, kl_weight=kl), torch.device("cpu"))
+        task = GenerateTrainer(
+            flat_config(**SMALL, ce_weight=ce, kl_weight=kl), torch.device("cpu")
+        )
         kinds[ce, kl] = task._regularizers(short.policy, texts)
     assert [type(one) for one in kinds[1.0, 0.0]] == [CrossEntropy]
     assert [type(one) for one in kinds[0.0, 0.5]] == [CrossEntropy, KLToReference]
@@ -194,7 +197,7 @@ def test_the_reference_joins_where_it_has_weight_and_cross_entropy_always(words,
 
 
 def test_a_run_with_the_reference_learns(words):
-    config = Config(**SMALL, warm_epochs=3, total_steps=400, ce_weight=0, kl_weight=0.1)
+    config = flat_config(**SMALL, warm_epochs=3, total_steps=400, ce_weight=0, kl_weight=0.1)
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
         assert LLMAR(config).train(words).timings["steps"] >= 400
@@ -210,7 +213,7 @@ def test_a_reinforcement_that_breaks_keeps_the_warm_start(words, monkeypatch):
         raise NonFiniteLossError("the loss is nan in update 1")
 
     monkeypatch.setattr(REINFORCE, "train", breaking)
-    llmar = LLMAR(Config(**SMALL, warm_epochs=2, total_steps=2000))
+    llmar = LLMAR(flat_config(**SMALL, warm_epochs=2, total_steps=2000))
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
         with pytest.raises(NonFiniteLossError, match="update 1"):
@@ -221,7 +224,7 @@ def test_a_reinforcement_that_breaks_keeps_the_warm_start(words, monkeypatch):
 
 
 def test_targets_that_are_longer_than_what_may_be_written_are_counted(words):
-    llmar = LLMAR(Config(**SHORT | {"max_new_tokens": 5}))
+    llmar = LLMAR(flat_config(**SHORT | {"max_new_tokens": 5}))
     lengths = words.target.lengths[:33]
     longer = int((lengths > 5).sum())
     assert 0 < longer < 33
@@ -232,9 +235,9 @@ def test_targets_that_are_longer_than_what_may_be_written_are_counted(words):
 def test_a_writer_needs_targets_that_are_strings_of_word_vectors(words, corpus):
     bare = Corpus(words.source, words.target, words.splits)
     with pytest.raises(ValueError, match="this corpus has none"):
-        LLMAR(Config(**SHORT)).train(bare)
+        LLMAR(flat_config(**SHORT)).train(bare)
     with pytest.raises(ValueError, match="embed them with WordVectors"):
-        LLMAR(Config(**SHORT)).train(corpus)
+        LLMAR(flat_config(**SHORT)).train(corpus)
 
 
 # ---------------------------------------------------------------------------- writing
@@ -318,7 +321,7 @@ def test_each_kind_of_model_says_what_it_does_not_do(trained, aligning):
 @pytest.mark.parametrize("call", ["generate", "refine", "save"])
 def test_nothing_works_before_training(call, tmp_path):
     with pytest.raises(RuntimeError, match=r"train\(\) or LLMAR.load"):
-        getattr(LLMAR(Config(**SMALL)), call)(str(tmp_path))
+        getattr(LLMAR(flat_config(**SMALL)), call)(str(tmp_path))
 
 
 @pytest.mark.parametrize(
@@ -479,33 +482,33 @@ def test_weights_that_are_missing_or_superfluous_are_said(saved, which):
 )
 def test_settings_that_no_writer_could_use(settings, message):
     with pytest.raises(ValueError, match=message):
-        LLMAR(Config(**SMALL | settings))
+        LLMAR(flat_config(**SMALL | settings))
 
 
 def test_the_network_is_as_wide_as_asked_for(trained):
     assert trained[0].policy.writer.decoder_dim == 32
-    default = LLMAR(Config(env="LLMAR/Generate-v0", device="cpu"))
-    assert default.config.hidden_dim == WRITING.hidden_dim
-    narrow = writer_config(Config(hidden_dim=1, dropout=0.3))
+    default = LLMAR(flat_config(env="LLMAR/Generate-v0", device="cpu"))
+    assert default.config.algorithm.hidden_dim == WRITING.hidden_dim
+    narrow = writer_config(flat_config(hidden_dim=1, dropout=0.3))
     assert (narrow.encoder_dim, narrow.decoder_dim, narrow.dropout) == (1, 1, 0.3)
 
 
 def test_texts_of_ones_own_get_whitened_vectors_to_write_with():
     pairs = {"train": TextPairs(["ein Hund", "ein Ball"] * 9, ["a dog", "a ball"] * 9)}
-    corpus = load_corpus(Config(**SMALL, vectors_seed=3), pairs)
+    corpus = load_corpus(flat_config(**SMALL, vectors_seed=3), pairs)
     for embedder in (corpus.source_embedder, corpus.target_embedder):
         assert embedder.config == replace(WRITING.word_vectors, seed=3)
-    assert load_corpus(Config(**SMALL, dim=8), pairs).target_embedder.config.dim == 8
+    assert load_corpus(flat_config(**SMALL, dim=8), pairs).target_embedder.config.dim == 8
     assert load_corpus(Config(), pairs).target_embedder.config.dim == 64
 
 
 def test_the_phrasebook_keeps_its_vectors_unless_others_are_asked_for(words):
-    book = load_corpus(Config(**SMALL))
+    book = load_corpus(flat_config(**SMALL))
     assert book is load_corpus(Config())
     assert book.target_embedder.config.whitening == 0
-    assert load_corpus(Config(dim=16), words) is words
+    assert load_corpus(flat_config(dim=16), words) is words
     with pytest.raises(ValueError, match="dim=8, but the corpus brings vectors of dimension 16"):
-        load_corpus(Config(dim=8), words)
+        load_corpus(flat_config(dim=8), words)
 
 
 def test_a_store_of_other_vectors_cannot_be_read(short):

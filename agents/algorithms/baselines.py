@@ -2,14 +2,12 @@
 
 from __future__ import annotations
 
-from typing import Literal
-
 import torch
 from torch import Tensor
 
-__all__ = ["Baseline", "advantages"]
+from ..config import Baseline
 
-Baseline = Literal["none", "leave_one_out", "mean", "group"]
+__all__ = ["advantages"]
 
 
 def advantages(returns: Tensor, baseline: Baseline, mask: Tensor | None = None) -> Tensor:

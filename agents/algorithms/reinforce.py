@@ -20,6 +20,7 @@ from torch import Tensor
 from llmar_env.envs.core import check_choice
 
 from .. import policies
+from ..config import Baseline
 from ..networks.device import resolve_device
 from ..policies.sampling import (
     HasNoiseScale,
@@ -29,7 +30,7 @@ from ..policies.sampling import (
     begin_sampling,
 )
 from ..vec_env import GymVecEnv
-from .baselines import Baseline, advantages
+from .baselines import advantages
 from .episodes import EpisodeBatch, Regularizer
 from .update import descend
 

@@ -10,7 +10,7 @@ from typing import Any
 
 from stable_baselines3.common.policies import BasePolicy
 
-from ..config import Config
+from ..config import AlgorithmConfig
 from ..distributions import FREE_NOISE
 from .presets import ALGORITHMS, Algorithm, resolve
 
@@ -66,8 +66,8 @@ def _plain(name: str) -> str:
     return name.lower().replace("-", "").replace("_", "")
 
 
-def tuned(algorithm: Algorithm, config: Config) -> Algorithm:
-    """An algorithm, with the settings that a configuration replaces.
+def tuned(algorithm: Algorithm, config: AlgorithmConfig) -> Algorithm:
+    """An algorithm, with the settings that options replace.
 
     Raises:
         ImportError: the algorithm comes with an extra that is not installed.
@@ -99,8 +99,8 @@ def tuned(algorithm: Algorithm, config: Config) -> Algorithm:
     return replace(algorithm, settings=settings, policy_kwargs=policy_kwargs, **given)
 
 
-def _with_noise(algorithm: Algorithm, config: Config) -> dict[str, Any]:
-    """The policy's arguments, with the noise that a configuration asks for."""
+def _with_noise(algorithm: Algorithm, config: AlgorithmConfig) -> dict[str, Any]:
+    """The policy's arguments, with the noise that options ask for."""
     kwargs = dict(algorithm.policy_kwargs)
     if config.distribution is not None:
         kwargs["distribution"] = config.distribution

@@ -18,6 +18,8 @@ if TYPE_CHECKING:
 
     from ..llmar import LLMAR
 
+__all__ = ["DESCRIPTION", "cli", "main", "new_folder"]
+
 DESCRIPTION = "Train an agent to align texts, or to write them, and report."
 
 
@@ -31,7 +33,7 @@ def main(config: Config) -> None:
     console = Console()
     llmar = LLMAR(config)
     folder = new_folder(config)
-    what = f"training {config.algo} for {config.env} on {config.data}"
+    what = f"training {config.algorithm.algo} for {config.task.env} on {config.data.data}"
     where = f"{what} ({llmar.device}), into {folder}"
     console.print(where, markup=False, soft_wrap=True)
     try:
@@ -52,12 +54,12 @@ def new_folder(config: Config) -> Path:
     Raises:
         ValueError: it exists already, or cannot be written.
     """
-    stem = Path(config.data.replace("phrasebook:", "phrasebook-")).stem
-    stamp = f"{stem}-{config.algo}-{time.strftime('%Y%m%d-%H%M%S')}"
+    stem = Path(config.data.data.replace("phrasebook:", "phrasebook-")).stem
+    stamp = f"{stem}-{config.algorithm.algo}-{time.strftime('%Y%m%d-%H%M%S')}"
     # Runs that begin in the same second count on.
     new = itertools.chain([stamp], (f"{stamp}-{number}" for number in itertools.count(2)))
-    for name in new if config.name is None else [config.name]:
-        folder = config.runs / name
+    for name in new if config.run.name is None else [config.run.name]:
+        folder = config.run.runs / name
         try:
             folder.mkdir(parents=True)
         except FileExistsError:

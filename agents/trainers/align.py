@@ -25,7 +25,7 @@ from llmar_env.text.embedders import Embedder
 
 from ..algorithms.presets import SUPERVISED
 from ..algorithms.settings import find_algorithm, policy_class
-from ..config import Config
+from ..config import Config, Scope, refuse_unused
 from ..inference.answering import answer
 from ..inference.evaluation import evaluate, reference_answers, scored_splits
 from ..policies.features import GRUFeatures
@@ -33,15 +33,11 @@ from ..policies.gru import GRUPolicy
 from ..training.clock import Clock
 from ..training.supervised import train_supervised
 from ..training.validation import Validation
-from .base import Trained, Trainer, refuse_settings
+from .base import Trained, Trainer
 
 __all__ = ["AlignTrainer"]
 
 _HIDDEN_DIM = 128
-_NOT_ITS_OWN = (
-    *("reward", "max_new_tokens", "warm_epochs", "warm_seconds", "patience", "smoothing"),
-    *("dropout", "ce_weight", "entropy", "kl_weight"),
-)
 
 
 class AlignTrainer(Trainer):
@@ -59,17 +55,19 @@ class AlignTrainer(Trainer):
     """
 
     def __init__(self, config: Config, device: torch.device) -> None:
-        refuse_settings(config, _NOT_ITS_OWN, "writers (LLMAR/Generate-v0)")
-        super().__init__(config, device, find_algorithm(config.algo), _HIDDEN_DIM)
-        if config.distribution not in (None, *self.algorithm.distributions):
+        algo, distribution = config.algorithm.algo, config.algorithm.distribution
+        super().__init__(config, device, find_algorithm(algo), _HIDDEN_DIM)
+        scopes = {Scope.VECTORS}
+        if self._is_direction:
+            scopes.add(Scope.DIRECTION)
+        if "baseline" in self.algorithm.settings:
+            scopes.add(Scope.REINFORCE)
+        refuse_unused(config, scopes)
+        if distribution not in (None, *self.algorithm.distributions):
             raise ValueError(
-                f"{config.algo} explores with {', '.join(self.algorithm.distributions)} alone, "
-                f"found distribution={config.distribution!r}"
+                f"{algo} explores with {', '.join(self.algorithm.distributions)} alone, found "
+                f"distribution={distribution!r}"
             )
-        if not self._is_direction:
-            refuse_settings(config, ("distribution", "noise_scale"), "reinforce, ppo, a2c and trpo")
-        if "baseline" not in self.algorithm.settings:
-            refuse_settings(config, ("baseline",), "reinforce")
         self.policy: BasePolicy | None = None
 
     def train(
@@ -94,7 +92,10 @@ class AlignTrainer(Trainer):
         model = self._make_model(
             self._policy_kwargs(),
             corpus,
-            {"observation": self.config.observation, "num_vectors": self.config.num_vectors},
+            {
+                "observation": self.config.task.observation,
+                "num_vectors": self.config.task.num_vectors,
+            },
             folder,
         )
         self.policy = policy = model.policy
@@ -108,7 +109,7 @@ class AlignTrainer(Trainer):
         seconds = self._reinforce(model, validation, callback)
         policies = {"trained": policy}
         curves = {"trained": validation.records}
-        if self.config.supervised:
+        if self.config.run.supervised:
             baseline_policy = self._make_baseline(corpus)
             if self._is_direction:
                 baseline_policy.load_state_dict(untrained)
@@ -138,16 +139,16 @@ class AlignTrainer(Trainer):
 
         It observes rows whatever the agent does, which is the same.
         """
-        kwargs: dict[str, Any] = {"hidden_dim": self.config.hidden_dim}
+        kwargs: dict[str, Any] = {"hidden_dim": self.config.algorithm.hidden_dim}
         if self._is_direction:
             kwargs = self._policy_kwargs()
             features = dict(kwargs.get("features_extractor_kwargs") or {})
             features.pop("twice_differentiable", None)  # slower, and TRPO's alone
             kwargs["features_extractor_kwargs"] = features
-        torch.manual_seed(self.config.seed)
+        torch.manual_seed(self.config.run.seed)
         return GRUPolicy(
             TextIndex(corpus.source),
-            _action_space(corpus.target.dim, self.config.num_vectors),
+            _action_space(corpus.target.dim, self.config.task.num_vectors),
             lambda _: SUPERVISED.learning_rate,
             **kwargs,
         ).to(self.device)
@@ -161,8 +162,8 @@ class AlignTrainer(Trainer):
         """Arguments of the policy, with the width of the GRU where it has its place."""
         config, given = self.config, dict(self.algorithm.policy_kwargs)
         if ":" in self.algorithm.policy:
-            return {"hidden_dim": config.hidden_dim} | given
-        features = {"features_dim": config.hidden_dim, "layer_norm": True}
+            return {"hidden_dim": config.algorithm.hidden_dim} | given
+        features = {"features_dim": config.algorithm.hidden_dim, "layer_norm": True}
         features |= given.pop("features_extractor_kwargs", {})
         return {
             "features_extractor_class": GRUFeatures,
@@ -179,9 +180,9 @@ class AlignTrainer(Trainer):
             validation,
             seconds=seconds,
             learning_rate=SUPERVISED.learning_rate,
-            num_texts=self.config.num_texts or SUPERVISED.num_texts,
-            seed=self.config.seed,
-            progress=self.config.progress,
+            num_texts=self.config.algorithm.num_texts or SUPERVISED.num_texts,
+            seed=self.config.run.seed,
+            progress=self.config.run.progress,
         )
         return validation
 
@@ -232,7 +233,7 @@ class AlignTrainer(Trainer):
         schedule = {"lr_schedule": lambda _: 0.0} if self._has_optimizer else {}
         self.policy = make(
             observation_space=spaces.Box(-1.0, 1.0, (1, manifest["source_dim"])),
-            action_space=_action_space(manifest["target_dim"], self.config.num_vectors),
+            action_space=_action_space(manifest["target_dim"], self.config.task.num_vectors),
             **schedule,
             **self._policy_kwargs(),
         )

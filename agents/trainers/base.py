@@ -1,8 +1,8 @@
-"""What LLMAR's tasks have in common: settings, a policy, and learning by reinforcement."""
+"""What LLMAR's trainers have in common: options, a policy, and learning by reinforcement."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -27,7 +27,7 @@ from ..training.clock import Clock, LinearDecay
 from ..training.validation import Record, Validation
 from ..vec_env import make_vec_env
 
-__all__ = ["Trained", "Trainer", "refuse_settings"]
+__all__ = ["Trained", "Trainer"]
 
 _LOG_INTERVAL = 20  # steps of the environments
 
@@ -49,22 +49,25 @@ class Trainer:
     """Trains a policy on the environment of a configuration.
 
     Args:
-        config: the settings.
+        config: the options.
         device: of the policy.
-        algorithm: what reinforces, unless the settings say otherwise.
-        hidden_dim: width of the network, likewise.
+        algorithm: what reinforces, unless the options say otherwise.
+        hidden_dim: width of the network, unless the options give one.
 
     Attributes:
-        config: the settings, with the width of the network filled in.
+        config: the options, with the width of the network filled in.
+        device: of the policy.
         algorithm: what reinforces, with the settings that replace its own.
     """
 
     def __init__(
         self, config: Config, device: torch.device, algorithm: Algorithm, hidden_dim: int
     ) -> None:
-        self.config = replace(config, hidden_dim=config.hidden_dim or hidden_dim)
+        options = config.algorithm
+        options = replace(options, hidden_dim=options.hidden_dim or hidden_dim)
+        self.config = replace(config, algorithm=options)
         self.device = device
-        self.algorithm = tuned(algorithm, config)
+        self.algorithm = tuned(algorithm, options)
 
     def _make_model(
         self,
@@ -77,13 +80,13 @@ class Trainer:
         config, algorithm = self.config, self.algorithm
         shared = {"data": corpus, "split": "train", "group_size": algorithm.group_size}
         size = algorithm.num_texts * algorithm.group_size
-        env = make_vec_env(config.env, size, env_kwargs=shared | env_kwargs)
+        env = make_vec_env(config.task.env, size, env_kwargs=shared | env_kwargs)
         make: Callable[..., BaseAlgorithm] = algorithm.cls
         return make(
             policy_class(algorithm),
             env,
-            learning_rate=LinearDecay(algorithm.learning_rate, Clock(config.time_limit)),
-            seed=config.seed,
+            learning_rate=LinearDecay(algorithm.learning_rate, Clock(config.algorithm.time_limit)),
+            seed=config.run.seed,
             device=self.device,
             tensorboard_log=None if folder is None else str(folder),
             policy_kwargs=policy_kwargs,
@@ -125,7 +128,7 @@ class Trainer:
         assert isinstance(schedule, LinearDecay)
         training = Training(schedule.clock, validation, self.algorithm.group_size)
         callbacks: list[BaseCallback] = [training]
-        if self.config.progress:
+        if self.config.run.progress:
             callbacks.append(bar(training))
         if callback is not None:
             callbacks.append(callback)
@@ -142,16 +145,3 @@ class Trainer:
             schedule.clock.stop()
             validation.restore_best(model.policy)
         return schedule.clock.seconds
-
-
-def refuse_settings(config: Config, names: Sequence[str], whose: str) -> None:
-    """Refuse settings that a task would ignore.
-
-    Raises:
-        ValueError: one of them is not as it is by default.
-    """
-    default = Config()
-    for name in names:
-        value = getattr(config, name)
-        if value != getattr(default, name):
-            raise ValueError(f"{name} is a setting of {whose}; leave it out here, found {value!r}")

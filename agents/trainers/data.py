@@ -10,7 +10,7 @@ from llmar_env.text.embedders import WordVectorsConfig
 from llmar_env.text.pairs import TextPairs
 
 from ..algorithms.presets import WRITING
-from ..config import Config
+from ..config import Config, DataConfig
 
 __all__ = ["load_corpus"]
 
@@ -30,28 +30,29 @@ def load_corpus(config: Config, data: CorpusLike | None = None) -> Corpus:
         ValueError: a file cannot be used, or the phrasebook is asked for what it does not have.
         FileNotFoundError: there is no such file.
     """
+    dim, max_length = config.data.dim, config.data.max_length
     if isinstance(data, Corpus):
-        if config.dim not in (None, data.target.dim):
+        if dim not in (None, data.target.dim):
             raise ValueError(
-                f"dim={config.dim}, but the corpus brings vectors of dimension {data.target.dim}"
+                f"dim={dim}, but the corpus brings vectors of dimension {data.target.dim}"
             )
-        return data.truncate(config.max_length)
+        return data.truncate(max_length)
     if data is None:
-        data = _named(config)
+        data = _named(config.data)
     # The phrasebook comes with vectors of its own, unless others are asked for.
-    shipped = isinstance(data, str) and data.startswith(_PHRASEBOOK) and config.dim is None
+    shipped = isinstance(data, str) and data.startswith(_PHRASEBOOK) and dim is None
     vectors = None if shipped else _word_vectors(config)
-    return Corpus.load(data, word_vectors=vectors, max_length=config.max_length)
+    return Corpus.load(data, word_vectors=vectors, max_length=max_length)
 
 
 def _word_vectors(config: Config) -> WordVectorsConfig:
     """What word vectors are trained with."""
     default = WRITING.word_vectors if config.writes else WordVectorsConfig()
-    return replace(default, dim=config.dim or default.dim, seed=config.vectors_seed)
+    return replace(default, dim=config.data.dim or default.dim, seed=config.data.vectors_seed)
 
 
-def _named(config: Config) -> CorpusLike:
-    """The texts that the configuration names."""
+def _named(config: DataConfig) -> CorpusLike:
+    """The texts that the options name."""
     if not config.data.startswith(_PHRASEBOOK):
         return _read_splits(config)
     if config.valid or config.test:
@@ -59,7 +60,7 @@ def _named(config: Config) -> CorpusLike:
     return config.data
 
 
-def _read_splits(config: Config) -> dict[str, TextPairs]:
+def _read_splits(config: DataConfig) -> dict[str, TextPairs]:
     given = {"train": Path(config.data), "valid": config.valid, "test": config.test}
     options = {
         "source_column": config.source_column,

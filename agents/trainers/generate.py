@@ -27,7 +27,7 @@ from llmar_env.text.vocabulary import Vocabulary
 from ..algorithms.episodes import Regularizer
 from ..algorithms.presets import WRITING
 from ..algorithms.reinforce import REINFORCE
-from ..config import Config
+from ..config import Config, Scope, refuse_unused
 from ..inference.decoding import Method, decode
 from ..inference.evaluation import evaluate_writer, reference_texts, scored_splits, write
 from ..inference.refinement import check_refinement, refine
@@ -38,12 +38,11 @@ from ..training.clock import Clock
 from ..training.cross_entropy import TargetTexts, train_cross_entropy
 from ..training.regularizers import CrossEntropy, KLToReference
 from ..training.validation import Record, Validation
-from .base import Trained, Trainer, refuse_settings
+from .base import Trained, Trainer
 
 __all__ = ["GenerateTrainer", "RefinedText", "writer_config"]
 
 _VOCABULARY = "vocabulary.safetensors"
-_NOT_ITS_OWN = ("distribution", "noise_scale", "observation", "num_vectors")
 
 
 @dataclass(frozen=True)
@@ -59,8 +58,8 @@ class RefinedText:
 
 def writer_config(config: Config) -> WriterConfig:
     """The network that a configuration asks for."""
-    width = config.hidden_dim or WRITING.hidden_dim
-    return WriterConfig(max(1, 2 * width // 3), width, config.dropout)
+    width = config.algorithm.hidden_dim or WRITING.hidden_dim
+    return WriterConfig(max(1, 2 * width // 3), width, config.writer.dropout)
 
 
 class GenerateTrainer(Trainer):
@@ -81,10 +80,11 @@ class GenerateTrainer(Trainer):
     """
 
     def __init__(self, config: Config, device: torch.device) -> None:
-        if config.algo != "reinforce":
-            raise ValueError(f"a writer is trained by reinforce, found algo {config.algo!r}")
-        refuse_settings(config, _NOT_ITS_OWN, "models that answer with vectors (LLMAR/Align-v0)")
-        make_reward(config.reward)  # what is wrong with it is said before the texts are read
+        algo = config.algorithm.algo
+        if algo != "reinforce":
+            raise ValueError(f"a writer is trained by reinforce, found algo {algo!r}")
+        refuse_unused(config, {Scope.WRITER, Scope.REINFORCE})
+        make_reward(config.task.reward)  # what is wrong with it is said before the texts are read
         super().__init__(config, device, WRITING.reinforcement, WRITING.hidden_dim)
         if self.algorithm.policy_kwargs:
             raise ValueError(
@@ -124,14 +124,14 @@ class GenerateTrainer(Trainer):
         splits = scored_splits(corpus)
         scores = {split: reference_texts(corpus, split) for split in splits}
         setup_seconds = clock.elapsed
-        warm = Clock(self.config.warm_seconds)
+        warm = Clock(self.config.writer.warm_seconds)
         curves = {"warm_start": self._validation(corpus)}
         words = self._warm_up(policy, texts, curves["warm_start"], warm)
         for split in splits:
             scores[split]["warm_start"] = self._evaluate(policy, corpus, split)
         policy.scale_temperature(WRITING.temperature_scale)
         model.regularizers = self._regularizers(policy, texts)
-        model.ent_coef = partial(mul, self.config.entropy)  # type: ignore[assignment]  # a schedule
+        model.ent_coef = partial(mul, self.config.writer.entropy)  # type: ignore[assignment]  # a schedule
         curves["trained"] = self._validation(corpus)
         seconds = self._reinforce(model, curves["trained"], callback, _Progress)
         for split in splits:
@@ -155,8 +155,8 @@ class GenerateTrainer(Trainer):
     ) -> REINFORCE:
         env_kwargs = {
             "vocabulary": vocabulary,
-            "max_new_tokens": self.config.max_new_tokens,
-            "reward": self.config.reward,
+            "max_new_tokens": self.config.task.max_new_tokens,
+            "reward": self.config.task.reward,
             "credit": "sparse",
             "observation": "index",
         }
@@ -174,13 +174,13 @@ class GenerateTrainer(Trainer):
             texts,
             validation,
             clock=clock,
-            epochs=self.config.warm_epochs,
+            epochs=self.config.writer.warm_epochs,
             learning_rate=WRITING.warm_learning_rate,
             batch_size=WRITING.warm_texts,
-            smoothing=self.config.smoothing,
-            patience=self.config.patience,
-            seed=self.config.seed,
-            progress=self.config.progress,
+            smoothing=self.config.writer.smoothing,
+            patience=self.config.writer.patience,
+            seed=self.config.run.seed,
+            progress=self.config.run.progress,
         )
 
     def _regularizers(self, policy: WriterPolicy, texts: TargetTexts) -> tuple[Regularizer, ...]:
@@ -189,10 +189,12 @@ class GenerateTrainer(Trainer):
         size = self.algorithm.num_texts
         # Whatever its weight: it keeps the alignment model up to date.
         found: list[Regularizer] = [
-            CrossEntropy(texts, config.ce_weight, size, config.smoothing, config.seed)
+            CrossEntropy(
+                texts, config.writer.ce_weight, size, config.writer.smoothing, config.run.seed
+            )
         ]
-        if config.kl_weight:
-            found.append(KLToReference(_copy(policy), config.kl_weight))
+        if config.writer.kl_weight:
+            found.append(KLToReference(_copy(policy), config.writer.kl_weight))
         return tuple(found)
 
     def _validation(self, corpus: Corpus) -> Validation:
@@ -205,17 +207,17 @@ class GenerateTrainer(Trainer):
         return Validation(score, metric="bleu_tok", times=WRITING.validations)
 
     def _evaluate(self, policy: WriterPolicy, corpus: Corpus, split: str) -> TextScores:
-        return evaluate_writer(policy, corpus, split, self.config.max_new_tokens)
+        return evaluate_writer(policy, corpus, split, self.config.task.max_new_tokens)
 
     def _warn_of_long_targets(self, texts: TargetTexts) -> None:
         rows = texts.corpus.rows("train")
         lengths = texts.vocabulary.lengths(texts.tokens[rows.start : rows.stop])
-        long = int((lengths > self.config.max_new_tokens).sum())
+        limit = self.config.task.max_new_tokens
+        long = int((lengths > limit).sum())
         if long:
             warnings.warn(
-                f"{long} of {len(rows)} training targets have more than max_new_tokens="
-                f"{self.config.max_new_tokens} words, which is where written texts are cut (the "
-                f"longest has {lengths.max()})",
+                f"{long} of {len(rows)} training targets have more than max_new_tokens={limit} "
+                f"words, which is where written texts are cut (the longest has {lengths.max()})",
                 stacklevel=4,
             )
 
@@ -225,7 +227,7 @@ class GenerateTrainer(Trainer):
         """Write a text about each of n, by `decode`."""
         policy, vocabulary = self._trained()
         tokens = decode(
-            policy, texts, method=method, max_new_tokens=self.config.max_new_tokens, **options
+            policy, texts, method=method, max_new_tokens=self.config.task.max_new_tokens, **options
         )
         return vocabulary.decode(tokens)
 
@@ -241,7 +243,7 @@ class GenerateTrainer(Trainer):
         """Correct a draft about each of n texts by `refine`: those given, or `decode`'s."""
         policy, vocabulary = self._trained()
         check_refinement(threshold, max_rounds)
-        length = self.config.max_new_tokens
+        length = self.config.task.max_new_tokens
         if draft is None:
             tokens = decode(policy, texts, method=method, max_new_tokens=length)
         else:
@@ -259,7 +261,7 @@ class GenerateTrainer(Trainer):
 
     def _tokens(self, vocabulary: Vocabulary, draft: Sequence[str]) -> NDArray[np.int64]:
         """(n, M) tokens of drafts; what is cut or has no token is said."""
-        length = self.config.max_new_tokens
+        length = self.config.task.max_new_tokens
         tokens = np.full((len(draft), length), vocabulary.eos)
         cut = dropped = 0
         ids = vocabulary.embedder.tokenize(draft)
@@ -289,7 +291,7 @@ class GenerateTrainer(Trainer):
     def examples(self, corpus: Corpus, split: str, rows: range) -> list[dict[str, Any]]:  # noqa: ARG002 - a task's form
         """What is written about rows of a split, and what should be."""
         policy, _ = self._trained()
-        written = write(policy, corpus, rows, self.config.max_new_tokens)
+        written = write(policy, corpus, rows, self.config.task.max_new_tokens)
         return [
             {"source": corpus.sources[row], "written": text, "target": corpus.targets[row]}
             for row, text in zip(rows, written, strict=True)
@@ -316,7 +318,7 @@ class GenerateTrainer(Trainer):
         vocabulary = _read_vocabulary(folder, embedder, manifest["vocabulary"])
         space = spaces.Dict(
             text=spaces.Box(-1.0, 1.0, (1, manifest["source_dim"])),
-            written=spaces.Box(-1.0, 1.0, (self.config.max_new_tokens, vocabulary.dim)),
+            written=spaces.Box(-1.0, 1.0, (self.config.task.max_new_tokens, vocabulary.dim)),
         )
         action_space = spaces.Box(-1.0, 1.0, (vocabulary.dim,))
         self.policy = WriterPolicy(

@@ -1,0 +1,221 @@
+import importlib.util
+import json
+import math
+import re
+import subprocess
+import sys
+from dataclasses import fields
+from pathlib import Path
+from typing import get_args, get_type_hints
+
+import pytest
+import torch
+import tyro
+from conftest import flat_config
+from hypothesis import given
+from hypothesis import strategies as st
+
+from agents.algorithms.baselines import advantages
+from agents.algorithms.presets import ALGORITHMS
+from agents.config import AlgorithmConfig, Config, DataConfig, RunConfig, Scope, refuse_unused
+from agents.distributions import DISTRIBUTIONS
+from agents.llmar import LLMAR
+
+CONFIG = Path(importlib.util.find_spec("agents.config").origin)
+OPTIONS = {
+    one.name: (group, one, get_type_hints(type(getattr(Config(), group)))[one.name])
+    for group in (each.name for each in fields(Config))
+    for one in fields(getattr(Config(), group))
+}
+# Written down a second time: lowest value, whether it is accepted itself, and what is too high.
+RANGES = {
+    **dict.fromkeys(("num_texts", "group_size", "num_vectors", "dim"), (1, True, math.inf)),
+    **dict.fromkeys(("hidden_dim", "max_length", "max_new_tokens"), (1, True, math.inf)),
+    **dict.fromkeys(("patience", "total_steps"), (1, True, math.inf)),
+    **dict.fromkeys(("time_limit", "learning_rate", "noise_scale"), (0, False, math.inf)),
+    **dict.fromkeys(("warm_epochs", "warm_seconds"), (0, False, math.inf)),
+    **dict.fromkeys(("ce_weight", "kl_weight", "entropy"), (0, True, math.inf)),
+    **dict.fromkeys(("smoothing", "dropout"), (0, True, 1)),
+}
+VECTORS = {"observation", "num_vectors", "distribution", "noise_scale"}
+WRITERS = {"reward", "max_new_tokens", "warm_epochs", "warm_seconds", "patience", "smoothing"}
+WRITERS |= {"dropout", "ce_weight", "entropy", "kl_weight"}
+# One more value of each option that is not for every training.
+OTHERS = {
+    "observation": "embeddings",
+    "num_vectors": 2,
+    "distribution": "gaussian",
+    "noise_scale": 0.7,
+    "baseline": "mean",
+    "reward": "chrf",
+    "max_new_tokens": 7,
+    "warm_epochs": 0.5,
+    "warm_seconds": 3.0,
+    "patience": None,
+    "smoothing": 0.3,
+    "dropout": 0.0,
+    "ce_weight": 0.9,
+    "entropy": 0.01,
+    "kl_weight": 0.1,
+}
+
+
+def values_of(name):
+    """What an option accepts, by its type and by RANGES."""
+    hint = OPTIONS[name][2]
+    if name == "settings":
+        plain = st.recursive(
+            st.none() | st.booleans() | st.integers() | st.floats(allow_nan=False) | st.text(),
+            lambda inner: st.lists(inner, max_size=3) | st.dictionaries(st.text(), inner),
+            max_leaves=4,
+        )
+        return st.dictionaries(st.text(min_size=1), plain, max_size=3).map(lambda d: (*d.items(),))
+    kinds = {
+        str: st.text(),
+        bool: st.booleans(),
+        Path: st.text("abc/.", min_size=1).map(Path),
+        type(None): st.none(),
+    }
+    low, with_low, below = RANGES.get(name, (0, True, math.inf))
+    top = {"max_value": below, "exclude_max": True} if below < math.inf else {}
+    kinds[int] = st.integers(min_value=low)
+    kinds[float] = st.floats(low, exclude_min=not with_low, allow_infinity=False, **top)
+    kinds |= {one: st.just(one) for one in get_args(hint) if isinstance(one, str)}
+    parts = [part for one in get_args(hint) or (hint,) for part in get_args(one) or (one,)]
+    return st.one_of(*(kinds.get(one, st.just(one)) for one in parts))
+
+
+@given(st.fixed_dictionaries({name: values_of(name) for name in OPTIONS}))
+def test_any_configuration_comes_back_from_json(options):
+    config = flat_config(**options)
+    data = json.loads(json.dumps(config.as_json()))
+    assert Config.from_json(data) == config
+    for name, (group, *_) in OPTIONS.items():
+        if name != "settings":
+            assert getattr(getattr(config, group), name) == options[name]
+    assert dict(config.algorithm.settings) == dict(options["settings"])
+
+
+def test_names_are_unique_and_the_json_is_flat_in_their_order():
+    names = [one.name for each in fields(Config) for one in fields(getattr(Config(), each.name))]
+    assert len(set(names)) == len(names)
+    assert list(Config().as_json()) == names
+
+
+def test_configurations_cannot_be_changed():
+    for group in fields(Config):
+        options = getattr(Config(), group.name)
+        with pytest.raises(AttributeError):
+            setattr(options, fields(options)[0].name, None)
+
+
+@pytest.mark.parametrize("change", [{"algos": "ppo"}, {"spread": 0.1}])
+def test_json_with_an_option_that_there_is_not(change):
+    with pytest.raises(ValueError, match=f"there is no option {next(iter(change))}"):
+        Config.from_json(Config().as_json() | change)
+
+
+def test_json_that_lacks_an_option():
+    data = Config().as_json()
+    del data["dim"], data["seed"]
+    with pytest.raises(ValueError, match="the configuration lacks dim"):
+        Config.from_json(data)
+
+
+@pytest.mark.parametrize("name", RANGES)
+def test_numbers_out_of_range_are_refused_by_name(name):
+    low, with_low, below = RANGES[name]
+    make = type(getattr(Config(), OPTIONS[name][0]))
+    wrong = [low - 1, -math.inf, math.inf, math.nan, *([] if with_low else [low])]
+    for value in wrong if below == math.inf else [*wrong, below, below + 1]:
+        with pytest.raises(ValueError, match=f"{name} must .* found {value}"):
+            make(**{name: value})
+    right = [low] if with_low else [math.nextafter(low, 1)]
+    right += [1e12] if below == math.inf else [math.nextafter(below, 0)]
+    for value in right:
+        assert getattr(make(**{name: value}), name) == value
+
+
+def test_every_number_but_a_seed_has_a_range():
+    numbers = {
+        name for name, (*_, hint) in OPTIONS.items() if {int, float} & {hint, *get_args(hint)}
+    }
+    assert numbers - {"seed", "vectors_seed"} == set(RANGES)
+
+
+def test_options_with_a_scope():
+    scoped = {name for name, (_, one, _) in OPTIONS.items() if one.metadata.get("scope")}
+    assert scoped == set(OTHERS)
+    refuse_unused(Config(), set())  # by default nothing is refused
+
+
+@pytest.mark.parametrize("name", OTHERS)
+def test_options_that_nothing_would_read_are_refused_by_name(name):
+    config = flat_config(**{name: OTHERS[name]})
+    scope = OPTIONS[name][1].metadata["scope"]
+    message = f"{name} is a setting of {scope}; leave it out here, found {OTHERS[name]!r}"
+    for scopes in (set(), set(Scope) - {scope}):
+        with pytest.raises(ValueError, match=re.escape(message)):
+            refuse_unused(config, scopes)
+    refuse_unused(config, {scope})
+
+
+@pytest.mark.parametrize("name", OTHERS)
+@pytest.mark.parametrize("algo", ["writer", *ALGORITHMS])
+def test_what_each_training_refuses(algo, name):
+    if algo in {"trpo", "recurrent_ppo", "tqc", "crossq", "ars"}:
+        pytest.importorskip("sb3_contrib", reason='needs the extra "contrib"')
+    if algo == "writer":
+        given, unused = {"env": "LLMAR/Generate-v0"}, VECTORS
+    else:
+        given, unused = {"algo": algo}, set(WRITERS)
+        if algo not in {"reinforce", "ppo", "a2c", "trpo"}:
+            unused |= {"distribution", "noise_scale"}
+        if algo != "reinforce":
+            unused |= {"baseline"}
+    config = flat_config(**given, device="cpu", **{name: OTHERS[name]})
+    if name in unused:
+        with pytest.raises(ValueError, match=f"^{name} is a setting of .* leave it out here"):
+            LLMAR(config)
+    else:
+        assert LLMAR(config).config.as_json()[name] == OTHERS[name]
+
+
+def test_choices_are_those_of_what_they_choose():
+    choices = {name: hint for name, (*_, hint) in OPTIONS.items()}
+    returns = torch.tensor([[1.0, 2.0, 4.0]])
+    found = {tuple(advantages(returns, name)[0].tolist()) for name in get_args(choices["baseline"])}
+    assert len(found) == 4
+    (distributions, _) = get_args(choices["distribution"])
+    assert get_args(distributions) == tuple(DISTRIBUTIONS)
+
+
+def test_flags_are_flat_and_go_to_their_groups():
+    arguments = ["--data", "a.tsv", "--test", "b.tsv", "--algo", "ppo", "--set", "n_steps=4"]
+    arguments += ["--set", "policy.net_arch=[8, 8]", "--no-supervised", "--seed", "3"]
+    assert tyro.cli(Config, args=arguments) == Config(
+        data=DataConfig(data="a.tsv", test=Path("b.tsv")),
+        algorithm=AlgorithmConfig(
+            algo="ppo", settings=(("n_steps", 4), ("policy.net_arch", [8, 8]))
+        ),
+        run=RunConfig(supervised=False, seed=3),
+    )
+
+
+def test_the_command_line_says_which_number_is_out_of_range(capsys):
+    with pytest.raises(SystemExit):
+        tyro.cli(Config, args=["--dropout", "1.5"])
+    assert "dropout must lie in [0, 1), found 1.5" in capsys.readouterr().err
+
+
+def test_reading_options_loads_nothing_heavy():
+    program = (
+        "import importlib.util, sys\n"
+        f"spec = importlib.util.spec_from_file_location('config', {str(CONFIG)!r})\n"
+        "module = importlib.util.module_from_spec(spec)\n"
+        "sys.modules['config'] = module\n"
+        "spec.loader.exec_module(module)\n"
+        "heavy = {'torch', 'numpy', 'gymnasium', 'stable_baselines3', 'gensim'}\n"
+        "sys.exit(', '.join(heavy & set(sys.modules)) or None)\n"
+    )
+    subprocess.run([sys.executable, "-c", program], check=True)
