@@ -1,17 +1,22 @@
 import json
 from pathlib import Path
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
 import torch
 from conftest import flat_config
 from stable_baselines3.common.callbacks import BaseCallback
+from torch import nn
 
 from agents import LLMAR, NonFiniteLossError, answer
 from agents.inference.evaluation import reference_answers
 from agents.networks.device import resolve_device
 from agents.trainers.data import load_corpus
+from agents.training.callback import Progress, Training
 from agents.training.clock import Clock, LinearDecay
+from agents.training.validation import Validation
+from llmar_env.metrics import Scores
 from llmar_env.text.corpus import Corpus
 from llmar_env.text.embedders import WordVectors
 from llmar_env.text.pairs import TextPairs
@@ -247,6 +252,22 @@ def test_the_learning_rate_falls_with_steps_or_time_whichever_ends_first():
     assert decay(0.25) == 0.125
     clock.seconds = 9.0
     assert decay(0.25) == pytest.approx(0.05)
+
+
+@pytest.mark.parametrize(("metric", "value"), [("alignment", "0.625"), ("p_at_10", "1")])
+def test_the_progress_bar_shows_what_chooses_the_best_policy(metric, value):
+    clock = Clock()
+    validation = Validation(lambda policy: Scores(0.625, 0.25, 1.0, 0.5), metric=metric)
+    progress = Progress(Training(clock, validation, group_size=4))
+    shown = []
+    progress.pbar = SimpleNamespace(set_description=lambda text, refresh: shown.append(text))
+    progress.model = SimpleNamespace(num_timesteps=3000)
+    progress.on_rollout_start()
+    assert not shown  # nothing is validated yet
+    validation.run(nn.Linear(1, 1), 0.0, 0, 0)
+    clock.seconds = 2.0
+    progress.on_rollout_start()
+    assert shown == [f"{metric} {value}, 1,500 steps/s"]
 
 
 # ---------------------------------------------------------------------------- data and devices

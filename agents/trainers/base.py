@@ -121,7 +121,6 @@ class Trainer:
         model: BaseAlgorithm,
         validation: Validation,
         callback: BaseCallback | None,
-        bar: type[Progress] = Progress,
     ) -> float:
         """Learn until steps or time are used up, and keep the best weights; the seconds taken."""
         schedule = model.learning_rate
@@ -129,7 +128,7 @@ class Trainer:
         training = Training(schedule.clock, validation, self.algorithm.group_size)
         callbacks: list[BaseCallback] = [training]
         if self.config.run.progress:
-            callbacks.append(bar(training))
+            callbacks.append(Progress(training))
         if callback is not None:
             callbacks.append(callback)
         # Off-policy algorithms count episodes, which are one step of Align; others rollouts.

@@ -33,7 +33,6 @@ from ..inference.evaluation import evaluate_writer, reference_texts, scored_spli
 from ..inference.refinement import check_refinement, refine
 from ..networks.seq2seq import WriterConfig
 from ..policies.writer import WriterPolicy
-from ..training.callback import Progress
 from ..training.clock import Clock
 from ..training.cross_entropy import TargetTexts, train_cross_entropy
 from ..training.regularizers import CrossEntropy, KLToReference
@@ -133,7 +132,7 @@ class GenerateTrainer(Trainer):
         model.regularizers = self._regularizers(policy, texts)
         model.ent_coef = partial(mul, self.config.writer.entropy)  # type: ignore[assignment]  # a schedule
         curves["trained"] = self._validation(corpus)
-        seconds = self._reinforce(model, curves["trained"], callback, _Progress)
+        seconds = self._reinforce(model, curves["trained"], callback)
         for split in splits:
             scores[split]["trained"] = self._evaluate(policy, corpus, split)
         timings = {
@@ -325,20 +324,6 @@ class GenerateTrainer(Trainer):
             space, action_space, _no_rate, vocabulary=vocabulary, writer=manifest["writer"]
         )
         return self.policy
-
-
-class _Progress(Progress):
-    """SB3's progress bar, with the validation BLEU and the speed beside it."""
-
-    def _on_rollout_start(self) -> None:
-        records, seconds = self.training.validation.records, self.training.clock.elapsed
-        if records and seconds:
-            scores = records[-1].scores
-            assert isinstance(scores, TextScores)
-            speed = self.model.num_timesteps / seconds
-            self.pbar.set_description(
-                f"BLEU {scores.bleu_tok:.1f}, {speed:,.0f} steps/s", refresh=False
-            )
 
 
 def _later(record: Record, seconds: float) -> Record:

@@ -94,21 +94,20 @@ class Training(BaseCallback):
 
 
 class Progress(ProgressBarCallback):
-    """SB3's progress bar, with the validation alignment and the speed beside it."""
+    """SB3's progress bar, with the last validation's metric and the speed beside it.
+
+    Args:
+        training: validates, and keeps the time.
+    """
 
     def __init__(self, training: Training) -> None:
         super().__init__()
         self.training = training
 
     def _on_rollout_start(self) -> None:
-        records = self.training.validation.records
-        seconds = self.training.clock.elapsed
-        if not records or not seconds:
-            return
-        speed = self.model.num_timesteps / seconds
-        texts = speed / self.training.group_size
-        self.pbar.set_description(
-            f"alignment {records[-1].scores.alignment:.3f}, "
-            f"{speed:,.0f} steps/s, {texts:,.0f} texts/s",
-            refresh=False,
-        )
+        validation, seconds = self.training.validation, self.training.clock.elapsed
+        if validation.records and seconds:
+            value = validation.value(validation.records[-1])
+            speed = self.model.num_timesteps / seconds
+            text = f"{validation.metric} {value:.4g}, {speed:,.0f} steps/s"
+            self.pbar.set_description(text, refresh=False)
