@@ -239,6 +239,7 @@ def measure_reinforced(
     torch.manual_seed(seed)
     env = make_env(corpus, reward, _RL.num_texts * _RL.group_size, _RL.group_size)
     clock = Clock(60 * options.minutes)
+    warm = warm_writer(corpus, options)
     model = REINFORCE(
         WriterPolicy,
         env,
@@ -246,13 +247,12 @@ def measure_reinforced(
         seed=seed,
         device=options.device,
         policy_kwargs={"writer": _WRITER},
+        regularizers=(cross_entropy(corpus, warm, seed),),
     )
     policy = model.policy
     assert isinstance(policy, WriterPolicy)
-    assert policy.vocabulary is not None
-    policy.load_state_dict(warm_writer(corpus, options).state_dict())
+    policy.load_state_dict(warm.state_dict())
     policy.scale_temperature(WRITING.temperature_scale)
-    model.regularizers = (cross_entropy(corpus, policy, seed),)
     validation = validation_of(corpus, 8, metric)
     training = Training(clock, validation, _RL.group_size)
     try:

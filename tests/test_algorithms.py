@@ -31,6 +31,7 @@ from agents.algorithms.settings import _parameters, find_algorithm, policy_class
 from agents.distributions import DirectionalGaussian, FreeGaussian
 from agents.inference.evaluation import evaluate
 from agents.networks.encoder import GRUEncoder
+from agents.training.clock import Clock
 from llmar_env.text.corpus import Corpus
 
 CONTRIB = {"trpo", "recurrent_ppo", "tqc", "crossq", "ars"}
@@ -96,9 +97,7 @@ def test_every_algorithm_trains_answers_and_comes_back(
 @pytest.mark.parametrize("name", ALGORITHMS)
 def test_every_algorithm_moves_its_gru_and_its_answer(corpus, name):
     llmar = LLMAR(config(name, total_steps=600))
-    model = llmar.trainer._make_model(
-        llmar.trainer._policy_kwargs(), corpus, {"observation": "index"}, None
-    )
+    model = llmar.trainer._make_agent(corpus, Clock(), None)
     before = {key: value.clone() for key, value in model.policy.named_parameters()}
     model.learn(600)
     after = dict(model.policy.named_parameters())
@@ -130,8 +129,8 @@ def test_every_algorithm_is_scored_beside_its_supervised_baseline(corpus, name):
 def test_the_supervised_baseline_is_the_agents_network_with_its_first_weights(corpus, monkeypatch):
     seen = {}
 
-    def spy(self, baseline_policy, corpus, seconds):
-        seen.update(baseline_policy.state_dict())
+    def spy(policy, *args, **kwargs):
+        seen.update(policy.state_dict())
         raise KeyboardInterrupt
 
     def marked(self, *args):
@@ -143,7 +142,7 @@ def test_the_supervised_baseline_is_the_agents_network_with_its_first_weights(co
 
     cls = type(LLMAR(config("ppo")).trainer)
     make_model = cls._make_model
-    monkeypatch.setattr(cls, "_learn_supervised", spy)
+    monkeypatch.setattr("agents.trainers.align.train_supervised", spy)
     monkeypatch.setattr(cls, "_make_model", marked)
     settings = {"policy.net_arch": [5], "policy.features_extractor_kwargs": {"features_dim": 6}}
     # At such a rate the weights stay the first ones.
@@ -339,9 +338,7 @@ def test_an_algorithm_for_numbered_actions_says_why_it_cannot_be_used(name):
 def test_settings_reach_the_algorithm_and_its_policy(corpus):
     given = (("n_epochs", 2), ("clip_range", 0.3), ("policy.net_arch", [7]))
     llmar = LLMAR(flat_config(algo="ppo", learning_rate=0.5, settings=given, **SMALL))
-    model = llmar.trainer._make_model(
-        llmar.trainer._policy_kwargs(), corpus, {"observation": "index"}, None
-    )
+    model = llmar.trainer._make_agent(corpus, Clock(), None)
     assert model.n_epochs == 2
     assert model.clip_range(1.0) == 0.3
     assert model.learning_rate(1.0) == 0.5
@@ -350,10 +347,8 @@ def test_settings_reach_the_algorithm_and_its_policy(corpus):
 
 
 def test_noise_of_an_action_has_a_deviation_in_each_coordinate(corpus):
-    llmar = LLMAR(config("td3", settings={"action_noise": 0.25}))
-    model = llmar.trainer._make_model(
-        llmar.trainer._policy_kwargs(), corpus, {"observation": "index", "num_vectors": 2}, None
-    )
+    llmar = LLMAR(config("td3", settings={"action_noise": 0.25}, num_vectors=2))
+    model = llmar.trainer._make_agent(corpus, Clock(), None)
     drawn = np.stack([model.action_noise() for _ in range(2000)])
     assert drawn.shape == (2000, 2, 4)
     np.testing.assert_allclose(drawn.std(axis=0), 0.25, atol=0.02)
@@ -375,6 +370,7 @@ def test_noise_of_an_action_has_a_deviation_in_each_coordinate(corpus):
         ("sac", ("learning_rate", 1.0), "give --learning-rate"),
         ("sac", ("env", 1), "give --env"),
         ("reinforce", ("baseline", "mean"), "give --baseline"),
+        ("reinforce", ("regularizers", []), "given by --ce-weight and --kl-weight"),
         ("reinforce", ("policy.noise_scale", 0.1), "give --noise-scale"),
     ],
 )
@@ -432,10 +428,7 @@ def test_what_cannot_work_is_said_before_it_is_tried(corpus, name, kwargs, messa
 
 def test_another_distribution_comes_with_settings_of_its_own(corpus):
     def policy(**kwargs):
-        trainer = LLMAR(config("ppo", **kwargs)).trainer
-        return trainer._make_model(
-            trainer._policy_kwargs(), corpus, {"observation": "index"}, None
-        ).policy
+        return LLMAR(config("ppo", **kwargs)).trainer._make_agent(corpus, Clock(), None).policy
 
     assert (policy().distribution, policy().radius, policy().noise_scale) == (
         "free_gaussian",
@@ -466,6 +459,11 @@ def test_ppo_learns_with_each_distribution(corpus, distribution):
 def test_a_writers_policy_takes_no_settings():
     with pytest.raises(ValueError, match=r"leave out policy\.net_arch"):
         LLMAR(flat_config(env="LLMAR/Generate-v0", settings=(("policy.net_arch", [4]),)))
+
+
+def test_a_writers_entropy_bonus_is_an_option_of_its_own():
+    with pytest.raises(ValueError, match=r"ent_coef .* for a writer: give --entropy"):
+        LLMAR(flat_config(env="LLMAR/Generate-v0", settings=(("ent_coef", 0.1),)))
 
 
 def test_stock_replay_and_returns_of_several_steps(corpus):

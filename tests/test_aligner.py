@@ -1,4 +1,5 @@
 import json
+from functools import partial
 from pathlib import Path
 from types import SimpleNamespace
 
@@ -10,11 +11,12 @@ from stable_baselines3.common.callbacks import BaseCallback
 from torch import nn
 
 from agents import LLMAR, NonFiniteLossError, answer
-from agents.inference.evaluation import reference_answers
+from agents.inference.evaluation import evaluate, reference_answers
 from agents.networks.device import resolve_device
 from agents.trainers.data import load_corpus
 from agents.training.callback import Progress, Training
 from agents.training.clock import Clock, LinearDecay
+from agents.training.supervised import train_supervised
 from agents.training.validation import Validation
 from llmar_env.metrics import Scores
 from llmar_env.text.corpus import Corpus
@@ -306,7 +308,14 @@ def test_a_baseline_whose_gradient_is_not_finite_stops(corpus):
     llmar.train(corpus)
     llmar.policy.action_net.bias.register_hook(lambda gradient: gradient * float("nan"))
     with pytest.raises(NonFiniteLossError, match="supervised baseline"):
-        llmar.trainer._learn_supervised(llmar.policy, corpus, 1.0)
+        train_supervised(
+            llmar.policy,
+            corpus,
+            Validation(partial(evaluate, corpus=corpus, split="valid")),
+            seconds=1.0,
+            learning_rate=0.01,
+            num_texts=4,
+        )
 
 
 def test_skipped_rows_are_counted_and_said(tmp_path):

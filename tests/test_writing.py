@@ -24,10 +24,12 @@ from agents.algorithms.presets import WRITING
 from agents.llmar import _FORMAT
 from agents.trainers.data import load_corpus
 from agents.trainers.generate import GenerateTrainer, writer_config
+from agents.training.clock import Clock
 from llmar_env.text.corpus import Corpus
 from llmar_env.text.embedded import EmbeddedTexts
 from llmar_env.text.embedders import WordVectors
 from llmar_env.text.pairs import TextPairs
+from llmar_env.text.vocabulary import Vocabulary
 
 SMALL = {"env": "LLMAR/Generate-v0", "device": "cpu", "progress": False, "max_new_tokens": 12}
 SMALL |= {"hidden_dim": 32, "num_texts": 8, "group_size": 4, "dropout": 0.1}
@@ -178,22 +180,40 @@ def test_the_same_seed_writes_the_same_texts(words, short):
         assert other.generate(sources) != short.generate(sources)
 
 
-def test_the_reference_joins_where_it_has_weight_and_cross_entropy_always(words, short):
+def test_the_reference_joins_where_it_has_weight_and_cross_entropy_always(words):
     # Without weight it still trains the alignment model.
-    texts = TargetTexts(words, short.policy.vocabulary)
     kinds = {}
     for ce, kl in ((1.0, 0.0), (0.0, 0.5)):
-        task = GenerateTrainer(
-            flat_config(**SMALL, ce_weight=ce, kl_weight=kl), torch.device("cpu")
-        )
-        kinds[ce, kl] = task._regularizers(short.policy, texts)
+        config = flat_config(**SMALL, ce_weight=ce, kl_weight=kl)
+        kinds[ce, kl] = agent_of(config, words)[1].regularizers
     assert [type(one) for one in kinds[1.0, 0.0]] == [CrossEntropy]
     assert [type(one) for one in kinds[0.0, 0.5]] == [CrossEntropy, KLToReference]
     assert [one.weight for one in kinds[0.0, 0.5]] == [0.0, 0.5]
-    reference = kinds[0.0, 0.5][1].reference
-    assert reference is not short.policy
-    for name, weight in reference.state_dict().items():
-        assert torch.equal(weight, short.policy.state_dict()[name])
+
+
+def agent_of(config, corpus):
+    """A policy, and the model that goes on from it as if that was the warm start."""
+    trainer = GenerateTrainer(config, torch.device("cpu"))
+    vocabulary = Vocabulary.of(corpus)
+    env = trainer._make_writing_env(corpus, vocabulary)
+    warm = trainer._make_policy(env)
+    texts = TargetTexts(corpus, vocabulary)
+    return warm, trainer._make_agent(warm, texts, env, Clock(), None)
+
+
+def test_reinforcement_goes_on_from_the_warm_start_and_leaves_the_reference_as_it_is(words):
+    warm, model = agent_of(flat_config(**SMALL, kl_weight=0.5, entropy=0.25), words)
+    before = {name: weight.clone() for name, weight in warm.state_dict().items()}
+    for name, weight in model.policy.state_dict().items():
+        assert torch.equal(weight, before[name])
+    assert model.regularizers[1].reference is warm
+    assert model.ent_coef(0.5) == 0.125
+    model.learn(1)
+    assert model._n_updates == 1
+    for name, weight in warm.state_dict().items():
+        assert torch.equal(weight, before[name])
+    after = model.policy.state_dict()
+    assert any(not torch.equal(weight, before[name]) for name, weight in after.items())
 
 
 def test_a_run_with_the_reference_learns(words):

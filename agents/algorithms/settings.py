@@ -29,6 +29,7 @@ _OURS = {
     "seed": "give --seed",
     "device": "give --device",
     "policy_kwargs": "give policy.NAME=VALUE",
+    "regularizers": "a writer's are given by --ce-weight and --kl-weight",
     "tensorboard_log": "it is the folder of the run",
     "verbose": "the report and TensorBoard's scalars tell all",
     "_init_setup_model": "it is SB3's own",

@@ -13,12 +13,13 @@ import numpy as np
 import torch
 from gymnasium import spaces
 from numpy.typing import NDArray
+from stable_baselines3.common.base_class import BaseAlgorithm
 from stable_baselines3.common.callbacks import BaseCallback
 from stable_baselines3.common.policies import BasePolicy
+from torch import Tensor
 
 from llmar_env.alignment.scores import cosine
 from llmar_env.metrics import Scores, nearest, score_answers
-from llmar_env.spaces import TextIndex
 from llmar_env.text.corpus import Corpus
 from llmar_env.text.embedded import EmbeddedTexts
 from llmar_env.text.embedders import Embedder
@@ -31,8 +32,8 @@ from ..inference.evaluation import evaluate, reference_answers, scored_splits
 from ..policies.features import GRUFeatures
 from ..policies.gru import GRUPolicy
 from ..training.clock import Clock
-from ..training.supervised import train_supervised
-from ..training.validation import Validation
+from ..training.supervised import make_baseline_policy, train_supervised
+from ..training.validation import Record, Validation
 from .base import Trained, Trainer
 
 __all__ = ["AlignTrainer"]
@@ -44,14 +45,14 @@ class AlignTrainer(Trainer):
     """Trains any algorithm on LLMAR/Align-v0, and answers texts with its vectors.
 
     Args:
-        config: the settings.
+        config: the options.
         device: of the policy.
 
     Attributes:
         policy: the best so far; None before `train` and `restore`.
 
     Raises:
-        ValueError: an unknown algorithm, or a setting that is a writer's.
+        ValueError: an unknown algorithm, or an option that it would ignore.
     """
 
     def __init__(self, config: Config, device: torch.device) -> None:
@@ -89,40 +90,28 @@ class AlignTrainer(Trainer):
         Raises:
             NonFiniteLossError: the loss became NaN or infinite; `policy` is the best so far.
         """
-        model = self._make_model(
-            self._policy_kwargs(),
-            corpus,
-            {
-                "observation": self.config.task.observation,
-                "num_vectors": self.config.task.num_vectors,
-            },
-            folder,
-        )
+        training_clock = Clock(self.config.algorithm.time_limit)
+        model = self._make_agent(corpus, training_clock, folder)
         self.policy = policy = model.policy
-        splits = scored_splits(corpus)
-        scores = {split: reference_answers(corpus, split) for split in splits}
         untrained = {name: weight.clone() for name, weight in policy.state_dict().items()}
-        for split in splits:
-            scores[split]["untrained"] = evaluate(policy, corpus, split)
+        scores = {split: reference_answers(corpus, split) for split in scored_splits(corpus)}
+        for split, found in scores.items():
+            found["untrained"] = evaluate(policy, corpus, split)
         setup_seconds = clock.elapsed
         validation = _validation(corpus)
-        seconds = self._reinforce(model, validation, callback)
-        policies = {"trained": policy}
-        curves = {"trained": validation.records}
+        self._reinforce(model, training_clock, validation, callback)
+        seconds = training_clock.seconds
+        policies, curves = {"trained": policy}, {"trained": validation.records}
         if self.config.run.supervised:
-            baseline_policy = self._make_baseline(corpus)
-            if self._is_direction:
-                baseline_policy.load_state_dict(untrained)
             try:
-                records = self._learn_supervised(baseline_policy, corpus, seconds).records
+                baseline_policy, records = self._learn_supervised(corpus, untrained, seconds)
                 policies["supervised"], curves["supervised"] = baseline_policy, records
             except KeyboardInterrupt:
                 warnings.warn(
                     "the supervised baseline was interrupted, and is left out", stacklevel=2
                 )
-        for name, one in policies.items():
-            for split in splits:
-                scores[split][name] = evaluate(one, corpus, split)
+        for split, found in scores.items():
+            found |= {name: evaluate(one, corpus, split) for name, one in policies.items()}
         rate = model.num_timesteps / seconds
         timings = {
             "setup_seconds": setup_seconds,
@@ -134,24 +123,43 @@ class AlignTrainer(Trainer):
         }
         return Trained(scores, curves, timings)
 
-    def _make_baseline(self, corpus: Corpus) -> GRUPolicy:
-        """The agent's network, or a new `GRUPolicy` where it is of another kind.
+    def _make_agent(self, corpus: Corpus, clock: Clock, folder: Path | None) -> BaseAlgorithm:
+        """The algorithm, with a new policy, over environments on the training texts."""
+        task = self.config.task
+        env = self._make_env(corpus, observation=task.observation, num_vectors=task.num_vectors)
+        return self._make_model(env, self._policy_kwargs(), clock, folder)
 
-        It observes rows whatever the agent does, which is the same.
+    def _learn_supervised(
+        self, corpus: Corpus, untrained: dict[str, Tensor], seconds: float
+    ) -> tuple[BasePolicy, list[Record]]:
+        """Train the agent's network from the same weights, or a new `GRUPolicy` in its place.
+
+        Returns:
+            The policy, and its validations.
         """
-        kwargs: dict[str, Any] = {"hidden_dim": self.config.algorithm.hidden_dim}
+        config = self.config
+        kwargs = {"hidden_dim": config.algorithm.hidden_dim}
+        policy = make_baseline_policy(
+            corpus,
+            _action_space(corpus.target.dim, config.task.num_vectors),
+            self._policy_kwargs() if self._is_direction else kwargs,
+            seed=config.run.seed,
+            device=self.device,
+        )
         if self._is_direction:
-            kwargs = self._policy_kwargs()
-            features = dict(kwargs.get("features_extractor_kwargs") or {})
-            features.pop("twice_differentiable", None)  # slower, and TRPO's alone
-            kwargs["features_extractor_kwargs"] = features
-        torch.manual_seed(self.config.run.seed)
-        return GRUPolicy(
-            TextIndex(corpus.source),
-            _action_space(corpus.target.dim, self.config.task.num_vectors),
-            lambda _: SUPERVISED.learning_rate,
-            **kwargs,
-        ).to(self.device)
+            policy.load_state_dict(untrained)
+        validation = _validation(corpus)
+        train_supervised(
+            policy,
+            corpus,
+            validation,
+            seconds=seconds,
+            learning_rate=SUPERVISED.learning_rate,
+            num_texts=config.algorithm.num_texts or SUPERVISED.num_texts,
+            seed=config.run.seed,
+            progress=config.run.progress,
+        )
+        return policy, validation.records
 
     @property
     def _is_direction(self) -> bool:
@@ -169,22 +177,6 @@ class AlignTrainer(Trainer):
             "features_extractor_class": GRUFeatures,
             "features_extractor_kwargs": features,
         } | given
-
-    def _learn_supervised(
-        self, baseline_policy: GRUPolicy, corpus: Corpus, seconds: float
-    ) -> Validation:
-        validation = _validation(corpus)
-        train_supervised(
-            baseline_policy,
-            corpus,
-            validation,
-            seconds=seconds,
-            learning_rate=SUPERVISED.learning_rate,
-            num_texts=self.config.algorithm.num_texts or SUPERVISED.num_texts,
-            seed=self.config.run.seed,
-            progress=self.config.run.progress,
-        )
-        return validation
 
     def generate(self, texts: EmbeddedTexts) -> NDArray[np.float32]:
         """(n, T, D) unit vectors, the answers to texts, without noise."""
@@ -214,7 +206,7 @@ class AlignTrainer(Trainer):
             for row, place, alignment in zip(rows, found[:, 0].tolist(), alignments, strict=True)
         ]
 
-    def save(self, folder: Path) -> dict[str, Any]:  # noqa: ARG002 - a task's form
+    def save(self, folder: Path) -> dict[str, Any]:  # noqa: ARG002 - a trainer's form
         """What `restore` needs besides the weights, as plain JSON-able data."""
         assert self.policy is not None
         encoders = (one for one in self.policy.modules() if isinstance(one, GRUFeatures))
@@ -223,9 +215,9 @@ class AlignTrainer(Trainer):
 
     def restore(
         self,
-        folder: Path,  # noqa: ARG002 - a task's form
+        folder: Path,  # noqa: ARG002 - a trainer's form
         manifest: dict[str, Any],
-        embedder: Embedder | None,  # noqa: ARG002 - likewise
+        embedder: Embedder | None,  # noqa: ARG002 - a trainer's form
     ) -> BasePolicy:
         """Make the policy that `save` described; its weights are still to be loaded."""
         make: Callable[..., BasePolicy] = policy_class(self.algorithm)

@@ -25,7 +25,7 @@ from ..config import Config
 from ..training.callback import Progress, Training
 from ..training.clock import Clock, LinearDecay
 from ..training.validation import Record, Validation
-from ..vec_env import make_vec_env
+from ..vec_env import GymVecEnv, make_vec_env
 
 __all__ = ["Trained", "Trainer"]
 
@@ -69,28 +69,40 @@ class Trainer:
         self.device = device
         self.algorithm = tuned(algorithm, options)
 
+    def _make_env(self, corpus: Corpus, **options: Any) -> GymVecEnv:
+        """Environments on the training texts, as many as the algorithm takes."""
+        algorithm = self.algorithm
+        size = algorithm.num_texts * algorithm.group_size
+        own = {"data": corpus, "split": "train", "group_size": algorithm.group_size}
+        return make_vec_env(self.config.task.env, size, env_kwargs=own | options)
+
     def _make_model(
         self,
+        env: GymVecEnv,
         policy_kwargs: dict[str, Any],
-        corpus: Corpus,
-        env_kwargs: dict[str, Any],
+        clock: Clock,
         folder: Path | None,
+        **settings: Any,
     ) -> BaseAlgorithm:
-        """The algorithm, with a new policy, over environments on the training texts."""
-        config, algorithm = self.config, self.algorithm
-        shared = {"data": corpus, "split": "train", "group_size": algorithm.group_size}
-        size = algorithm.num_texts * algorithm.group_size
-        env = make_vec_env(config.task.env, size, env_kwargs=shared | env_kwargs)
-        make: Callable[..., BaseAlgorithm] = algorithm.cls
+        """The algorithm, with a new policy.
+
+        Args:
+            env: what it learns from.
+            policy_kwargs: arguments of the policy.
+            clock: the learning rate falls to 0 at its limit.
+            folder: where TensorBoard's scalars go; nowhere if None.
+            **settings: of the algorithm, besides those of its table.
+        """
+        make: Callable[..., BaseAlgorithm] = self.algorithm.cls
         return make(
-            policy_class(algorithm),
+            policy_class(self.algorithm),
             env,
-            learning_rate=LinearDecay(algorithm.learning_rate, Clock(config.algorithm.time_limit)),
-            seed=config.run.seed,
+            learning_rate=LinearDecay(self.algorithm.learning_rate, clock),
+            seed=self.config.run.seed,
             device=self.device,
             tensorboard_log=None if folder is None else str(folder),
             policy_kwargs=policy_kwargs,
-            **self._settings(env.action_space),
+            **self._settings(env.action_space) | settings,
         )
 
     def _settings(self, action_space: spaces.Space[Any]) -> dict[str, Any]:
@@ -119,13 +131,19 @@ class Trainer:
     def _reinforce(
         self,
         model: BaseAlgorithm,
+        clock: Clock,
         validation: Validation,
         callback: BaseCallback | None,
-    ) -> float:
-        """Learn until steps or time are used up, and keep the best weights; the seconds taken."""
-        schedule = model.learning_rate
-        assert isinstance(schedule, LinearDecay)
-        training = Training(schedule.clock, validation, self.algorithm.group_size)
+    ) -> None:
+        """Learn until steps or time are used up, and keep the best weights.
+
+        Args:
+            model: what learns.
+            clock: started and stopped here; the one that its learning rate follows.
+            validation: scores the policy and chooses the best weights.
+            callback: a further SB3 callback.
+        """
+        training = Training(clock, validation, self.algorithm.group_size)
         callbacks: list[BaseCallback] = [training]
         if self.config.run.progress:
             callbacks.append(Progress(training))
@@ -141,6 +159,5 @@ class Trainer:
             model.learn(int(self.algorithm.total_steps), callbacks, log_interval=interval)
         finally:
             # Also after an error: what was best stays.
-            schedule.clock.stop()
+            clock.stop()
             validation.restore_best(model.policy)
-        return schedule.clock.seconds

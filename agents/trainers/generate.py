@@ -37,6 +37,7 @@ from ..training.clock import Clock
 from ..training.cross_entropy import TargetTexts, train_cross_entropy
 from ..training.regularizers import CrossEntropy, KLToReference
 from ..training.validation import Record, Validation
+from ..vec_env import GymVecEnv
 from .base import Trained, Trainer
 
 __all__ = ["GenerateTrainer", "RefinedText", "writer_config"]
@@ -68,14 +69,15 @@ class GenerateTrainer(Trainer):
     best weights by validation BLEU (`TextScores.bleu_tok`) are kept from either.
 
     Args:
-        config: the settings.
+        config: the options.
         device: of the policy.
 
     Attributes:
         policy: the best so far; None before `train` and `restore`.
 
     Raises:
-        ValueError: the configuration names another algorithm, or a reward that there is not.
+        ValueError: the configuration names another algorithm, a reward that there is not, or an
+            option that a writer would ignore.
     """
 
     def __init__(self, config: Config, device: torch.device) -> None:
@@ -85,6 +87,8 @@ class GenerateTrainer(Trainer):
         refuse_unused(config, {Scope.WRITER, Scope.REINFORCE})
         make_reward(config.task.reward)  # what is wrong with it is said before the texts are read
         super().__init__(config, device, WRITING.reinforcement, WRITING.hidden_dim)
+        if "ent_coef" in dict(config.algorithm.settings):
+            raise ValueError("ent_coef is no matter of --set for a writer: give --entropy")
         if self.algorithm.policy_kwargs:
             raise ValueError(
                 "a writer's policy has options of its own, such as --hidden-dim and --dropout; "
@@ -118,50 +122,90 @@ class GenerateTrainer(Trainer):
         vocabulary = Vocabulary.of(corpus)
         texts = TargetTexts(corpus, vocabulary)
         self._warn_of_long_targets(texts)
-        model = self._make_writer(corpus, vocabulary, folder)
-        self.policy = policy = _writer_policy(model)
-        splits = scored_splits(corpus)
-        scores = {split: reference_texts(corpus, split) for split in splits}
+        env = self._make_writing_env(corpus, vocabulary)
+        self.policy = self._make_policy(env)
+        scores = {split: dict(reference_texts(corpus, split)) for split in scored_splits(corpus)}
         setup_seconds = clock.elapsed
-        warm = Clock(self.config.writer.warm_seconds)
-        curves = {"warm_start": self._validation(corpus)}
-        words = self._warm_up(policy, texts, curves["warm_start"], warm)
-        for split in splits:
-            scores[split]["warm_start"] = self._evaluate(policy, corpus, split)
-        policy.scale_temperature(WRITING.temperature_scale)
-        model.regularizers = self._regularizers(policy, texts)
-        model.ent_coef = partial(mul, self.config.writer.entropy)  # type: ignore[assignment]  # a schedule
-        curves["trained"] = self._validation(corpus)
-        seconds = self._reinforce(model, curves["trained"], callback)
-        for split in splits:
-            scores[split]["trained"] = self._evaluate(policy, corpus, split)
+        warm_clock, warm_start = Clock(self.config.writer.warm_seconds), self._validation(corpus)
+        words = self._warm_up(self.policy, texts, warm_start, warm_clock)
+        self._score_splits("warm_start", scores, corpus)
+        training_clock = Clock(self.config.algorithm.time_limit)
+        model = self._make_agent(self.policy, texts, env, training_clock, folder)
+        self.policy = _writer_policy(model)
+        validation = self._validation(corpus)
+        self._reinforce(model, training_clock, validation, callback)
+        self._score_splits("trained", scores, corpus)
+        warm_seconds, seconds = warm_clock.seconds, training_clock.seconds
         timings = {
             "setup_seconds": setup_seconds,
-            "warm_seconds": warm.seconds,
-            "warm_words_per_second": words / warm.seconds,
+            "warm_seconds": warm_seconds,
+            "warm_words_per_second": words / warm_seconds,
             "training_seconds": seconds,
             "total_seconds": clock.elapsed,
             "steps": model.num_timesteps,
             "steps_per_second": model.num_timesteps / seconds,
             "texts_per_second": model._n_updates * self.algorithm.num_texts / seconds,
         }
-        records = {name: validation.records for name, validation in curves.items()}
-        records["trained"] = [_later(record, warm.seconds) for record in records["trained"]]
-        return Trained(scores, records, timings)
-
-    def _make_writer(
-        self, corpus: Corpus, vocabulary: Vocabulary, folder: Path | None
-    ) -> REINFORCE:
-        env_kwargs = {
-            "vocabulary": vocabulary,
-            "max_new_tokens": self.config.task.max_new_tokens,
-            "reward": self.config.task.reward,
-            "credit": "sparse",
-            "observation": "index",
+        curves = {
+            "warm_start": warm_start.records,
+            "trained": [_later(record, warm_seconds) for record in validation.records],
         }
-        policy_kwargs = {"writer": writer_config(self.config)}
-        model = self._make_model(policy_kwargs, corpus, env_kwargs, folder)
+        return Trained(scores, curves, timings)
+
+    def _make_writing_env(self, corpus: Corpus, vocabulary: Vocabulary) -> GymVecEnv:
+        """Environments that reward whole texts."""
+        return self._make_env(
+            corpus,
+            vocabulary=vocabulary,
+            max_new_tokens=self.config.task.max_new_tokens,
+            reward=self.config.task.reward,
+            credit="sparse",
+            observation="index",
+        )
+
+    def _make_policy(self, env: GymVecEnv) -> WriterPolicy:
+        """An untrained writer."""
+        torch.manual_seed(self.config.run.seed)
+        return WriterPolicy(
+            env.observation_space, env.action_space, _no_rate, writer=writer_config(self.config)
+        ).to(self.device)
+
+    def _make_agent(
+        self,
+        warm: WriterPolicy,
+        texts: TargetTexts,
+        env: GymVecEnv,
+        clock: Clock,
+        folder: Path | None,
+    ) -> REINFORCE:
+        """REINFORCE, with a policy of its own that begins as the warm start ended.
+
+        The policy that is handed over stays as it is, the reference of the KL divergence.
+        """
+        config = self.config
+        warm.scale_temperature(WRITING.temperature_scale)
+        # Whatever its weight, cross-entropy keeps the alignment model up to date.
+        regularizers: list[Regularizer] = [
+            CrossEntropy(
+                texts,
+                config.writer.ce_weight,
+                self.algorithm.num_texts,
+                config.writer.smoothing,
+                config.run.seed,
+            )
+        ]
+        if config.writer.kl_weight:
+            regularizers.append(KLToReference(warm, config.writer.kl_weight))
+        model = self._make_model(
+            env,
+            {"writer": warm.writer},
+            clock,
+            folder,
+            regularizers=regularizers,
+            ent_coef=partial(mul, config.writer.entropy),  # a schedule
+        )
         assert isinstance(model, REINFORCE)
+        model.policy.load_state_dict(warm.state_dict())
         return model
 
     def _warm_up(
@@ -182,20 +226,6 @@ class GenerateTrainer(Trainer):
             progress=self.config.run.progress,
         )
 
-    def _regularizers(self, policy: WriterPolicy, texts: TargetTexts) -> tuple[Regularizer, ...]:
-        """What is learned beside the reward, from the warm start on."""
-        config = self.config
-        size = self.algorithm.num_texts
-        # Whatever its weight: it keeps the alignment model up to date.
-        found: list[Regularizer] = [
-            CrossEntropy(
-                texts, config.writer.ce_weight, size, config.writer.smoothing, config.run.seed
-            )
-        ]
-        if config.writer.kl_weight:
-            found.append(KLToReference(_copy(policy), config.writer.kl_weight))
-        return tuple(found)
-
     def _validation(self, corpus: Corpus) -> Validation:
         def score(policy: WriterPolicy) -> TextScores:
             with warnings.catch_warnings():
@@ -207,6 +237,14 @@ class GenerateTrainer(Trainer):
 
     def _evaluate(self, policy: WriterPolicy, corpus: Corpus, split: str) -> TextScores:
         return evaluate_writer(policy, corpus, split, self.config.task.max_new_tokens)
+
+    def _score_splits(
+        self, name: str, scores: dict[str, dict[str, TextScores]], corpus: Corpus
+    ) -> None:
+        """Add the scores of the policy as it is, under a name."""
+        policy, _ = self._trained()
+        for split, found in scores.items():
+            found[name] = self._evaluate(policy, corpus, split)
 
     def _warn_of_long_targets(self, texts: TargetTexts) -> None:
         rows = texts.corpus.rows("train")
@@ -287,7 +325,7 @@ class GenerateTrainer(Trainer):
         """Score written texts against their targets."""
         return score_texts(answers, targets, embedder)
 
-    def examples(self, corpus: Corpus, split: str, rows: range) -> list[dict[str, Any]]:  # noqa: ARG002 - a task's form
+    def examples(self, corpus: Corpus, split: str, rows: range) -> list[dict[str, Any]]:  # noqa: ARG002 - a trainer's form
         """What is written about rows of a split, and what should be."""
         policy, _ = self._trained()
         written = write(policy, corpus, rows, self.config.task.max_new_tokens)
@@ -338,15 +376,6 @@ def _writer_policy(model: REINFORCE) -> WriterPolicy:
     policy = model.policy
     assert isinstance(policy, WriterPolicy)
     return policy
-
-
-def _copy(policy: WriterPolicy) -> WriterPolicy:
-    """A policy with the same weights, which nobody trains."""
-    copy = WriterPolicy(
-        policy.observation_space, policy.action_space, _no_rate, writer=policy.writer
-    ).to(policy.device)
-    copy.load_state_dict(policy.state_dict())
-    return copy
 
 
 def _read_vocabulary(folder: Path, embedder: Embedder | None, fingerprint: str) -> Vocabulary:

@@ -2,11 +2,16 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+from typing import Any
+
 import numpy as np
 import torch
+from gymnasium import spaces
 from stable_baselines3.common.utils import update_learning_rate
 from tqdm import tqdm
 
+from llmar_env.spaces import TextIndex
 from llmar_env.text.corpus import Corpus
 
 from ..algorithms.update import descend
@@ -15,9 +20,40 @@ from ..policies.gru import GRUPolicy
 from .clock import Clock, LinearDecay
 from .validation import Validation
 
-__all__ = ["train_supervised"]
+__all__ = ["make_baseline_policy", "train_supervised"]
 
 _BAR = "{desc}: {percentage:3.0f}% {bar} {n:.1f}/{total:.1f} s"
+
+
+def make_baseline_policy(
+    corpus: Corpus,
+    action_space: spaces.Box,
+    policy_kwargs: Mapping[str, Any],
+    *,
+    seed: int,
+    device: torch.device,
+) -> GRUPolicy:
+    """The policy of the baseline, untrained.
+
+    It observes rows, whatever the agent does: an answer depends on the text alone.
+
+    Args:
+        corpus: whose texts it answers.
+        action_space: of the agent.
+        policy_kwargs: arguments of `GRUPolicy`, such as the agent's.
+        seed: of its weights.
+        device: where to put it.
+    """
+    features = dict(policy_kwargs.get("features_extractor_kwargs") or {})
+    features.pop("twice_differentiable", None)  # slower, and TRPO's alone
+    torch.manual_seed(seed)
+    policy = GRUPolicy(
+        TextIndex(corpus.source),
+        action_space,
+        lambda _: 0.0,  # `train_supervised` brings a rate of its own
+        **{**policy_kwargs, "features_extractor_kwargs": features},
+    )
+    return policy.to(device)
 
 
 def train_supervised(
