@@ -311,7 +311,7 @@ class LLMAR:
             folder: of the model, or of a run that holds it in `model/`.
             device: where to put it, as in `Config`.
             source_embedder: the class whose `load` reads the source embedder back.
-            target_embedder: likewise.
+            target_embedder: the class whose `load` reads the target embedder back.
 
         Raises:
             FileNotFoundError: the folder holds no model.

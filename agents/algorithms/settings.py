@@ -144,7 +144,7 @@ def _check_setting(
 ) -> None:
     """Refuse a setting that there is not, that has its own option, or of another type."""
     if name in ours:
-        raise ValueError(f"{name} is no matter of --set: {ours[name]}")
+        raise ValueError(f"--set does not take {name}: {ours[name]}")
     if name not in parameters:
         near = difflib.get_close_matches(name, parameters, n=1)
         hint = f"; did you mean {near[0]}?" if near else "."

@@ -16,6 +16,7 @@ from gymnasium import spaces
 from numpy.typing import NDArray
 from safetensors.numpy import load_file, save_file
 from stable_baselines3.common.callbacks import BaseCallback
+from stable_baselines3.common.utils import set_random_seed
 
 from llmar_env.alignment.rewards import make_reward
 from llmar_env.metrics import TextScores, score_texts
@@ -88,7 +89,7 @@ class GenerateTrainer(Trainer):
         make_reward(config.task.reward)  # what is wrong with it is said before the texts are read
         super().__init__(config, device, WRITING.reinforcement, WRITING.hidden_dim)
         if "ent_coef" in dict(config.algorithm.settings):
-            raise ValueError("ent_coef is no matter of --set for a writer: give --entropy")
+            raise ValueError("--set does not take ent_coef for a writer: give --entropy")
         if self.algorithm.policy_kwargs:
             raise ValueError(
                 "a writer's policy has options of its own, such as --hidden-dim and --dropout; "
@@ -165,7 +166,7 @@ class GenerateTrainer(Trainer):
 
     def _make_policy(self, env: GymVecEnv) -> WriterPolicy:
         """An untrained writer."""
-        torch.manual_seed(self.config.run.seed)
+        set_random_seed(self.config.run.seed, using_cuda=self.device.type == "cuda")
         return WriterPolicy(
             env.observation_space, env.action_space, _no_rate, writer=writer_config(self.config)
         ).to(self.device)
@@ -229,7 +230,7 @@ class GenerateTrainer(Trainer):
     def _validation(self, corpus: Corpus) -> Validation:
         def score(policy: WriterPolicy) -> TextScores:
             with warnings.catch_warnings():
-                # A writer that has just begun knows no end, and would be warned about each time.
+                # A new writer does not know where to end, and would be warned about each time.
                 warnings.simplefilter("ignore")
                 return self._evaluate(policy, corpus, "valid")
 
