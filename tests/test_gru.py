@@ -100,9 +100,11 @@ def test_states_are_those_of_torchs_own_gru_with_its_gradients(groups):
         torch.stack([getattr(peer, f"{name}_l0").detach() for peer in peers]).requires_grad_()
         for name in ("weight_ih", "weight_hh", "bias_ih", "bias_hh")
     )
-    inputs = torch.einsum("tgbd,ghd->tgbh", x, w_ih) + b_ih[:, None]
-    found = gru_states(inputs, start, w_hh, b_hh)
+    packed = x.transpose(0, 1).flatten(1, 2)
+    states, last = gru_states(packed, [batch] * steps, start, w_ih, w_hh, b_ih, b_hh)
+    found = states.unflatten(1, (steps, batch)).transpose(0, 1)
     torch.testing.assert_close(found, expected)
+    torch.testing.assert_close(last, expected[-1])
     weights = torch.randn_like(expected)
     leaves = [p for peer in peers for p in peer.parameters()]
     *outer, d_x, d_start = torch.autograd.grad((expected * weights).sum(), [*leaves, x, start])
@@ -114,11 +116,43 @@ def test_states_are_those_of_torchs_own_gru_with_its_gradients(groups):
         torch.testing.assert_close(grad, torch.stack(outer[i::4]))
 
 
-def test_states_in_bfloat16_are_near_those_in_float32():
+def test_packed_states_of_mixed_lengths_and_the_last_of_each_with_their_gradients():
     torch.manual_seed(0)
-    inputs, start = torch.randn(6, 1, 4, 24), torch.zeros(1, 4, 8)
-    weights = torch.randn(1, 24, 8) * 0.3, torch.randn(1, 24) * 0.1
-    exact = gru_states(inputs, start, *weights)
-    rounded = gru_states(inputs.bfloat16(), start, *weights)
-    assert rounded.dtype == torch.bfloat16
+    lengths, groups, dim, width = [4, 2, 2, 1], 2, 3, 5
+    sizes = [4, 3, 1, 1]
+    text, step = [0, 1, 2, 3, 0, 1, 2, 0, 0], [0, 0, 0, 0, 1, 1, 1, 2, 3]
+    x = torch.randn(
+        4, 4, groups, dim, dtype=torch.double, requires_grad=True
+    )  # padded, (B, L, ...)
+    start = torch.randn(groups, 4, width, dtype=torch.double, requires_grad=True)
+    peers = [double_gru(dim, width, seed) for seed in range(groups)]
+    names = ("weight_ih_l0", "weight_hh_l0", "bias_ih_l0", "bias_hh_l0")
+    weights = [torch.stack([getattr(peer, name) for peer in peers]) for name in names]
+    states, last = gru_states(x[text, step].transpose(0, 1), sizes, start, *weights)
+    padded = torch.stack([peer(x[:, :, g], start[g : g + 1])[0] for g, peer in enumerate(peers)])
+    expected = padded[:, text, step]
+    expected_last = padded[:, torch.arange(4), torch.tensor(lengths) - 1]
+    torch.testing.assert_close((states, last), (expected, expected_last))
+    leaves = [x, start, *(p for peer in peers for p in peer.parameters())]
+    one, two = torch.randn_like(states), torch.randn_like(last)
+    ours = torch.autograd.grad((states * one).sum() + (last * two).sum(), leaves)
+    theirs = torch.autograd.grad((expected * one).sum() + (expected_last * two).sum(), leaves)
+    torch.testing.assert_close(ours, theirs)
+
+
+@pytest.mark.parametrize("groups", [1, 2])
+def test_states_and_gradients_in_bfloat16_are_near_those_in_float32(groups):
+    torch.manual_seed(0)
+    x, start = torch.randn(groups, 20, 12) * 0.3, torch.zeros(groups, 4, 8)
+    shapes = [(groups, 24, 12), (groups, 24, 8), (groups, 24), (groups, 24)]
+    weights = [(torch.randn(shape) * 0.3).requires_grad_() for shape in shapes]
+    sizes = [4, 4, 4, 3, 3, 2]
+    exact, _ = gru_states(x, sizes, start, *weights)
+    rounded, last = gru_states(x.bfloat16(), sizes, start, *weights)
+    assert rounded.dtype == last.dtype == torch.bfloat16
     torch.testing.assert_close(rounded.float(), exact, atol=0.03, rtol=0)
+    one = torch.randn_like(exact)
+    ours = torch.autograd.grad((rounded.float() * one).sum(), weights)
+    for grad, other in zip(ours, torch.autograd.grad((exact * one).sum(), weights), strict=True):
+        assert grad.dtype == torch.float32
+        torch.testing.assert_close(grad, other, atol=0.03 * float(other.abs().max()), rtol=0)

@@ -83,12 +83,13 @@ class GRULayer(nn.Module):
         self.b_hh = nn.Parameter(torch.zeros(groups, 3 * width))
 
     def forward(self, x: Tensor, start: Tensor) -> Tensor:
-        """States (T, G, B, H) for inputs (T, G, B, D), from the states (G, B, H)."""
-        gates = [
-            F.linear(x[:, g], w, b)
-            for g, (w, b) in enumerate(zip(self.w_ih, self.b_ih, strict=True))
-        ]
-        return gru_states(torch.stack(gates, 1), start, self.w_hh, self.b_hh)
+        """States (G, T, B, H) for inputs (G, T, B, D), from the states (G, B, H)."""
+        device, sizes = x.device.type, [x.shape[2]] * x.shape[1]
+        if torch.is_autocast_enabled(device):
+            x = x.to(torch.get_autocast_dtype(device))
+        weights = (self.w_ih, self.w_hh, self.b_ih, self.b_hh)
+        states, _ = gru_states(x.flatten(1, 2), sizes, start, *weights)
+        return states.view(*x.shape[:3], -1)
 
 
 class AlignmentModel(nn.Module):
@@ -156,7 +157,7 @@ class Writer(nn.Module):
         x = self._drop(vectors, dim=1)
         both = torch.stack([x, x.gather(1, back.expand_as(x))])  # (2, B, L, Ds)
         start = x.new_zeros(2, len(x), self.encoder.w_hh.shape[2])
-        states = self.encoder(both.permute(2, 0, 1, 3), start).permute(1, 2, 0, 3)
+        states = self.encoder(both.transpose(1, 2), start).transpose(1, 2)  # (2, B, L, E)
         backward = states[1].gather(1, back.expand_as(states[1]))
         memory = torch.cat([states[0], backward, x.to(states.dtype)], dim=-1)
         memory = self._drop(memory, dim=1) * mask[..., None]
@@ -180,9 +181,9 @@ class Writer(nn.Module):
             Features (B, T, 2H), and the states (2, B, H) after the last of them.
         """
         x = self._drop(previous, dim=1).transpose(0, 1)  # (T, B, D)
-        first = self.first(x[:, None], states[:1])[:, 0]  # (T, B, H)
+        first = self.first(x[None], states[:1])[0]  # (T, B, H)
         joined = torch.cat([self._drop(first, dim=0), self._attend(memory, first)], dim=-1)
-        second = self.second(joined[:, None], states[1:])[:, 0]
+        second = self.second(joined[None], states[1:])[0]
         found = self._drop(self._attend(memory, second), dim=0)
         seen = torch.cat([self._drop(second, dim=0), found, x.to(found.dtype)], dim=-1)
         combined = self._drop(torch.tanh(self.combine(seen)), dim=0)
