@@ -18,11 +18,11 @@ from torch import Tensor, nn
 from torch.nn.parallel import DistributedDataParallel
 
 from llmar_env.envs.align import AlignVectorEnv
-from llmar_env.metrics import Scores, score_answers
+from llmar_env.metrics import Scores
 from llmar_env.text.corpus import Corpus
 
 from .distributions import DirectionalGaussian
-from .networks.device import as_shared_tensor
+from .inference.evaluation import score_split
 from .policies.features import GRUFeatures
 
 try:
@@ -217,12 +217,9 @@ def evaluate(module: GRUModule, corpus: Corpus, split: str) -> Scores:
         corpus: that of its environments.
         split: the name of the split.
     """
-    rows = corpus.rows(split)
+    rows = torch.tensor(corpus.rows(split), device=module.log_noise_scale.device)
     answers = []
-    index = torch.arange(rows.start, rows.stop, device=module.log_noise_scale.device)
-    for first in range(0, len(rows), _BLOCK):
-        block = index[first : first + _BLOCK, None]
+    for block in torch.split(rows[:, None], _BLOCK):
         output = module.forward_inference({Columns.OBS: block})
         answers.append(output[Columns.ACTION_DIST_INPUTS].chunk(2, dim=-1)[0].cpu())
-    targets = as_shared_tensor(corpus.target.means[rows.start : rows.stop])
-    return score_answers(torch.cat(answers), targets)
+    return score_split(torch.cat(answers), corpus, split)

@@ -8,6 +8,7 @@ from collections.abc import Sequence
 import numpy as np
 import torch
 from stable_baselines3.common.policies import BasePolicy
+from torch import Tensor
 
 from llmar_env.metrics import Scores, TextScores, score_answers, score_texts
 from llmar_env.text.corpus import Corpus
@@ -22,6 +23,7 @@ __all__ = [
     "evaluate_writer",
     "reference_answers",
     "reference_texts",
+    "score_split",
     "scored_splits",
     "write",
 ]
@@ -29,8 +31,13 @@ __all__ = [
 
 def evaluate(policy: BasePolicy, corpus: Corpus, split: str) -> Scores:
     """Score a policy's answers, without noise, to the texts of a split; see `answer`."""
+    answers = answer(policy, corpus.source, corpus.rows(split))
+    return score_split(torch.as_tensor(answers.mean(axis=1)), corpus, split)
+
+
+def score_split(answers: Tensor, corpus: Corpus, split: str) -> Scores:
+    """Score answers (n, D), on the CPU, to the texts of a split, in their order."""
     rows = corpus.rows(split)
-    answers = torch.as_tensor(answer(policy, corpus.source, rows).mean(axis=1))
     # In torch: NumPy's BLAS threads go on spinning for 0.1 s after each product, and take the
     # cores from torch's, which then runs at a fifth of its speed.
     return score_answers(answers, as_shared_tensor(corpus.target.means[rows.start : rows.stop]))
