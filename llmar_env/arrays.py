@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 from array_api_compat import array_namespace
 
-__all__ = ["Array", "hash_counters", "hash_to_unit", "row_scale", "unit"]
+__all__ = ["Array", "check_finite", "hash_counters", "hash_to_unit", "row_scale", "unit"]
 
 Array = Any
 """A NumPy array or a torch tensor; anything `array_api_compat` knows."""
@@ -38,6 +38,24 @@ def unit(x: Array) -> Array:
     x = x / row_scale(x)
     square = xp.sum(x * x, axis=-1, keepdims=True)
     return x / xp.sqrt(xp.where(square == 0, xp.ones_like(square), square))
+
+
+def check_finite(x: Array, name: str) -> None:
+    """Refuse actions that are not finite.
+
+    Args:
+        x: (n, ...) the actions, or what becomes of each that is NaN or infinite where it is.
+        name: of one, before its number: "action".
+
+    Raises:
+        ValueError: one holds NaN or infinity; names the first.
+    """
+    xp = array_namespace(x)
+    finite = xp.isfinite(x)
+    if not bool(xp.all(finite)):
+        rows = xp.all(xp.reshape(finite, (x.shape[0], -1)), axis=1)
+        first = int(xp.argmin(xp.astype(rows, xp.int8)))
+        raise ValueError(f"{name} {first} holds NaN or infinity; an action is finite real numbers")
 
 
 def hash_counters(key: Array, *counters: Array) -> Array:

@@ -2,15 +2,23 @@ import warnings
 
 import numpy as np
 import pytest
+import torch
 from hypothesis import assume, example, given, settings
 from hypothesis import strategies as st
 
 from llmar_env.text import decoding
-from llmar_env.text.decoding import csls_tokens, hubness, nearest_tokens
+from llmar_env.text.decoding import csls_scores, csls_tokens, hubness, nearest_tokens
 from llmar_env.text.vocabulary import Vocabulary
 
 AXES = np.eye(3, dtype=np.float32)
 END = 3
+
+
+@pytest.mark.parametrize("kind", [np.asarray, torch.as_tensor], ids=["numpy", "torch"])
+def test_csls_scores_by_hand(kind):
+    cosines = np.array([[0.5, 0.25, -1.0], [1.0, 0.0, 0.75]])
+    found = csls_scores(kind(cosines), kind(np.array([0.75, 0.0, -0.5])))
+    assert found.tolist() == [[0.25, 0.5, -1.5], [1.25, 0.0, 2.0]]
 
 
 def make(table) -> Vocabulary:

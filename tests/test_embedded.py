@@ -9,7 +9,7 @@ import torch
 from hypothesis import given
 from hypothesis import strategies as st
 
-from llmar_env.text.embedded import EmbeddedTexts, gather_padded
+from llmar_env.text.embedded import EmbeddedTexts, gather_padded, like_length
 
 DIM = 3
 KINDS = pytest.mark.parametrize("kind", ["ids", "rows"])
@@ -36,6 +36,13 @@ def contents(store):
 LENGTHS = st.lists(st.integers(1, 6), min_size=1, max_size=8)
 
 
+def test_like_length_by_hand():
+    found = like_length(np.array([3, 1, 2, 1, 9]), 2)
+    assert [block.tolist() for block in found] == [[1, 3], [2, 0], [4]]
+    assert [len(block) for block in like_length(np.arange(10), 8)] == [5, 5]
+    assert like_length(np.array([], np.int64), 3) == []
+
+
 @KINDS
 class TestGather:
     @DTYPES
@@ -51,6 +58,25 @@ class TestGather:
             for step, vector in enumerate(texts[i]):
                 expected[row, step] = vector
         assert np.array_equal(vectors, expected)
+
+    @given(lengths=LENGTHS, data=st.data())
+    def test_blocks_are_texts_of_like_length_without_needless_padding(self, kind, lengths, data):
+        store, texts = make(kind, lengths)
+        rows = data.draw(st.lists(st.integers(0, len(texts) - 1), max_size=10))
+        size = data.draw(st.integers(1, 4))
+        seen, shortest = [], 0
+        for places, vectors, found in store.blocks(rows, size):
+            assert 1 <= len(places) <= size
+            assert found.tolist() == [lengths[rows[place]] for place in places]
+            assert vectors.shape == (len(places), found.max(), DIM)
+            for text, place in zip(vectors, places, strict=True):
+                length = lengths[rows[place]]
+                assert np.array_equal(text[:length], np.float32(texts[rows[place]]))
+                assert not text[length:].any()
+            assert shortest <= found.min()
+            shortest = found.max()
+            seen += places.tolist()
+        assert sorted(seen) == list(range(len(rows)))
 
     def test_numbers_of_the_texts(self, kind):
         store, _ = make(kind, [2, 5, 1])

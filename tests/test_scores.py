@@ -15,10 +15,11 @@ from llmar_env.alignment.scores import (
     lcs_f1,
     mean_vector,
     ordered_f1,
+    reaches,
     token_f1,
     unit,
 )
-from llmar_env.arrays import hash_counters, hash_to_unit
+from llmar_env.arrays import check_finite, hash_counters, hash_to_unit
 
 LIBRARIES = pytest.mark.parametrize("make", [np.asarray, torch.as_tensor], ids=["numpy", "torch"])
 MASK = 2**64 - 1
@@ -30,6 +31,27 @@ def batch(size=17, length=6, dim=5, dtype=np.float32, seed=0):
     s, a = rng.standard_normal((2, size, length, dim)).astype(dtype)
     s_lengths, a_lengths = rng.integers(1, length + 1, (2, size))
     return s, a, s_lengths, a_lengths
+
+
+@LIBRARIES
+def test_scores_reach_a_threshold_to_six_decimals(make):
+    scores = make(np.array([0.9, 0.9 - 9e-7, 0.9 - 2e-6, 1.0, -1.0]))
+    assert reaches(scores, 0.9).tolist() == [True, True, False, True, False]
+
+
+@LIBRARIES
+class TestCheckFinite:
+    @pytest.mark.parametrize("shape", [(4,), (4, 3), (4, 2, 3)])
+    @pytest.mark.parametrize("bad", [np.nan, np.inf, -np.inf])
+    def test_names_the_first_that_is_not(self, make, shape, bad):
+        x = np.zeros(shape, np.float32)
+        check_finite(make(x), "action")
+        x[2:] = bad
+        with pytest.raises(ValueError, match=r"^action 2 holds NaN or infinity; an action is fin"):
+            check_finite(make(x), "action")
+
+    def test_none_at_all(self, make):
+        check_finite(make(np.zeros((0, 3))), "action")
 
 
 @LIBRARIES

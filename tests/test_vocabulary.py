@@ -81,6 +81,42 @@ class TestText:
         assert vocabulary.lengths(np.array(texts)).tolist() == expected
 
 
+class TestCheckTokens:
+    def vocabulary(self):
+        return Vocabulary(np.eye(4, dtype=np.float32), np.arange(4), None)
+
+    @given(st.lists(st.lists(st.integers(0, 4), min_size=6, max_size=6), min_size=1))
+    def test_fills_texts_behind_their_first_eos(self, texts):
+        given_ = np.array(texts, np.uint8)
+        found = self.vocabulary().check_tokens("the drafts", given_, len(texts))
+        expected = [text[: [*text, 4].index(4)] for text in texts]
+        assert found.dtype == np.int64
+        assert found.tolist() == [text + [4] * (6 - len(text)) for text in expected]
+        found[:] = 0
+        assert given_.tolist() == texts
+
+    def test_no_texts(self):
+        assert self.vocabulary().check_tokens("the drafts", np.zeros((0, 3), int), 0).size == 0
+
+    @pytest.mark.parametrize(
+        ("tokens", "length", "message"),
+        [
+            ([[0, 1]], None, r"the drafts are integers \(2, M\), M at least 1, found int64 \(1, 2"),
+            ([[], []], None, r"M at least 1, found float64 \(2, 0\)"),
+            ([0, 1], None, r"found int64 \(2,\)"),
+            ([[0.0], [1.0]], None, "found float64"),
+            ([[0, 1], [2, 3]], 3, r"the drafts are integers \(2, 3\), found int64 \(2, 2\)"),
+            ([[0, 1], [2, 5]], 2, "the drafts lie in 0 to 4, EOS, found 0 to 5"),
+            ([[0, 1], [2, -1]], None, "the drafts lie in 0 to 4, EOS, found -1 to 2"),
+            (None, None, "found object"),
+        ],
+        ids=str,
+    )
+    def test_what_is_no_text(self, tokens, length, message):
+        with pytest.raises(ValueError, match=message):
+            self.vocabulary().check_tokens("the drafts", tokens, 2, length)
+
+
 class TestVectors:
     def test_eos_is_no_text(self, vocabulary):
         assert (vocabulary.padded_table[:-1] == vocabulary.table).all()

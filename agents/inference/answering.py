@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Sequence
 from typing import Any
 
@@ -36,24 +37,18 @@ def answer(
         (n, T, D) float32 unit vectors.
     """
     index = np.arange(len(texts)) if rows is None else np.asarray(rows)
-    # Batches of like length waste little on padding.
-    order = np.argsort(texts.lengths[index], kind="stable")
-    index = index[order]
-    answers = []
+    shape = policy.action_space.shape
+    assert shape is not None
+    answers = np.empty((len(index), math.prod(shape[:-1]), shape[-1]), np.float32)
     was_training = policy.training
     policy.set_training_mode(False)
     try:
-        for first in range(0, len(index), _BLOCK):
-            vectors, lengths = texts.gather(index[first : first + _BLOCK])
-            vectors = vectors[:, : lengths.max()]
-            answers.append(_act(policy, torch.as_tensor(vectors, device=policy.device)))
+        for places, vectors, _ in texts.blocks(index, _BLOCK):
+            actions = _act(policy, torch.as_tensor(vectors, device=policy.device))
+            answers[places] = actions.view(len(places), *answers.shape[1:]).cpu().numpy()
     finally:
         policy.set_training_mode(was_training)
-    *_, dim = policy.action_space.shape or ()
-    directions = F.normalize(torch.cat(answers).view(len(index), -1, dim), dim=-1)
-    result: NDArray[Any] = directions.cpu().numpy()
-    result[order] = result.copy()
-    return result
+    return F.normalize(torch.as_tensor(answers), dim=-1).numpy()
 
 
 def _act(policy: BasePolicy, vectors: Tensor) -> Tensor:

@@ -15,8 +15,9 @@ from torch import Tensor
 from torch.nn import functional as F
 
 from llmar_env.envs.core import check_choice, check_count
-from llmar_env.text.decoding import hubness
+from llmar_env.text.decoding import csls_scores, hubness
 from llmar_env.text.embedded import EmbeddedTexts
+from llmar_env.text.tokens import up_to_eos
 
 from ..distributions import DirectionDistribution
 from ..networks.seq2seq import Memory
@@ -120,7 +121,7 @@ def read_blocks(
         policy: reads.
         texts: the store.
         rows: (n,) which of its texts.
-        size: of a block.
+        size: the most texts of a block.
 
     Yields:
         Places (B,) in `rows`, and what was read there; each place once.
@@ -136,13 +137,10 @@ def read_blocks(
             f"this policy reads vectors of dimension {dim}, and these texts have {texts.dim}"
         )
     policy.set_training_mode(False)
-    order = np.argsort(texts.lengths[rows], kind="stable")
-    for first in range(0, len(order), size):
-        places = order[first : first + size]
-        vectors, lengths = texts.gather(rows[places])
+    for places, vectors, lengths in texts.blocks(rows, size):
         with policy.precision():
             memory = network.read(
-                torch.as_tensor(vectors[:, : lengths.max()], device=policy.device),
+                torch.as_tensor(vectors, device=policy.device),
                 torch.as_tensor(lengths, device=policy.device),
             )
         yield places, memory
@@ -203,7 +201,8 @@ class _Nearest:
     def __call__(self, distribution: DirectionDistribution) -> Tensor:
         """(B,) tokens."""
         cosines = distribution.center[:, 0] @ self.directions.t()
-        return (2 * cosines - self.hubness).argmax(-1)
+        tokens: Tensor = csls_scores(cosines, self.hubness).argmax(-1)
+        return tokens
 
 
 @dataclass(frozen=True)
@@ -262,9 +261,7 @@ def _hubness(
     bank = []
     for _, memory in read_blocks(policy, texts, some, _BLOCK):
         tokens = _write(policy, memory, nearest, max_new_tokens)
-        # Up to EOS, which is written by a direction too.
-        asked = torch.ones_like(tokens, dtype=torch.bool)
-        asked[:, 1:] = tokens[:, :-1] != _eos(policy)
+        asked = up_to_eos(tokens, _eos(policy))
         with policy.precision():
             said = policy.distributions_at(memory, reader.padded_table[tokens[:, :-1]], asked)
         bank.append(said.center[:, 0].cpu().numpy())
@@ -290,44 +287,79 @@ def _beam_search(
 ) -> Tensor:
     """(B, M) tokens of the best hypotheses; the best that was cut where none has ended."""
     reader, eos = policy.reader, _eos(policy)
-    live = torch.arange(len(memory.mean), device=policy.device)
-    tokens = torch.full((len(live), beam_size, max_new_tokens), eos, device=policy.device)
-    found = _Ended(
-        tokens[:, 0].clone(),
-        torch.full_like(memory.mean[:, 0], -torch.inf),
-        torch.zeros_like(live),
-    )
-    totals = torch.full(tokens.shape[:2], -torch.inf, device=policy.device)  # (b, K)
-    totals[:, 0] = 0.0  # all hypotheses begin as one
-    shown = memory.repeat(beam_size)
-    states = reader.network.begin_states(shown)
-    previous = reader.network.bos.expand(len(shown.mean), -1)
+    beams = _Beams.start(len(memory.mean), beam_size, max_new_tokens, eos, policy.device)
+    found = _Ended.start(len(memory.mean), max_new_tokens, eos, policy.device)
+    repeated = memory.repeat(beam_size)
+    states = reader.network.begin_states(repeated)
+    previous = reader.network.bos.expand(len(repeated.mean), -1)
     for place in range(max_new_tokens):
-        distribution, states = _next_word(policy, shown, previous, states)
-        words = distribution.log_probs().view(*totals.shape, -1)  # (b, K, V)
-        totals, best = (totals[..., None] + words).flatten(1).topk(beam_size)
-        origin, chosen = best // (eos + 1), best % (eos + 1)
-        tokens = tokens.gather(1, origin[..., None].expand_as(tokens))
-        tokens[..., place] = chosen
+        distribution, states = _next_word(policy, repeated, previous, states)
+        origin, chosen = beams.extend(distribution.log_probs(), place)
         ended = chosen == eos
-        scores = totals.masked_fill(~ended, -torch.inf) / (place + 1) ** length_power
-        found.add(live, tokens, scores)
-        totals = totals.masked_fill(ended, -torch.inf)
+        scores = beams.totals.masked_fill(~ended, -torch.inf) / (place + 1) ** length_power
+        found.add(beams.texts, beams.tokens, scores)
+        beams.totals = beams.totals.masked_fill(ended, -torch.inf)
         # A total can only fall, and what divides it grows no further than to the last word.
-        hope = totals.amax(1) / max_new_tokens**length_power
-        going = ((found.count[live] < beam_size) & (hope > found.score[live])).nonzero().squeeze(1)
-        if len(going) < len(live):
+        hope = beams.totals.amax(1) / max_new_tokens**length_power
+        open_ = (found.count[beams.texts] < beam_size) & (hope > found.score[beams.texts])
+        going = open_.nonzero().squeeze(1)
+        if len(going) < len(open_):
             memory = memory.take(going)
-            shown = memory.repeat(beam_size)
-        live, tokens, totals = live[going], tokens[going], totals[going]
-        if not len(live):
+            repeated = memory.repeat(beam_size)
+        beams.keep(going)
+        if not len(going):
             break
         grouped = states.view(len(states), -1, beam_size, states.shape[2])
         states = grouped[:, going[:, None], origin[going]].flatten(1, 2)
         previous = reader.padded_table[chosen[going].flatten()]
-    none = found.count[live] == 0
-    found.tokens[live[none]] = tokens[none, 0]  # the first has the highest total
+    none = found.count[beams.texts] == 0
+    found.tokens[beams.texts[none]] = beams.tokens[none, 0]  # the first has the highest total
     return found.tokens
+
+
+@dataclass
+class _Beams:
+    """The K best hypotheses about each of b texts that are still searched, best first."""
+
+    texts: Tensor  # (b,) which of the n texts
+    tokens: Tensor  # (b, K, M)
+    totals: Tensor  # (b, K) log-probabilities; -inf where a hypothesis has ended
+
+    @classmethod
+    def start(
+        cls, n: int, size: int, max_new_tokens: int, eos: int, device: torch.device
+    ) -> _Beams:
+        """Empty hypotheses about n texts; the K of each text begin as one."""
+        totals = torch.full((n, size), -torch.inf, device=device)
+        totals[:, 0] = 0.0
+        tokens = torch.full((n, size, max_new_tokens), eos, device=device)
+        return cls(torch.arange(n, device=device), tokens, totals)
+
+    def extend(self, log_probs: Tensor, place: int) -> tuple[Tensor, Tensor]:
+        """Write the next words: keep the K best of all continuations.
+
+        Args:
+            log_probs: (b * K, V) of the words at `place`, behind each hypothesis.
+            place: where they are written.
+
+        Returns:
+            (b, K) which hypothesis each one continues, and (b, K) its new word.
+        """
+        size, words = self.totals.shape[1], log_probs.shape[1]
+        continued = self.totals[..., None] + log_probs.view(-1, size, words)
+        self.totals, best = continued.flatten(1).topk(size)
+        origin, chosen = best // words, best % words
+        self.tokens = self.tokens.gather(1, origin[..., None].expand_as(self.tokens))
+        self.tokens[..., place] = chosen
+        return origin, chosen
+
+    def keep(self, index: Tensor) -> None:
+        """Search on about some of the texts alone; `index` (m,) is in the order of `texts`."""
+        self.texts, self.tokens, self.totals = (
+            self.texts[index],
+            self.tokens[index],
+            self.totals[index],
+        )
 
 
 @dataclass(frozen=True)
@@ -337,6 +369,13 @@ class _Ended:
     tokens: Tensor  # (n, M)
     score: Tensor  # (n,) -inf where none has
     count: Tensor  # (n,)
+
+    @classmethod
+    def start(cls, n: int, max_new_tokens: int, eos: int, device: torch.device) -> _Ended:
+        """Of n texts about which none has ended."""
+        tokens = torch.full((n, max_new_tokens), eos, device=device)
+        score = torch.full((n,), -torch.inf, device=device)
+        return cls(tokens, score, torch.zeros(n, dtype=torch.int64, device=device))
 
     def add(self, texts: Tensor, tokens: Tensor, scores: Tensor) -> None:
         """Take account of hypotheses (b, K, M) about texts (b,); -inf scores have not ended."""

@@ -11,8 +11,10 @@ from numpy.typing import ArrayLike, NDArray
 from torch import Tensor
 from torch.nn import functional as F
 
-from llmar_env.envs.core import check_count
+from llmar_env.alignment.scores import reaches
+from llmar_env.envs.core import check_count, check_threshold
 from llmar_env.text.embedded import EmbeddedTexts
+from llmar_env.text.tokens import correct
 
 from ..networks.seq2seq import Memory
 from ..policies.writer import WriterPolicy
@@ -22,9 +24,6 @@ __all__ = ["Refined", "check_refinement", "refine"]
 
 # Texts that are corrected at a time: each of their places is compared with the whole vocabulary.
 _BLOCK = 64
-
-# As in LLMAR/Refine-v0: a cosine of equal vectors may be rounded to less than 1.
-_ROUNDING = 1e-6
 
 
 @dataclass(frozen=True, eq=False)
@@ -44,7 +43,8 @@ class Refined:
     @property
     def reached(self) -> NDArray[np.bool_]:
         """(rounds + 1, n) whether a text had reached the threshold, to six decimals."""
-        return self.scores >= self.threshold - _ROUNDING
+        reached: NDArray[np.bool_] = reaches(self.scores, self.threshold)
+        return reached
 
 
 @torch.no_grad()
@@ -103,7 +103,8 @@ def refine(
     if draft is None:
         tokens = decode(policy, texts, index, max_new_tokens=max_new_tokens)
     else:
-        tokens = _checked_draft(policy, draft, len(index))
+        assert policy.vocabulary is not None
+        tokens = policy.vocabulary.check_tokens("the drafts", draft, len(index))
     scores = np.empty((max_rounds + 1, len(index)))
     rounds = 0
     directions = token_directions(policy)
@@ -121,28 +122,9 @@ def refine(
 
 def check_refinement(threshold: float, max_rounds: int) -> None:
     """Refuse a threshold outside (0, 1], and a number of rounds that is none."""
-    if not 0 < threshold <= 1:
-        raise ValueError(f"threshold must lie in (0, 1], found {threshold!r}")
+    check_threshold(threshold)
     if not isinstance(max_rounds, int) or max_rounds < 0:
         raise ValueError(f"max_rounds must be an integer of at least 0, found {max_rounds!r}")
-
-
-def _checked_draft(policy: WriterPolicy, draft: ArrayLike, size: int) -> NDArray[np.int64]:
-    """A copy of the draft, filled with EOS behind the first one."""
-    assert policy.vocabulary is not None
-    vocabulary, found = policy.vocabulary, np.asarray(draft)
-    if found.dtype.kind not in "iu" or found.ndim != 2 or len(found) != size or not found.shape[1]:
-        raise ValueError(
-            f"a draft of {size} texts is integers ({size}, M), M at least 1, found {found.dtype} "
-            f"{found.shape}"
-        )
-    if found.size and not 0 <= found.min() <= found.max() <= vocabulary.eos:
-        raise ValueError(
-            f"a draft's tokens lie in 0 to {vocabulary.eos}, EOS, found {found.min()} to "
-            f"{found.max()}"
-        )
-    behind = np.arange(found.shape[1]) >= vocabulary.lengths(found)[:, None]
-    return np.where(behind, vocabulary.eos, found).astype(np.int64)
 
 
 @dataclass(frozen=True)
@@ -166,7 +148,7 @@ class _Corrector:
         scores, tokens = [score], tokens.clone()
         live = torch.arange(len(tokens), device=tokens.device)
         for _ in range(max_rounds):
-            live = live[score[live] < self.threshold - _ROUNDING]
+            live = live[~reaches(score[live], self.threshold)]
             if not len(live):
                 break
             after = self._correct(memory.take(live), tokens[live], predicted[live])
@@ -187,12 +169,7 @@ class _Corrector:
         scores = estimated_alignment(without[:, :, None] + self._vectors(words), predicted)
         best, which = scores.masked_fill(~likely, -torch.inf).flatten(1).max(1)
         place, word = which // words.shape[2], words.flatten(1).gather(1, which[:, None])
-        eos = len(self.directions) - 1
-        places = torch.arange(tokens.shape[1], device=tokens.device)
-        there, behind = places == place[:, None], places >= place[:, None]
-        replaced = torch.where(there, word, tokens)
-        deleted = torch.where(behind, F.pad(tokens[:, 1:], (0, 1), value=eos), tokens)
-        corrected = torch.where(word == eos, deleted, replaced)
+        corrected = correct(tokens, place, word[:, 0], eos=len(self.directions) - 1)
         return torch.where(best.isfinite()[:, None], corrected, tokens)
 
     def _corrections(self, memory: Memory, tokens: Tensor) -> tuple[Tensor, Tensor]:

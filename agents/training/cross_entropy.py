@@ -14,6 +14,8 @@ from torch import Tensor
 from tqdm import tqdm
 
 from llmar_env.text.corpus import Corpus
+from llmar_env.text.embedded import like_length
+from llmar_env.text.tokens import up_to_eos
 from llmar_env.text.vocabulary import Vocabulary
 
 from ..algorithms.update import descend
@@ -56,9 +58,8 @@ class TargetTexts:
         lengths = self.corpus.source.lengths + self.vocabulary.lengths(self.tokens)
         for first in range(0, len(order), size * _POOL):
             pool = order[first : first + size * _POOL]
-            pool = pool[np.argsort(lengths[pool], kind="stable")]
-            parts = np.array_split(pool, -(-len(pool) // size))
-            yield from (parts[i] for i in generator.permutation(len(parts)))
+            blocks = like_length(lengths[pool], size)
+            yield from (pool[blocks[i]] for i in generator.permutation(len(blocks)))
 
     def loss(
         self, policy: WriterPolicy, rows: NDArray[np.int64], smoothing: float
@@ -80,10 +81,7 @@ class TargetTexts:
         device = policy.device
         tokens = torch.as_tensor(self.tokens[rows], device=device)
         tokens = tokens[:, : int((tokens != self.vocabulary.eos).sum(1).max()) + 1]
-        # Up to EOS, the first of which counts.
-        places = torch.cat(
-            [tokens.new_ones(len(rows), 1).bool(), tokens[:, :-1] != self.vocabulary.eos], dim=1
-        )
+        places = up_to_eos(tokens, self.vocabulary.eos)
         reader, network = policy.reader, policy.reader.network
         text = torch.as_tensor(rows[:, None], device=device)
         with policy.precision():
@@ -149,21 +147,23 @@ def train_cross_entropy(
                 bar.set_postfix_str(f"{validation.metric} {validation.value(record):.2f}")
                 if patience is not None and validation.stale >= patience:
                     break
-            update_learning_rate(
-                policy.optimizer, learning_rate * min(1.0, (done + 1e-3) / _RISE) * (1 - done)
-            )
-            rows = next(batches)
+            update_learning_rate(policy.optimizer, learning_rate * _schedule(done))
             policy.set_training_mode(True)
-            losses, misaligned = texts.loss(policy, rows, smoothing)
+            losses, misaligned = texts.loss(policy, next(batches), smoothing)
             loss = losses.mean() + misaligned.mean()
             descend(policy, loss, max_grad_norm, f"after {seen} texts")
-            words, seen = words + len(losses), seen + len(rows)
+            words, seen = words + len(losses), seen + len(misaligned)
         validation.run(policy, clock.elapsed, words, seen)
     finally:
         clock.stop()
         bar.close()
         validation.restore_best(policy)
     return words
+
+
+def _schedule(done: float) -> float:
+    """The learning rate over its highest, in [0, 1]: a short rise and a long, linear fall."""
+    return min(1.0, (done + 1e-3) / _RISE) * (1 - done)
 
 
 class BatchStream:

@@ -25,7 +25,9 @@ from stable_baselines3.common.vec_env.base_vec_env import (
     VecEnvStepReturn,
 )
 
-from .infos import LazyInfos, Obs, row_of, select_rows, spread_infos
+from llmar_env.envs.core import observation_of
+
+from .infos import LazyInfos, Obs, select_rows, spread_infos
 
 __all__ = ["GymVecEnv"]
 
@@ -177,7 +179,7 @@ class GymVecEnv(VecEnv):
         for info, value in zip(infos, cut.tolist(), strict=True):
             info["TimeLimit.truncated"] = value
         for i in np.flatnonzero(moved.dones).tolist():
-            infos[i]["terminal_observation"] = row_of(moved.infos["final_obs"], i)
+            infos[i]["terminal_observation"] = observation_of(moved.infos["final_obs"], i)
         now = round(time.time() - self._t_start, 6)
         columns = (ended.index.tolist(), ended.returns.tolist(), ended.lengths.tolist())
         for i, total, length in zip(*columns, strict=True):

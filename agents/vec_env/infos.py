@@ -31,13 +31,6 @@ class LazyInfos(Sequence[dict[str, Any]]):
         return self._infos[index]
 
 
-def row_of(batch: Any, i: int) -> Any:
-    """What belongs to sub-environment i."""
-    if isinstance(batch, dict):
-        return {key: value[i] for key, value in batch.items()}
-    return batch[i]
-
-
 def select_rows(mask: NDArray[np.bool_], chosen: Obs, other: Obs) -> Obs:
     """Rows of `chosen` under the mask and of `other` elsewhere, in fresh memory."""
     if isinstance(other, dict):

@@ -18,9 +18,13 @@ __all__ = [
     "lcs_f1",
     "mean_vector",
     "ordered_f1",
+    "reaches",
     "token_f1",
     "unit",
 ]
+
+# The cosine of equal vectors may be rounded to less than 1.
+_ROUNDING = 1e-6
 
 # A float32 square loses bits below the first bound and overflows above the second.
 _SAFE_SQUARE = (1e-30, 1e30)
@@ -55,6 +59,11 @@ def cosine_to_unit(x: Array, unit_y: Array) -> Array:
 def cosine(x: Array, y: Array) -> Array:
     """Cosine of the vectors in `x` and `y`, (..., D) each, broadcast; 0 where either is zero."""
     return cosine_to_unit(x, unit(y))
+
+
+def reaches(score: Array, threshold: float) -> Array:
+    """Whether scores, (...), are at least the threshold, to six decimals: (...) bool."""
+    return score >= threshold - _ROUNDING
 
 
 def mean_vector(x: Array, lengths: Array | None = None) -> Array:

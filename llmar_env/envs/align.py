@@ -11,7 +11,7 @@ from array_api_compat import array_namespace
 from gymnasium import spaces
 
 from llmar_env.alignment.scores import cosine_to_unit
-from llmar_env.arrays import Array, hash_counters, hash_to_unit
+from llmar_env.arrays import Array, check_finite, hash_counters, hash_to_unit
 from llmar_env.envs.core import Transition, check_choice, check_count, select_states
 from llmar_env.envs.single import SingleEnv
 from llmar_env.envs.texts import (
@@ -129,12 +129,8 @@ class AlignMDP:
             # Divided before it is summed, so that no finite action overflows.
             action = xp.sum(action / self.num_vectors, axis=1)
         score = cosine_to_unit(action, xp.take(self.corpus.target.unit_means, state.row, axis=0))
-        if not bool(xp.all(xp.isfinite(score))):
-            first = int(xp.argmin(xp.astype(xp.isfinite(score), xp.int8)))
-            raise ValueError(
-                f"the action of sub-environment {first} holds NaN or infinity; "
-                "an action is finite real numbers"
-            )
+        # NaN exactly where the action is not finite, and smaller.
+        check_finite(score, "the action of sub-environment")
         score = xp.astype(score, xp.float64)
         never = xp.zeros_like(score, dtype=xp.bool)
         if self.advance == "always":

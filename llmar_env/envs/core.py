@@ -27,6 +27,7 @@ __all__ = [
     "check_action",
     "check_choice",
     "check_count",
+    "check_threshold",
     "observation_of",
     "require_keys",
     "select_states",
@@ -131,6 +132,12 @@ def check_count(name: str, value: object) -> None:
     """Refuse an option that is not an integer of at least 1."""
     if isinstance(value, bool) or not isinstance(value, (int, np.integer)) or value < 1:
         raise ValueError(f"{name} must be an integer of at least 1, found {value!r}")
+
+
+def check_threshold(threshold: float) -> None:
+    """Refuse a score to reach that is outside (0, 1]."""
+    if not 0 < threshold <= 1:
+        raise ValueError(f"threshold must lie in (0, 1], found {threshold!r}")
 
 
 def check_choice(name: str, value: object, accepted: Sequence[str]) -> None:

@@ -12,11 +12,12 @@ from numpy.typing import NDArray
 
 from llmar_env.alignment.rewards import REWARDS
 from llmar_env.alignment.scores import cosine_to_unit
+from llmar_env.arrays import check_finite
 from llmar_env.envs.core import Transition, select_states
 from llmar_env.envs.single import SingleEnv
 from llmar_env.envs.texts import DEFAULT_DATA, make_over_texts
 from llmar_env.envs.vector import BatchedEnv
-from llmar_env.envs.writing import WritingMDP, WritingState, check_finite
+from llmar_env.envs.writing import WritingMDP, WritingState
 from llmar_env.text.corpus import Corpus, CorpusLike
 from llmar_env.text.decoding import nearest_tokens
 
@@ -73,7 +74,7 @@ class GenerateMDP(WritingMDP[GenerateState]):
         Raises:
             ValueError: an action is NaN or infinite, or the reward gives no numbers.
         """
-        check_finite(action)
+        check_finite(action, "the action of sub-environment")
         vocabulary = self.vocabulary
         length = vocabulary.lengths(state.tokens)
         running = (state.elapsed == length) & (length < self.max_new_tokens)

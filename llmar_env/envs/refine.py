@@ -10,14 +10,16 @@ import numpy as np
 from gymnasium import spaces
 from numpy.typing import NDArray
 
-from llmar_env.arrays import hash_counters, unit
-from llmar_env.envs.core import Transition, check_count, select_states
+from llmar_env.alignment.scores import reaches
+from llmar_env.arrays import check_finite, hash_counters, unit
+from llmar_env.envs.core import Transition, check_count, check_threshold, select_states
 from llmar_env.envs.single import SingleEnv
 from llmar_env.envs.texts import DEFAULT_DATA, make_over_texts
 from llmar_env.envs.vector import BatchedEnv
-from llmar_env.envs.writing import WritingMDP, WritingState, check_finite
+from llmar_env.envs.writing import WritingMDP, WritingState
 from llmar_env.text.corpus import Corpus, CorpusLike
 from llmar_env.text.decoding import nearest_tokens
+from llmar_env.text.tokens import correct
 
 __all__ = ["Draft", "RefineEnv", "RefineMDP", "RefineState", "RefineVectorEnv", "refine_mdp"]
 
@@ -26,9 +28,6 @@ Draft = Literal["empty", "random"] | Callable[[NDArray[np.int64]], NDArray[np.in
 
 # Which chance is a draft's: another counter beside (key, text), which draws the text itself.
 _DRAFT_LANE = 1
-
-# Scores are reached to six decimals: a cosine of equal vectors may be rounded to less than 1.
-_ROUNDING = 1e-6
 
 
 @dataclass(frozen=True)
@@ -75,8 +74,7 @@ class RefineMDP(WritingMDP[RefineState]):
     ) -> None:
         if not callable(draft) and draft not in ("empty", "random"):
             raise ValueError(f"draft must be empty, random or a function, found {draft!r}")
-        if not 0 < threshold <= 1:
-            raise ValueError(f"threshold must lie in (0, 1], found {threshold!r}")
+        check_threshold(threshold)
         check_count("episode_length", episode_length)
         super().__init__(corpus, split, **options)
         self.draft = draft
@@ -99,7 +97,7 @@ class RefineMDP(WritingMDP[RefineState]):
         text = state.text + 1
         row = self.texts.draw(state.key, text)
         tokens = self.empty(len(row))
-        # A draft may be dear, so it is made where it is used.
+        # A draft may be expensive to make, so only those that are used are made.
         tokens[mask] = self._drafts(state.key[mask], text[mask], row[mask])
         score = self.score(row, tokens, mask)
         begun = RefineState(state.key, text, state.elapsed * 0, row, tokens, score)
@@ -110,7 +108,7 @@ class RefineMDP(WritingMDP[RefineState]):
     ) -> NDArray[np.int64]:
         if callable(self.draft):
             drafts = self.draft(row.copy())
-            return self.check_tokens("the drafts", drafts, len(row))
+            return self.vocabulary.check_tokens("the drafts", drafts, len(row), self.max_new_tokens)
         drafts = self.empty(len(row))
         if self.draft == "random":
             places = np.arange(self.max_new_tokens + 1)
@@ -131,24 +129,23 @@ class RefineMDP(WritingMDP[RefineState]):
         Raises:
             ValueError: an action is NaN or infinite, or the reward gives no numbers.
         """
-        check_finite(action)
+        check_finite(action, "the action of sub-environment")
         place = self._places(state.tokens, action[:, 0])
         token = nearest_tokens(action[:, 1], self.vocabulary)
-        tokens = self._correct(state.tokens, place, token, ~self._aligned(state.score))
+        corrected = correct(state.tokens, place, token, self.vocabulary.eos)
+        done = reaches(state.score, self.threshold)
+        tokens = np.where(done[:, None], state.tokens, corrected)
         changed = (tokens != state.tokens).any(1)
         scored = self.score(state.row, tokens, changed)
         score = np.where(changed, scored, state.score)
         after = replace(state, elapsed=state.elapsed + 1, tokens=tokens, score=score)
-        terminated = self._aligned(score)
+        terminated = reaches(score, self.threshold)
         truncated = ~terminated & (after.elapsed >= self.episode_length)
         if self.credit == "dense":
             reward = score - state.score
         else:
             reward = np.where(terminated | truncated, score, 0.0)
         return Transition(after, reward, terminated, truncated, {"changed": changed})
-
-    def _aligned(self, score: NDArray[np.float64]) -> NDArray[np.bool_]:
-        return score >= self.threshold - _ROUNDING
 
     def _places(self, tokens: NDArray[np.int64], vectors: NDArray[np.float32]) -> NDArray[np.int64]:
         """(N,) the places in the drafts (N, M) that vectors (N, D) point to, in [0, M].
@@ -166,21 +163,6 @@ class RefineMDP(WritingMDP[RefineState]):
         nearest[absent] = np.where(best, words[absent], eos).min(1)
         places: NDArray[np.int64] = (words == nearest[:, None]).argmax(1)
         return places
-
-    def _correct(
-        self,
-        tokens: NDArray[np.int64],
-        place: NDArray[np.int64],
-        token: NDArray[np.int64],
-        where: NDArray[np.bool_],
-    ) -> NDArray[np.int64]:
-        """Drafts (N, M) with a token (N,) put at a place (N,) in [0, M], where `where`."""
-        eos, places = self.vocabulary.eos, np.arange(self.max_new_tokens)
-        at = (places == place[:, None]) & where[:, None]
-        deletes = (token == eos) & where
-        moves = (places >= place[:, None]) & deletes[:, None]
-        after = np.concatenate([tokens[:, 1:], np.full((len(tokens), 1), eos)], axis=1)
-        return np.where(moves, after, np.where(at, token[:, None], tokens))
 
     def restore(self, data: Mapping[str, Any], size: int) -> RefineState:
         """What `dump` wrote for N = `size`.

@@ -17,7 +17,7 @@ from llmar_env.spaces import TokenIndex
 from llmar_env.text.corpus import Corpus
 from llmar_env.text.vocabulary import Vocabulary
 
-__all__ = ["Credit", "WritingMDP", "WritingState", "check_finite"]
+__all__ = ["Credit", "WritingMDP", "WritingState"]
 
 Credit = Literal["dense", "sparse"]
 
@@ -159,45 +159,13 @@ class WritingMDP(Generic[WritingT]):
                 f"the state was written with the vocabulary {data['vocabulary']}, and this is "
                 f"{self.vocabulary.fingerprint}"
             )
-        tokens = self.check_tokens("tokens in the state", data["tokens"], size)
+        tokens = self.vocabulary.check_tokens(
+            "tokens in the state", data["tokens"], size, self.max_new_tokens
+        )
         score = np.asarray(data["score"], np.float64)
         if score.shape != (size,):
             raise ValueError(f"score in the state has shape {score.shape}, not ({size},)")
         return WritingState(key, text, elapsed, self.texts.draw(key, text), tokens, score)
-
-    def check_tokens(self, name: str, tokens: Any, size: int) -> NDArray[np.int64]:
-        """Texts as the state keeps them: filled with EOS behind the first one.
-
-        Args:
-            name: says in an error what the tokens are.
-            tokens: (size, M) integers in [0, V).
-            size: how many texts there should be.
-
-        Raises:
-            ValueError: the tokens are something else.
-        """
-        found = np.asarray(tokens)
-        shape = (size, self.max_new_tokens)
-        if found.dtype.kind not in "iu" or found.shape != shape:
-            raise ValueError(f"{name} are integers {shape}, found {found.dtype} {found.shape}")
-        if found.min() < 0 or found.max() >= len(self.vocabulary):
-            raise ValueError(
-                f"{name} lie in 0 to {self.vocabulary.eos}, EOS, "
-                f"found {found.min()} to {found.max()}"
-            )
-        lengths = self.vocabulary.lengths(found)
-        behind = np.arange(self.max_new_tokens) >= lengths[:, None]
-        return np.where(behind, self.vocabulary.eos, found).astype(np.int64, copy=False)
-
-
-def check_finite(action: NDArray[np.float32]) -> None:
-    """Refuse actions (N, ...) that are not finite; the error names the first sub-environment."""
-    finite = np.isfinite(action).all(tuple(range(1, action.ndim)))
-    if not finite.all():
-        raise ValueError(
-            f"the action of sub-environment {finite.argmin()} holds NaN or infinity; "
-            "an action is finite real numbers"
-        )
 
 
 def _require_same_vectors(vocabulary: Vocabulary, corpus: Corpus) -> None:

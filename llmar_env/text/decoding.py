@@ -7,10 +7,10 @@ from collections.abc import Iterator
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from llmar_env.arrays import unit
+from llmar_env.arrays import Array, check_finite, unit
 from llmar_env.text.vocabulary import Vocabulary
 
-__all__ = ["csls_tokens", "hubness", "nearest_tokens"]
+__all__ = ["csls_scores", "csls_tokens", "hubness", "nearest_tokens"]
 
 # How many cosines are computed at a time; bounds the memory that they take.
 _BLOCK = 2**21
@@ -50,9 +50,8 @@ def csls_tokens(
 ) -> NDArray[np.int64]:
     """Read each action as a token by cross-domain similarity local scaling.
 
-    CSLS (Conneau et al. 2018) lowers the score of hubs, the tokens that are near everything:
-    2 cos(a, e) - hubness(e) - r(a), where r(a) is the same for all tokens and is left out. Ties
-    and zero actions are read as in `nearest_tokens`.
+    CSLS (Conneau et al. 2018) lowers the score of hubs, the tokens that are near everything; see
+    `csls_scores`. Ties and zero actions are read as in `nearest_tokens`.
 
     Args:
         actions: (n, D) floating, finite in float32, of any length.
@@ -73,9 +72,24 @@ def csls_tokens(
     _, directions = _directions(actions, vocabulary)
     tokens = np.empty(len(directions), np.int64)
     for rows in _blocks(np.arange(len(directions)), len(vocabulary)):
-        tokens[rows] = (2 * (directions[rows] @ vocabulary.directions.T) - hubness).argmax(1)
+        tokens[rows] = csls_scores(directions[rows] @ vocabulary.directions.T, hubness).argmax(1)
     tokens[~directions.any(1)] = vocabulary.eos
     return tokens
+
+
+def csls_scores(cosines: Array, hubness: Array | float) -> Array:
+    """Scores of tokens e for actions a: 2 cos(a, e) - hubness(e) - r(a).
+
+    r(a) is the same for all tokens, and is left out.
+
+    Args:
+        cosines: (n, V), NumPy or torch.
+        hubness: (V,), as `hubness` gives it; 0 leaves the order to the cosines.
+
+    Returns:
+        (n, V), the higher the better.
+    """
+    return 2 * cosines - hubness
 
 
 def hubness(bank: ArrayLike, vocabulary: Vocabulary, k: int = 10) -> NDArray[np.float32]:
@@ -110,11 +124,7 @@ def _directions(
         vectors = np.asarray(actions, np.float32)
     if vectors.ndim != 2 or vectors.shape[1] != vocabulary.dim:
         raise ValueError(f"actions have shape (n, {vocabulary.dim}), found {vectors.shape}")
-    finite = np.isfinite(vectors).all(1)
-    if not finite.all():
-        raise ValueError(
-            f"action {finite.argmin()} holds NaN or infinity; an action is finite real numbers"
-        )
+    check_finite(vectors, "action")
     return vectors, unit(vectors)
 
 

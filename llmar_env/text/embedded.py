@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 from functools import cached_property
 from itertools import accumulate
@@ -15,7 +15,7 @@ from numpy.typing import ArrayLike, NDArray
 
 from llmar_env.arrays import Array, unit
 
-__all__ = ["EmbeddedTexts", "gather_padded", "shareable"]
+__all__ = ["EmbeddedTexts", "gather_padded", "like_length", "shareable"]
 
 _Scalar = TypeVar("_Scalar", bound=np.generic)
 
@@ -56,6 +56,20 @@ def gather_padded(
 
 def _take(xp: Any, array: Array, index: Array) -> Array:
     return xp.take(array, xp.reshape(index, (-1,)), axis=0)
+
+
+def like_length(lengths: NDArray[np.int64], size: int) -> list[NDArray[np.int64]]:
+    """Group texts of like length, so that little of a batch is padding.
+
+    Args:
+        lengths: (n,) of the texts.
+        size: the most texts of a block, at least 1.
+
+    Returns:
+        The places (b,) in `lengths` of each block, the shortest texts first; each place once.
+    """
+    order = np.argsort(lengths, kind="stable")
+    return np.array_split(order, -(-len(order) // size)) if len(order) else []
 
 
 def shareable(table: NDArray[_Scalar]) -> NDArray[_Scalar]:
@@ -253,6 +267,27 @@ class EmbeddedTexts:
             self.padded_table, self.ids, self.offsets, rows, self.max_length
         )
         return vectors.astype(np.float32, copy=False), lengths
+
+    def blocks(
+        self, rows: ArrayLike, size: int
+    ) -> Iterator[tuple[NDArray[np.int64], NDArray[np.float32], NDArray[np.int64]]]:
+        """Look up texts in blocks of like length.
+
+        Args:
+            rows: (n,) integers, the texts.
+            size: the most texts of a block, at least 1.
+
+        Yields:
+            The places (b,) in `rows` of a block's texts, vectors (b, L, D) float32 and lengths
+            (b,), as `gather` gives them but padded to the longest of the block.
+
+        Raises:
+            IndexError: a row is not in the store.
+        """
+        index = np.asarray(rows, np.int64)
+        for places in like_length(self.lengths[index], size):
+            vectors, lengths = self.gather(index[places])
+            yield places, vectors[:, : lengths.max()], lengths
 
     def truncate(self, max_length: int) -> tuple[EmbeddedTexts, int]:
         """Keep the first `max_length` vectors of each text.

@@ -197,8 +197,38 @@ class Vocabulary:
         strings: list[str] = self.embedder.tokenizer.decode_batch(ids)
         return [string.strip() for string in strings]
 
-    def lengths(self, tokens: NDArray[np.int64]) -> NDArray[np.int64]:
+    def lengths(self, tokens: NDArray[np.integer]) -> NDArray[np.int64]:
         """(n,) words before the first EOS of (n, M) tokens; M where there is none."""
         ended = tokens == self.eos
         lengths: NDArray[np.int64] = np.where(ended.any(1), ended.argmax(1), tokens.shape[1])
         return lengths
+
+    def check_tokens(
+        self, name: str, tokens: ArrayLike, size: int, length: int | None = None
+    ) -> NDArray[np.int64]:
+        """Check texts that a caller gives as tokens.
+
+        Args:
+            name: says in an error what the tokens are, such as "the drafts".
+            tokens: (n, M) integers in [0, V), M at least 1; what stands behind a first EOS has no
+                effect.
+            size: the n that is asked for.
+            length: the M that is asked for; any if None.
+
+        Returns:
+            (n, M) the texts, filled with EOS behind each one's end, in fresh memory.
+
+        Raises:
+            ValueError: the tokens are something else.
+        """
+        found = np.asarray(tokens)
+        fits = found.dtype.kind in "iu" and found.ndim == 2 and len(found) == size
+        if not fits or not found.shape[1] or length not in (None, found.shape[1]):
+            asked = f"({size}, M), M at least 1" if length is None else f"({size}, {length})"
+            raise ValueError(f"{name} are integers {asked}, found {found.dtype} {found.shape}")
+        if found.size and not 0 <= found.min() <= found.max() <= self.eos:
+            raise ValueError(
+                f"{name} lie in 0 to {self.eos}, EOS, found {found.min()} to {found.max()}"
+            )
+        behind = np.arange(found.shape[1]) >= self.lengths(found)[:, None]
+        return np.where(behind, self.eos, found).astype(np.int64, copy=False)
