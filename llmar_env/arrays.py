@@ -1,4 +1,4 @@
-"""Small numerical pieces over the array API, on which everything else stands."""
+"""Small numerical functions over the array API, which everything else uses."""
 
 from __future__ import annotations
 
@@ -7,7 +7,15 @@ from typing import Any
 import numpy as np
 from array_api_compat import array_namespace
 
-__all__ = ["Array", "check_finite", "hash_counters", "hash_to_unit", "row_scale", "unit"]
+__all__ = [
+    "Array",
+    "check_finite",
+    "has_direction",
+    "hash_counters",
+    "hash_to_unit",
+    "row_scale",
+    "unit",
+]
 
 Array = Any
 """A NumPy array or a torch tensor; anything `array_api_compat` knows."""
@@ -56,6 +64,12 @@ def check_finite(x: Array, name: str) -> None:
         rows = xp.all(xp.reshape(finite, (x.shape[0], -1)), axis=1)
         first = int(xp.argmin(xp.astype(rows, xp.int8)))
         raise ValueError(f"{name} {first} holds NaN or infinity; an action is finite real numbers")
+
+
+def has_direction(x: Array) -> Array:
+    """Whether vectors (n, D) are finite and not zero, (n,) bool."""
+    xp = array_namespace(x)
+    return xp.all(xp.isfinite(x), axis=1) & xp.any(x != 0, axis=1)
 
 
 def hash_counters(key: Array, *counters: Array) -> Array:

@@ -1,4 +1,4 @@
-"""Is a vector environment N single ones? The comparison, to the last bit."""
+"""A comparison of a vector environment with N single ones, bit for bit."""
 
 from __future__ import annotations
 
@@ -16,18 +16,16 @@ from gymnasium.vector import AutoresetMode, VectorEnv
 from gymnasium.vector.utils import batch_space, concatenate, create_empty_array, iterate
 from numpy.typing import NDArray
 
-from llmar_env.envs.core import observation_of
+from llmar_env.envs.core import observation_of, without_final
 
 __all__ = ["VectorEnvMismatchError", "check_vector_env"]
-
-_FINAL = ("final_obs", "_final_obs", "final_info", "_final_info")
 
 _Single = gymnasium.Env[Any, Any]
 _Vector = VectorEnv[Any, Any, Any]
 
 
 class VectorEnvMismatchError(AssertionError):
-    """A vector environment does not do what its single ones do, or what Gymnasium asks of it."""
+    """A vector environment differs from its single ones, or breaks Gymnasium's rules."""
 
 
 def check_vector_env(
@@ -234,7 +232,7 @@ class _Comparison:
     def compare_observed(
         self, observation: Any, infos: Mapping[str, Any], expected: Sequence[_Outcome]
     ) -> None:
-        """Compare observations and infos, and look after the observation given before."""
+        """Compare observations and infos, and check that the observation before has not changed."""
         rows = list(iterate(self.vector.observation_space, observation))
         if self.held is not None:
             for i, now in enumerate(iterate(self.vector.observation_space, self.held[0])):
@@ -243,7 +241,7 @@ class _Comparison:
         self.held = observation, deepcopy(observation)
         for i, one in enumerate(expected):
             self.compare(i, "observation", rows[i], one.observation)
-            self.compare_info(i, "info", _without_final(infos), one.info)
+            self.compare_info(i, "info", without_final(infos), one.info)
         if observation not in self.vector.observation_space:
             self.fail(None, f"observations are not in {self.vector.observation_space}")
 
@@ -288,10 +286,6 @@ class _Comparison:
 
 def _is_mask(key: str, infos: Mapping[str, Any]) -> bool:
     return key[:1] == "_" and key[1:] in infos
-
-
-def _without_final(infos: Mapping[str, Any]) -> dict[str, Any]:
-    return {key: value for key, value in infos.items() if key not in _FINAL}
 
 
 def _info_of(infos: Mapping[str, Any], i: int) -> dict[str, Any]:
@@ -382,13 +376,13 @@ def _check_single_state(make_single: Callable[[], _Single], seed: int) -> None:
 
 
 def _walk(env: _Single, actions: Sequence[Any]) -> list[Any]:
-    """What steps give; an episode that ends is followed by a reset."""
-    told: list[Any] = []
+    """The results of steps; an episode that ends is followed by a reset."""
+    results: list[Any] = []
     for action in actions:
-        told.append(deepcopy(env.step(action)))
-        if told[-1][2] or told[-1][3]:
+        results.append(deepcopy(env.step(action)))
+        if results[-1][2] or results[-1][3]:
             env.reset()
-    return told
+    return results
 
 
 def _move_state(source: Any, target: Any) -> str:

@@ -18,8 +18,8 @@ __all__ = ["TextIndex", "TokenIndex"]
 class _Index(spaces.Box):
     """`Box(0, n - 1, (size,), int64)`: numbers of vectors in data that the space carries.
 
-    A policy made for the space can so look the vectors up on its own device. The data's
-    fingerprint is carried too, so that two spaces are equal only if their data are. A pickled
+    A policy made for the space looks the vectors up on its own device. The space carries the
+    data's fingerprint too, so that two spaces are equal only if their data are. A pickled
     space leaves the data behind and keeps the fingerprint.
     """
 

@@ -91,6 +91,34 @@ def words():
 
 
 @pytest.fixture(scope="session")
+def writer_weights(words):
+    """Of a `WriterPolicy` with `WriterConfig(16, 24)` that has learned to write, with mistakes."""
+    import torch
+
+    from agents.networks.seq2seq import WriterConfig
+    from agents.policies.writer import WriterPolicy
+    from agents.training.cross_entropy import TargetTexts
+    from llmar_env.envs.generate import GenerateMDP
+
+    torch.manual_seed(0)
+    mdp = GenerateMDP(words, observation="index")
+    policy = WriterPolicy(
+        mdp.observation_space,
+        mdp.action_space,
+        lambda _: 1e-2,
+        writer=WriterConfig(16, 24),
+        low_precision=False,
+    )
+    texts = TargetTexts(words, policy.vocabulary)
+    for _ in range(60):
+        losses, misaligned = texts.loss(policy, np.arange(33), 0.1)
+        policy.optimizer.zero_grad()
+        (losses.mean() + misaligned.mean()).backward()
+        policy.optimizer.step()
+    return policy.state_dict()
+
+
+@pytest.fixture(scope="session")
 def sentences(tmp_path_factory):
     """A folder of train.tsv, val.tsv and test.tsv, with some sentences of the phrasebook."""
     folder = tmp_path_factory.mktemp("sentences")

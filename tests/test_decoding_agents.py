@@ -9,7 +9,6 @@ import torch
 from agents.inference.decoding import decode
 from agents.networks.seq2seq import WriterConfig
 from agents.policies.writer import WriterPolicy
-from agents.training.cross_entropy import TargetTexts
 from llmar_env.envs.generate import GenerateEnv, GenerateMDP
 from llmar_env.text.decoding import csls_tokens, hubness, nearest_tokens
 
@@ -33,23 +32,10 @@ def policy_for(corpus, vocabulary=None, observation="index", seed=0, **kwargs):
     return WriterPolicy(mdp.observation_space, mdp.action_space, lambda _: 1e-2, **kwargs)
 
 
-@pytest.fixture(scope="module")
-def weights(words, float32):
-    """Of a policy that has learned to write, and makes mistakes."""
-    policy = policy_for(words)
-    texts = TargetTexts(words, policy.vocabulary)
-    for _ in range(60):
-        losses, misaligned = texts.loss(policy, np.arange(33), 0.1)
-        policy.optimizer.zero_grad()
-        (losses.mean() + misaligned.mean()).backward()
-        policy.optimizer.step()
-    return policy.state_dict()
-
-
 @pytest.fixture
-def writer(words, weights):
+def writer(words, writer_weights):
     policy = policy_for(words)
-    policy.load_state_dict(weights)
+    policy.load_state_dict(writer_weights)
     return policy
 
 
@@ -93,11 +79,11 @@ class TestGreedy:
     @pytest.mark.parametrize("observation", ["index", "embeddings"])
     @pytest.mark.parametrize("distribution", ["tokens", "gaussian"])
     def test_is_the_noiseless_policy_in_the_environment(
-        self, words, weights, observation, distribution
+        self, words, writer_weights, observation, distribution
     ):
         policy = policy_for(words, observation=observation, distribution=distribution)
         if distribution == "tokens":
-            policy.load_state_dict(weights)
+            policy.load_state_dict(writer_weights)
         env = GenerateEnv(data=words, observation=observation, max_new_tokens=M)
         rows, seen = [], []
         for episode in range(12):

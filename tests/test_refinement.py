@@ -10,7 +10,6 @@ from agents.inference.decoding import decode
 from agents.inference.refinement import refine
 from agents.networks.seq2seq import WriterConfig
 from agents.policies.writer import WriterPolicy
-from agents.training.cross_entropy import TargetTexts
 from llmar_env.envs.generate import GenerateMDP
 from llmar_env.envs.refine import RefineVectorEnv
 
@@ -35,23 +34,10 @@ def policy_for(corpus, **kwargs):
     return WriterPolicy(mdp.observation_space, mdp.action_space, lambda _: 1e-2, **kwargs)
 
 
-@pytest.fixture(scope="module")
-def weights(words, float32):
-    """Of a policy that has learned to write, and makes mistakes."""
-    policy = policy_for(words)
-    texts = TargetTexts(words, policy.vocabulary)
-    for _ in range(60):
-        losses, misaligned = texts.loss(policy, np.arange(33), 0.1)
-        policy.optimizer.zero_grad()
-        (losses.mean() + misaligned.mean()).backward()
-        policy.optimizer.step()
-    return policy.state_dict()
-
-
 @pytest.fixture
-def writer(words, weights):
+def writer(words, writer_weights):
     policy = policy_for(words)
-    policy.load_state_dict(weights)
+    policy.load_state_dict(writer_weights)
     return policy
 
 
@@ -133,11 +119,11 @@ class TestOneRound:
     @both
     @pytest.mark.parametrize(("candidates", "margin"), [(3, 1.0), (8, 3.0), (99, math.inf)])
     def test_takes_the_best_of_the_likely_corrections(
-        self, words, weights, drafts, distribution, candidates, margin
+        self, words, writer_weights, drafts, distribution, candidates, margin
     ):
         policy = policy_for(words, distribution=distribution)
         if distribution == "tokens":
-            policy.load_state_dict(weights)
+            policy.load_state_dict(writer_weights)
         policy.set_training_mode(False)
         refined = refine(
             policy,
@@ -206,11 +192,11 @@ class TestRounds:
     @both
     @pytest.mark.parametrize("threshold", [0.6, 0.9, 1.0])
     def test_raise_the_score_until_it_is_reached(
-        self, words, weights, drafts, distribution, threshold
+        self, words, writer_weights, drafts, distribution, threshold
     ):
         policy = policy_for(words, distribution=distribution)
         if distribution == "tokens":
-            policy.load_state_dict(weights)
+            policy.load_state_dict(writer_weights)
         options = {"threshold": threshold, "margin": 6.0, "draft": drafts}
         refined = refine(policy, words.source, max_rounds=6, **options)
         scores, reached = refined.scores, refined.reached

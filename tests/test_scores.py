@@ -19,7 +19,7 @@ from llmar_env.alignment.scores import (
     token_f1,
     unit,
 )
-from llmar_env.arrays import check_finite, hash_counters, hash_to_unit
+from llmar_env.arrays import check_finite, has_direction, hash_counters, hash_to_unit
 
 LIBRARIES = pytest.mark.parametrize("make", [np.asarray, torch.as_tensor], ids=["numpy", "torch"])
 MASK = 2**64 - 1
@@ -37,6 +37,12 @@ def batch(size=17, length=6, dim=5, dtype=np.float32, seed=0):
 def test_scores_reach_a_threshold_to_six_decimals(make):
     scores = make(np.array([0.9, 0.9 - 9e-7, 0.9 - 2e-6, 1.0, -1.0]))
     assert reaches(scores, 0.9).tolist() == [True, True, False, True, False]
+
+
+@LIBRARIES
+def test_vectors_have_a_direction_unless_they_are_zero_or_not_finite(make):
+    x = np.array([[0.0, 1e-30], [0.0, -0.0], [np.nan, 1.0], [1.0, -np.inf], [-2.0, 0.0]])
+    assert has_direction(make(x)).tolist() == [True, False, False, False, True]
 
 
 @LIBRARIES

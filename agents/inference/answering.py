@@ -1,4 +1,4 @@
-"""From a policy to answers: the vectors with which it answers texts, without noise."""
+"""From a policy to answers: its most likely vectors for texts, without noise."""
 
 from __future__ import annotations
 

@@ -28,7 +28,7 @@ __all__ = ["Method", "decode", "estimated_alignment", "read_blocks", "token_dire
 
 # Texts that are written at a time.
 _BLOCK = 512
-# Texts whose directions are the bank of CSLS, and how many of these count for each token.
+# Texts whose directions are the bank of CSLS, and how many directions count for each token.
 _BANK = 1000
 _NEIGHBOURS = 10
 
@@ -52,14 +52,15 @@ def decode(
     """Write a text about each of many, without an environment.
 
     "greedy" takes the token nearest to each direction, which is what LLMAR/Generate-v0 makes of
-    the policy's noiseless actions. "csls" takes it by cross-domain similarity local scaling, which
-    holds tokens back that lie near everything (`llmar_env.text.decoding`); its bank is what the
-    policy says of up to 1,000 of the same texts, so it needs many. "best_of" writes the greedy text
-    and `num_samples` sampled ones, and keeps the one whose estimated alignment is highest. "beam"
-    looks for the most probable text: of each text's hypotheses it keeps the `beam_size` best at
-    every step, until as many have ended or none of the rest could still be better.
+    the policy's noiseless actions. "csls" chooses by cross-domain similarity local scaling, which
+    penalises tokens that lie near everything (`llmar_env.text.decoding`). It measures that by the
+    directions of greedy texts about up to 1,000 of the same texts, so it needs many. "best_of"
+    writes the greedy text and `num_samples` sampled ones, and keeps the one whose estimated
+    alignment is highest. "beam" searches for the most probable text: of each text's hypotheses it
+    keeps the `beam_size` best at every step, until that many have ended or no other could still be
+    better.
 
-    But for "csls" and "best_of", a text's result does not depend on the texts beside it.
+    A text's result depends on the other texts only with "csls" and "best_of".
 
     Args:
         policy: left in evaluation mode.
@@ -67,8 +68,8 @@ def decode(
         rows: which of them, in which order; all of them if None.
         method: one of those above.
         num_samples: of "best_of".
-        temperature: of its samples, times the policy's own noise scale; that, widened by label
-            smoothing, would put words into most texts that nothing asks for.
+        temperature: of its samples, relative to the policy's own noise scale. Label smoothing
+            makes that scale wide: at 1, most samples would have words that do not belong there.
         beam_size: hypotheses of "beam" for each text.
         length_power: "beam" compares log-probabilities over length ** `length_power`, EOS
             counted; without it, short texts would win (Wu et al. 2016).
@@ -79,9 +80,9 @@ def decode(
         (n, M) tokens, filled with EOS behind each text's end.
 
     Raises:
-        ValueError: an option is none of those above; the texts' vectors have another dimension
-            than those that the policy reads; or "beam" is asked of a policy whose words have no
-            probabilities.
+        ValueError: an option is not as described above; the texts' vectors have another dimension
+            than those that the policy reads; or the method is "beam", and the policy's words have
+            no probabilities.
         IndexError: a row is not in the store.
     """
     counts = {"num_samples": num_samples, "beam_size": beam_size, "max_new_tokens": max_new_tokens}
@@ -147,7 +148,7 @@ def read_blocks(
 
 
 def estimated_alignment(sums: Tensor, predicted: Tensor) -> Tensor:
-    """Alignment of written texts with targets that nobody knows, as the policy predicts them.
+    """Alignment of written texts with unknown targets, as the policy predicts them.
 
     Args:
         sums: (B, ..., D) of the word vectors of each text; a cosine needs no division by lengths.
@@ -176,8 +177,8 @@ def _check(
         raise ValueError(f"length_power must be at least 0 and finite, found {length_power}")
     if method == "beam" and policy.distribution != "tokens":
         raise ValueError(
-            'beam search adds up the words\' probabilities, which distribution="tokens" has and '
-            f"distribution={policy.distribution!r} has not; use greedy, csls or best_of"
+            'beam search needs probabilities of words, which distribution="tokens" gives and '
+            f"distribution={policy.distribution!r} does not; use greedy, csls or best_of"
         )
 
 
@@ -207,7 +208,7 @@ class _Nearest:
 
 @dataclass(frozen=True)
 class _Sample:
-    """Chooses by the policy's chance, narrowed."""
+    """Samples a token from the policy's distribution, narrowed by the temperature."""
 
     directions: Tensor  # (V, D)
     temperature: float
@@ -231,7 +232,7 @@ def _next_word(
 
 
 def _write(policy: WriterPolicy, memory: Memory, choose: _Choose, max_new_tokens: int) -> Tensor:
-    """(B, M) tokens, written word by word; texts that have ended are worked on no more."""
+    """(B, M) tokens, written word by word; texts that have ended take no further work."""
     reader, eos = policy.reader, _eos(policy)
     live = torch.arange(len(memory.mean), device=policy.device)
     tokens = torch.full((len(live), max_new_tokens), eos, device=policy.device)
@@ -378,7 +379,7 @@ class _Ended:
         return cls(tokens, score, torch.zeros(n, dtype=torch.int64, device=device))
 
     def add(self, texts: Tensor, tokens: Tensor, scores: Tensor) -> None:
-        """Take account of hypotheses (b, K, M) about texts (b,); -inf scores have not ended."""
+        """Count hypotheses (b, K, M) about texts (b,); -inf scores have not ended."""
         self.count[texts] += scores.isfinite().sum(1)
         best, which = scores.max(1)
         better = (best > self.score[texts]).nonzero().squeeze(1)

@@ -1,4 +1,4 @@
-"""Scores of a policy, and of the answers that anyone could give without one."""
+"""Scores of a policy, and of reference answers that need none."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Adjust until it aligns: a policy corrects drafts, word by word, by its own estimate."""
+"""Refinement: a policy corrects drafts word by word, by its own estimate of their alignment."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ class Refined:
     Attributes:
         tokens: (n, M) int64, filled with EOS behind each text's end.
         scores: (rounds + 1, n) estimated alignment, in [-1, 1], of the drafts and after each round.
-        threshold: what was to be reached.
+        threshold: the score that each text should reach.
     """
 
     tokens: NDArray[np.int64]  # (n, M)
@@ -60,38 +60,39 @@ def refine(
     margin: float = 0.5,
     max_new_tokens: int = 40,
 ) -> Refined:
-    """Correct the drafts of many texts until the policy holds them for aligned.
+    """Correct the drafts of many texts until the policy estimates that they align.
 
-    No target is known; what the score estimates it by is what the policy predicts of the target
-    (`estimated_alignment`). In each round, each text below the threshold gets the one correction
-    of a single word that raises its score most. A correction is an action of LLMAR/Refine-v0: it
-    replaces a word at its first place, deletes it, or appends one. A text that no correction
-    raises stays as it is, so a round never lowers a score.
+    The targets are unknown: a draft's score is its alignment with the target that the policy
+    predicts (`estimated_alignment`). In each round, each text below the threshold gets the
+    correction of a single word that raises its score most. A correction is an action of
+    LLMAR/Refine-v0: it replaces a word at its first place, deletes it, or appends one. A text whose
+    score no correction raises stays as it is, so a round never lowers a score.
 
-    Corrections are tried where the policy finds them likely, lest the text gains in meaning what
-    it loses in grammar. A word must be among the `candidates` likeliest at its place, given the
-    words before it, and at least e^-margin times as likely as the likeliest; when a word is
-    deleted, so must be what moves up into its place. All places of a draft are compared in one
-    pass, and all corrections by one change of the sum of its vectors; nothing is decoded.
+    Only corrections that the policy finds likely are tried; others would improve a text's meaning
+    at the cost of its grammar. A word must be among the `candidates` likeliest at its place, given
+    the words before it, and at least e^-margin times as likely as the likeliest. Where a word is
+    deleted, what moves up into its place must be that likely too. One pass over a draft compares
+    the words at all its places, and each correction only changes the sum of the draft's vectors;
+    nothing is decoded.
 
     Args:
         policy: left in evaluation mode.
         texts: a store of texts in the language that the policy reads.
         rows: which of them, in which order; all of them if None.
         threshold: the estimated alignment that is good enough, in (0, 1].
-        max_rounds: after so many it ends at the latest.
-        draft: (n, M) tokens to begin with; by default greedy decoding.
+        max_rounds: the most rounds, at least 0.
+        draft: (n, M) tokens to start from; by default greedy decoding.
         candidates: words that are tried at each place.
-        margin: in nats, at least 0. The wider, the higher the scores, but the lower the BLEU: what
-            the policy finds unlikely is mostly wrong, whatever the estimate says of it. The default
-            admits words that are 0.6 times as likely as the likeliest.
+        margin: in nats, at least 0. A wider margin gives higher scores but lower BLEU: what the
+            policy finds unlikely is mostly wrong, whatever its estimate says. The default admits
+            words that are 0.6 times as likely as the likeliest.
         max_new_tokens: M, of the policy's own draft.
 
     Returns:
         The texts, with the scores of each round. It ends early when nothing is left to correct.
 
     Raises:
-        ValueError: an option or the draft is none of those above, or the texts' vectors have
+        ValueError: an option or the draft is not as described above, or the texts' vectors have
             another dimension than those that the policy reads.
         IndexError: a row is not in the store.
     """
@@ -121,7 +122,7 @@ def refine(
 
 
 def check_refinement(threshold: float, max_rounds: int) -> None:
-    """Refuse a threshold outside (0, 1], and a number of rounds that is none."""
+    """Refuse a threshold outside (0, 1], and rounds that are not an integer of at least 0."""
     check_threshold(threshold)
     if not isinstance(max_rounds, int) or max_rounds < 0:
         raise ValueError(f"max_rounds must be an integer of at least 0, found {max_rounds!r}")
@@ -154,7 +155,7 @@ class _Corrector:
             after = self._correct(memory.take(live), tokens[live], predicted[live])
             found = estimated_alignment(self._vectors(after).sum(1), predicted[live])
             better = found > score[live]
-            # Another round would find no more for the rest.
+            # Another round would find nothing for the others.
             live = live[better]
             tokens[live] = after[better]
             score = score.index_copy(0, live, found[better])

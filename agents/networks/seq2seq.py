@@ -1,4 +1,4 @@
-"""The network that writes: a bidirectional GRU reads, attention looks back, GRUs say what next."""
+"""The writer's network: a bidirectional GRU as encoder; attention and two GRUs as decoder."""
 
 from __future__ import annotations
 
@@ -16,17 +16,17 @@ __all__ = ["AlignmentModel", "Memory", "Writer", "WriterConfig"]
 
 @dataclass(frozen=True)
 class WriterConfig:
-    """Size of a `Writer`, and its noise while it trains."""
+    """Sizes of a `Writer`, and its dropout."""
 
     encoder_dim: int = 256
     """Width of each direction of the encoder."""
     decoder_dim: int = 384
     """Width of the decoder's GRUs."""
     dropout: float = 0.2
-    """Share of features dropped, the same ones at every place of a text."""
+    """Fraction of features dropped in training, the same ones at every place of a text."""
 
     def __post_init__(self) -> None:
-        """Refuse sizes that no network could have."""
+        """Refuse widths below 1, and a dropout outside [0, 1)."""
         if self.encoder_dim < 1 or self.decoder_dim < 1:
             raise ValueError(
                 f"widths must be at least 1, found {self.encoder_dim} and {self.decoder_dim}"
@@ -37,11 +37,11 @@ class WriterConfig:
 
 @dataclass(frozen=True)
 class Memory:
-    """Texts that were read, for the decoder to look back at.
+    """Encoded texts, for the decoder to attend to.
 
     Attributes:
-        values: (B, L, H) what attention finds at each place.
-        keys: (B, L, H) what it compares.
+        values: (B, L, H) of attention, at each place.
+        keys: (B, L, H) of attention.
         mask: (B, L) bool, True where there is text.
         mean: (B, C) of the encoder's states and the text's vectors.
     """
@@ -75,7 +75,7 @@ class GRULayer(nn.Module):
 
     def __init__(self, dim: int, width: int, groups: int = 1) -> None:
         super().__init__()
-        # As in torch.nn.GRU, but for the biases, which begin at 0.
+        # As in torch.nn.GRU, except that the biases start at 0.
         bound = 1 / math.sqrt(width)
         self.w_ih = nn.Parameter(torch.empty(groups, 3 * width, dim).uniform_(-bound, bound))
         self.w_hh = nn.Parameter(torch.empty(groups, 3 * width, width).uniform_(-bound, bound))
@@ -93,12 +93,13 @@ class GRULayer(nn.Module):
 
 
 class AlignmentModel(nn.Module):
-    """What a text's target means, predicted from the text alone: encoder, ReLU, decoder.
+    """Predicts the mean vector of a text's target: a linear encoder, ReLU, a linear decoder.
 
-    Its cosine with a written text's mean vector estimates their alignment where no target is known.
+    The cosine of the prediction with a written text's mean vector estimates their alignment where
+    the target is unknown.
 
     Args:
-        context_dim: C, of a `Memory`, the encoder's side.
+        context_dim: C, of a `Memory`'s means.
         width: H, between the two layers.
         dim: D, of the target's vectors.
     """
@@ -115,12 +116,12 @@ class AlignmentModel(nn.Module):
 class Writer(nn.Module):
     """Reads a text's vectors, and turns the words written so far into features of the next one.
 
-    The encoder is a bidirectional GRU; the text's own vectors stay in view beside its states. The
-    decoder is a GRU over the words written, dot-product attention (Luong et al. 2015) by its
-    states, a second GRU over what was found, and attention again by its states, which know what was
-    found before. Nothing depends on the attention of the step before, so a text that is known is
-    evaluated whole. A policy turns the features, linearly, into a direction; what attention found
-    is among them, so that a word's own vector reaches its translation by a linear map.
+    The encoder is a bidirectional GRU; attention sees the text's own vectors beside its states. The
+    decoder is a GRU over the words written, dot-product attention (Luong et al. 2015) queried by
+    its states, a second GRU over what attention found, and attention again, queried by the second
+    GRU's states. No step needs the attention of the step before, so a known text is evaluated in
+    one pass. A policy maps the features linearly to a direction. What attention found is among
+    them, so that a linear map leads from a word's own vector to its translation.
 
     Args:
         source_dim: Ds, of the vectors read.

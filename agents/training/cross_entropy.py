@@ -1,4 +1,4 @@
-"""Cross-entropy: the measure of written text's quality, and the warm start of a writer."""
+"""Cross-entropy of target texts, on which a writer is trained before it is reinforced."""
 
 from __future__ import annotations
 
@@ -25,8 +25,8 @@ from .validation import Validation
 
 __all__ = ["BatchStream", "TargetTexts", "train_cross_entropy"]
 
-# Texts sorted at a time into batches of like length; the larger, the less padding and the less
-# chance in which texts meet.
+# Batches whose texts are sorted by length together. A larger pool means less padding, but batches
+# whose texts are less random.
 _POOL = 100
 _RISE = 0.02
 _BAR = "{desc}: {percentage:3.0f}% {bar} {elapsed}{postfix}"
@@ -34,7 +34,7 @@ _BAR = "{desc}: {percentage:3.0f}% {bar} {elapsed}{postfix}"
 
 @dataclass(frozen=True, eq=False)
 class TargetTexts:
-    """Texts of a corpus beside their targets as tokens, in batches of like length.
+    """Texts of a corpus with their targets as tokens, in batches of like length.
 
     Attributes:
         corpus: the texts.
@@ -67,7 +67,7 @@ class TargetTexts:
         """Cross-entropy of the targets of (B,) rows, teacher-forced, and their misalignment.
 
         Returns:
-            (words,) negative log-probabilities of all words and EOS tokens, and (B,) one less the
+            (words,) negative log-probabilities of all words and EOS tokens, and (B,) one minus the
             cosine of the predicted mean vector with the target's.
 
         Raises:
@@ -109,10 +109,10 @@ def train_cross_entropy(
     seed: int = 0,
     progress: bool = False,
 ) -> int:
-    """Descend the cross-entropy of the targets.
+    """Train a writer on the cross-entropy of the targets.
 
-    Adam; the learning rate rises for the first 2% of the training and then falls linearly to 0.
-    The training ends with the clock or the epochs, whichever is first, or early.
+    By Adam; the learning rate rises over the first 2% of the training and then falls linearly to 0.
+    The training ends with the clock or the epochs, whichever comes first, or by `patience`.
 
     Args:
         policy: trained in place, and left with its best weights.
@@ -129,7 +129,7 @@ def train_cross_entropy(
         progress: whether to show a progress bar.
 
     Returns:
-        The number of words that were learned.
+        The number of words trained on, EOS tokens included.
 
     Raises:
         NonFiniteLossError: the gradient became NaN or infinite; the weights are the best so far.
@@ -167,7 +167,7 @@ def _schedule(done: float) -> float:
 
 
 class BatchStream:
-    """Batches without end, one pass over the texts after the other; all of its state is plain.
+    """An endless stream of batches, one pass over the texts after another; its state is plain data.
 
     Args:
         texts: what is drawn from.

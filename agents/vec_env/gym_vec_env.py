@@ -25,14 +25,13 @@ from stable_baselines3.common.vec_env.base_vec_env import (
     VecEnvStepReturn,
 )
 
-from llmar_env.envs.core import observation_of
+from llmar_env.envs.core import observation_of, without_final
 
 from .infos import LazyInfos, Obs, select_rows, spread_infos
 
 __all__ = ["GymVecEnv"]
 
 _FLAT = (spaces.Box, spaces.Discrete, spaces.MultiDiscrete, spaces.MultiBinary)
-_FINAL = ("final_obs", "_final_obs", "final_info", "_final_info")
 
 
 @dataclass
@@ -55,7 +54,7 @@ class _Moved:
 
 @dataclass(frozen=True)
 class _Ended:
-    """The K episodes that ended in one step; reset steps are none."""
+    """The K episodes that ended in one step; reset steps do not count."""
 
     index: NDArray[np.intp]  # (K,) sub-environments
     returns: NDArray[np.float64]  # (K,)
@@ -65,10 +64,10 @@ class _Ended:
 class GymVecEnv(VecEnv):
     """A `gymnasium.vector.VectorEnv` as an SB3 `VecEnv`, in each of Gymnasium's autoreset modes.
 
-    SB3 knows one way to go on after an episode: `step` returns the next episode's first
-    observation, and the info has the last one under "terminal_observation". SAME_STEP is that way.
-    Under DISABLED this adapter resets what has ended, through `reset_mask`, right after the step.
-    Either way the rollout is the one `DummyVecEnv` gives.
+    SB3 has one convention for the end of an episode: `step` returns the next episode's first
+    observation, and the info holds the last one under "terminal_observation". SAME_STEP does the
+    same. Under DISABLED this adapter resets what has ended, through `reset_mask`, right after the
+    step. Either way the rollout is the one that `DummyVecEnv` gives.
 
     Under NEXT_STEP the first observation comes one step late, from a *reset step*, which ignores
     its action. An SB3 rollout buffer has a row for it all the same; it is closed as an episode of
@@ -84,8 +83,8 @@ class GymVecEnv(VecEnv):
       episode was truncated in s.
 
     Reset steps are counted in `reset_steps`, marked with `info["reset_step"] = True`, and left out
-    of the episode statistics. A warning at construction says that there will be some; SAME_STEP
-    is the mode to prefer where there is a choice.
+    of the episode statistics. A warning at construction announces them; prefer SAME_STEP
+    where there is a choice.
 
     Episodes are reported as SB3's `Monitor` does it, in `info["episode"]` of their last step, so
     `env_is_wrapped(Monitor)` is True. A `VecMonitor` on top works, warns that it overwrites these
@@ -94,8 +93,8 @@ class GymVecEnv(VecEnv):
     `step_arrays` is `step` without N dicts of infos, for many sub-environments.
 
     Args:
-        vector_env: with NumPy arrays. Without `metadata["autoreset_mode"]` it is taken for
-            NEXT_STEP, Gymnasium's default.
+        vector_env: with NumPy arrays. Without `metadata["autoreset_mode"]`, Gymnasium's default is
+            assumed, NEXT_STEP.
 
     Attributes:
         vector_env: the wrapped environment.
@@ -265,7 +264,7 @@ class GymVecEnv(VecEnv):
                 f"{self.vector_env} says AutoresetMode.SAME_STEP, but its infos have no "
                 f"'final_obs' where an episode ended; found {sorted(moved.infos)}"
             )
-        reset_infos = {key: value for key, value in moved.infos.items() if key not in _FINAL}
+        reset_infos = without_final(moved.infos)
         moved.step_infos = [(reset_infos, ~real), (moved.infos.get("final_info", {}), real)]
         moved.reset_infos = (reset_infos, real)
 
@@ -297,7 +296,7 @@ class GymVecEnv(VecEnv):
         return deepcopy(obs) if self._reuses_obs else obs
 
     def _forget_episodes(self) -> None:
-        """Begin the statistics of all sub-environments anew."""
+        """Start the statistics of all sub-environments afresh."""
         self.waiting = np.zeros(self.num_envs, np.bool_)
         self._returns = np.zeros(self.num_envs, np.float64)
         self._lengths = np.zeros(self.num_envs, np.int64)

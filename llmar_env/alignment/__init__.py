@@ -1,1 +1,1 @@
-"""How well vectors say what should be said."""
+"""Alignment scores and rewards."""

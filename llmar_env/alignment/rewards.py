@@ -45,7 +45,7 @@ _CHINESE = re.compile(f"[{HAN}]")
 class Written:
     """A batch of n written texts, and the rows of the targets that they are compared with.
 
-    What rewards have in common is computed when it is first asked for, and once.
+    What several rewards need is computed once, on first use.
 
     Attributes:
         corpus: holds the targets.
@@ -84,7 +84,7 @@ class Written:
         ended = tokens == self.vocabulary.eos
         if (ended[:, :-1] > ended[:, 1:]).any():
             text = int((ended[:, :-1] > ended[:, 1:]).any(1).argmax())
-            raise ValueError(f"text {text} goes on behind EOS; fill it with EOS")
+            raise ValueError(f"text {text} goes on behind its end; fill it with EOS")
 
     def __len__(self) -> int:
         """Count the texts."""
@@ -232,7 +232,7 @@ class LengthPenalty:
     alpha: float
 
     def __post_init__(self) -> None:
-        """Refuse an alpha that rewards unlike lengths."""
+        """Refuse an alpha that is negative or not finite."""
         if not 0 <= self.alpha < math.inf:
             raise ValueError(f"alpha of a length penalty must be at least 0, found {self.alpha}")
 
@@ -262,7 +262,7 @@ class Weighted:
     terms: tuple[tuple[float, Reward], ...]
 
     def __post_init__(self) -> None:
-        """Refuse sums that are no reward."""
+        """Refuse an empty sum, and weights that are not finite."""
         if not self.terms:
             raise ValueError("a weighted sum of rewards needs at least one")
         for weight, reward in self.terms:
@@ -306,7 +306,7 @@ def make_reward(spec: str | Reward | Mapping[str, float]) -> Reward:
 
 
 def reward_name(reward: Reward) -> str:
-    """What a reward is called: what `make_reward` makes it of, or a function's own name."""
+    """The name of a reward: what `make_reward` makes it of, or a function's own name."""
     return getattr(reward, "__name__", None) or str(reward)
 
 

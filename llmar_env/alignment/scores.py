@@ -1,4 +1,4 @@
-"""Alignment scores: how well vectors say what should be said.
+"""Alignment scores: how well the vectors of one text match those of another.
 
 Pure functions over the array API: NumPy arrays in, NumPy arrays out; torch tensors in, torch
 tensors out, differentiable and on their own device.

@@ -104,8 +104,8 @@ class AlignMDP:
 
     def reset(self, state: AlignState, mask: Array) -> AlignState:
         """States at the next text of their streams where `mask`, (N,) bool; the others as given."""
-        begun = self._at(state.key, state.text + 1, state.elapsed * 0)
-        return select_states(mask, begun, state)
+        started = self._at(state.key, state.text + 1, state.elapsed * 0)
+        return select_states(mask, started, state)
 
     def _at(self, key: Array, text: Array, elapsed: Array) -> AlignState:
         return AlignState(key, text, elapsed, self.texts.draw(key, text))
@@ -119,7 +119,7 @@ class AlignMDP:
         return self.texts.describe(state.row)
 
     def step(self, state: AlignState, action: Array) -> Transition[AlignState]:
-        """Score the answers (N, D) or (N, T, D), and let the texts advance.
+        """Score the answers (N, D) or (N, T, D), and move on to the next texts.
 
         Raises:
             ValueError: an action is NaN or infinite; names the first.

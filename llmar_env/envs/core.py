@@ -1,8 +1,8 @@
-"""What an MDP is here, and where its chance comes from.
+"""The protocol of an MDP, and helpers of the environments over it.
 
-An MDP is a collaborator of two shells, `single.SingleEnv` and `vector.BatchedEnv`: batched, pure,
-arrays in and arrays out. All chance is a hash of (key, counters), so a state is a few integer
-arrays and N environments need no N generators.
+Two shells make environments of an MDP, `single.SingleEnv` and `vector.BatchedEnv`. The MDP itself
+is batched and pure: arrays in, arrays out. All its randomness is a hash of (key, counters), so a
+state is a few integer arrays, and N environments need no generators of their own.
 """
 
 from __future__ import annotations
@@ -32,6 +32,7 @@ __all__ = [
     "require_keys",
     "select_states",
     "stream_key",
+    "without_final",
 ]
 
 StateT = TypeVar("StateT")
@@ -42,7 +43,7 @@ Observed = NDArray[Any] | dict[str, NDArray[Any]]
 
 @dataclass(frozen=True)
 class Transition(Generic[StateT]):
-    """What a step gives."""
+    """The result of a step."""
 
     state: StateT
     reward: Array  # (N,) float64
@@ -72,7 +73,7 @@ class MDP(Protocol[StateT]):
         """(N, ...) observations, one array or a dict of arrays, in fresh memory."""
 
     def describe(self, state: StateT) -> dict[str, Array]:
-        """What `info` says of states, as arrays (N,), beside what happened in a step."""
+        """The part of `info` that describes states, as arrays (N,)."""
 
     def step(self, state: StateT, action: Array) -> Transition[StateT]:
         """Act once in each state.
@@ -102,7 +103,7 @@ def select_states(mask: Array, chosen: StateT, other: StateT) -> StateT:
     Args:
         mask: (N,) bool.
         chosen: a dataclass of arrays (N, ...).
-        other: likewise.
+        other: another of the same kind.
     """
     if mask.all():
         return chosen
@@ -115,14 +116,20 @@ def select_states(mask: Array, chosen: StateT, other: StateT) -> StateT:
 
 
 def observation_of(batch: Any, position: int) -> Any:
-    """What one sub-environment sees of a batch of observations."""
+    """One sub-environment's part of a batch of observations."""
     if isinstance(batch, dict):
         return {name: values[position] for name, values in batch.items()}
     return batch[position]
 
 
+def without_final(infos: Mapping[str, Any]) -> dict[str, Any]:
+    """Gymnasium's infos, without what episodes ended with under SAME_STEP."""
+    final = ("final_obs", "_final_obs", "final_info", "_final_info")
+    return {key: value for key, value in infos.items() if key not in final}
+
+
 def require_keys(data: Mapping[str, Any], names: Iterable[str]) -> None:
-    """Refuse a state that lacks what it should hold."""
+    """Refuse a state that lacks some of its keys."""
     missing = sorted(set(names) - set(data))
     if missing:
         raise ValueError(f"the state lacks {', '.join(missing)}; it is not one of this environment")
@@ -141,7 +148,7 @@ def check_threshold(threshold: float) -> None:
 
 
 def check_choice(name: str, value: object, accepted: Sequence[str]) -> None:
-    """Refuse an option that is not among the names that it takes."""
+    """Refuse an option that is none of the names accepted."""
     if value not in accepted:
         raise ValueError(f"{name} must be one of {', '.join(accepted)}, found {value!r}")
 

@@ -24,9 +24,9 @@ from llmar_env.text.tokens import correct
 __all__ = ["Draft", "RefineEnv", "RefineMDP", "RefineState", "RefineVectorEnv", "refine_mdp"]
 
 Draft = Literal["empty", "random"] | Callable[[NDArray[np.int64]], NDArray[np.int64]]
-"""What a text is at the start: none, chance, or (n, M) tokens for the rows (n,) of a corpus."""
+"""The text at the start: empty, random, or made for rows (n,) of a corpus, as (n, M) tokens."""
 
-# Which chance is a draft's: another counter beside (key, text), which draws the text itself.
+# A further counter for random drafts, beside (key, text), which draw the text itself.
 _DRAFT_LANE = 1
 
 
@@ -52,7 +52,7 @@ class RefineMDP(WritingMDP[RefineState]):
     Args:
         corpus: the texts, embedded.
         split: the part of the corpus that texts are drawn from.
-        draft: what a text is at the start: "empty"; "random", 1 to M words by chance; or a
+        draft: what a text is at the start: "empty"; "random", 1 to M random words; or a
             function that gives (n, M) tokens for the rows (n,) int64 of texts in the corpus.
         threshold: the score that is good enough, in (0, 1].
         episode_length: the most steps of an episode.
@@ -100,8 +100,8 @@ class RefineMDP(WritingMDP[RefineState]):
         # A draft may be expensive to make, so only those that are used are made.
         tokens[mask] = self._drafts(state.key[mask], text[mask], row[mask])
         score = self.score(row, tokens, mask)
-        begun = RefineState(state.key, text, state.elapsed * 0, row, tokens, score)
-        return select_states(mask, begun, state)
+        started = RefineState(state.key, text, state.elapsed * 0, row, tokens, score)
+        return select_states(mask, started, state)
 
     def _drafts(
         self, key: NDArray[np.int64], text: NDArray[np.int64], row: NDArray[np.int64]

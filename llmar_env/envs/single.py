@@ -28,7 +28,7 @@ class SingleEnv(gymnasium.Env[Observed, NDArray[np.float32]], Generic[StateT]):
     """`gymnasium.Env` over an MDP.
 
     Args:
-        make_mdp: gives the MDP, what happens.
+        make_mdp: makes the MDP.
         render_mode: "ansi", "rgb_array" or None.
         group_size: 1; groups are for the vector environment.
         **options: of `make_mdp`.
@@ -84,7 +84,7 @@ class SingleEnv(gymnasium.Env[Observed, NDArray[np.float32]], Generic[StateT]):
     def step(
         self, action: NDArray[np.float32]
     ) -> tuple[Observed, float, bool, bool, dict[str, Any]]:
-        """Answer.
+        """Take one step.
 
         Args:
             action: of `action_space`'s shape; any floating numbers that are finite in float32.
@@ -116,7 +116,7 @@ class SingleEnv(gymnasium.Env[Observed, NDArray[np.float32]], Generic[StateT]):
         return text if self.render_mode == "ansi" else draw_frame(text)
 
     def close(self) -> None:
-        """End; only `close` may follow."""
+        """Close the environment; only `close` may follow."""
         self._closed = True
 
     def get_state(self) -> dict[str, Any]:
@@ -128,7 +128,7 @@ class SingleEnv(gymnasium.Env[Observed, NDArray[np.float32]], Generic[StateT]):
         }
 
     def set_state(self, state: dict[str, Any]) -> None:
-        """Go on from what `get_state` gave, on the same texts.
+        """Continue from what `get_state` gave, on the same texts.
 
         Raises:
             ValueError: the state is of another kind.

@@ -1,4 +1,4 @@
-"""What all environments have in common: which text comes when, and how it is shown."""
+"""What all environments share: which text comes when, and how it is shown."""
 
 from __future__ import annotations
 
@@ -88,7 +88,7 @@ class TextStream:
         return info
 
     def lines(self, row: int) -> list[str]:
-        """A text and its target, to look at."""
+        """A text and its target, as lines to show."""
         if not self.corpus.sources:
             return [f"row: {row}"]
         source, target = self.corpus.sources[row], self.corpus.targets[row]
@@ -139,7 +139,7 @@ def make_over_texts(
         kind: the MDP's class; takes a corpus and the settings.
         data: what `Corpus.load` takes.
         source_embedder: fitted, for the input texts; by default word vectors, fitted on "train".
-        target_embedder: likewise for the targets.
+        target_embedder: the same for the targets.
         max_length: L, to which input texts are cut; by default none is cut.
         **settings: of `kind`.
     """

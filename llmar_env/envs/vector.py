@@ -40,7 +40,7 @@ class BatchedEnv(VectorEnv[Observed, NDArray[np.float32], NDArray[Any]], Generic
     rows under the mask `_final_obs` count.
 
     Args:
-        make_mdp: gives the MDP, what happens.
+        make_mdp: makes the MDP.
         num_envs: N.
         group_size: K, divides N: neighbours in a group follow the same stream of texts.
         autoreset_mode: SAME_STEP, or DISABLED, where the caller resets what has ended through
@@ -115,7 +115,7 @@ class BatchedEnv(VectorEnv[Observed, NDArray[np.float32], NDArray[Any]], Generic
             seeded = np.repeat([one is not None for one in generators], self.group_size)
             state = select_states(seeded & mask, self._begin(generators), state)
         self._state = self.mdp.reset(state, mask)
-        # What may be refused lies above.
+        # All that may be refused has been checked by now.
         if isinstance(seed, (int, np.integer)):
             super().reset(seed=int(seed))
         self._ended = self._ended & ~mask
@@ -123,7 +123,7 @@ class BatchedEnv(VectorEnv[Observed, NDArray[np.float32], NDArray[Any]], Generic
         return self.mdp.observe(self._state), self._masked(self.mdp.describe(self._state), mask)
 
     def step(self, actions: NDArray[np.float32]) -> _Step:
-        """Answer in every sub-environment.
+        """Take one step in every sub-environment.
 
         Args:
             actions: (N, ...) of `action_space`'s shape; any floating numbers that are finite in
@@ -190,7 +190,7 @@ class BatchedEnv(VectorEnv[Observed, NDArray[np.float32], NDArray[Any]], Generic
         }
 
     def set_state(self, state: dict[str, Any]) -> None:
-        """Go on from what `get_state` gave, on the same texts.
+        """Continue from what `get_state` gave, on the same texts.
 
         Raises:
             ValueError: the state is of another kind, or of another number of sub-environments.
@@ -207,7 +207,7 @@ class BatchedEnv(VectorEnv[Observed, NDArray[np.float32], NDArray[Any]], Generic
         self._state, self._ended, self._last = restored, ended, None
 
     def _begin(self, generators: Sequence[np.random.Generator | None]) -> StateT:
-        """States of fresh streams, one generator a group; those of None are not to be used."""
+        """States of fresh streams, one generator a group; those of None are placeholders."""
         keys = [0 if one is None else stream_key(one) for one in generators]
         return self.mdp.init(np.repeat(np.array(keys, np.int64), self.group_size))
 

@@ -1,4 +1,4 @@
-"""What the environments that write have in common: a text of tokens, and how it is scored."""
+"""What the environments that write share: a text of tokens, and how it is scored."""
 
 from __future__ import annotations
 
@@ -38,7 +38,7 @@ WritingT = TypeVar("WritingT", bound=WritingState)
 
 
 class WritingMDP(Generic[WritingT]):
-    """A text is shown, another is written; the score says how well it says the target.
+    """A text is shown, and another is written; the score says how well that one matches the target.
 
     The observation is a dict of the text shown, "text", and the text written, "written".
 

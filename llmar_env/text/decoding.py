@@ -96,7 +96,7 @@ def hubness(bank: ArrayLike, vocabulary: Vocabulary, k: int = 10) -> NDArray[np.
     """How near each token is to what is usually said: its mean cosine with its k nearest vectors.
 
     Args:
-        bank: (m, D) floating, vectors that usually occur, such as a policy's on training texts.
+        bank: (m, D) floating, usual actions, such as a policy's on training texts.
         vocabulary: of V tokens.
         k: how many of the nearest are averaged, at most m.
 

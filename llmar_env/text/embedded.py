@@ -13,7 +13,7 @@ import numpy as np
 from array_api_compat import array_namespace, device
 from numpy.typing import ArrayLike, NDArray
 
-from llmar_env.arrays import Array, unit
+from llmar_env.arrays import Array, has_direction, unit
 
 __all__ = ["EmbeddedTexts", "gather_padded", "like_length", "shareable"]
 
@@ -145,7 +145,7 @@ class EmbeddedTexts:
         if self.ids is not None and not 0 <= self.ids.min() <= self.ids.max() < len(self.table):
             raise ValueError(f"ids must lie in 0 to {len(self.table) - 1}, the rows of the table")
         # A zero vector marks the end of a text wherever texts are padded.
-        bad = ~(np.isfinite(self.table).all(1) & self.table.any(1))
+        bad = ~has_direction(self.table)
         if (
             bad.any()
             and (places := np.flatnonzero(bad if self.ids is None else bad[self.ids])).size

@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from llmar_env.arrays import unit
+from llmar_env.arrays import has_direction, unit
 from llmar_env.text.corpus import Corpus
 from llmar_env.text.embedded import EmbeddedTexts
 from llmar_env.text.embedders import WordVectors
@@ -48,7 +48,7 @@ class Vocabulary:
             raise ValueError("a vocabulary needs at least one word besides EOS")
         if self.table.shape[:1] != self.ids.shape:
             raise ValueError(f"{len(self.table)} vectors, but {len(self.ids)} ids")
-        bad = ~(np.isfinite(self.table).all(1) & self.table.any(1))
+        bad = ~has_direction(self.table)
         if bad.any():
             raise ValueError(f"token {bad.argmax()} has a vector that is zero or not finite")
         _, first, counts = np.unique(self.directions, axis=0, return_index=True, return_counts=True)
@@ -110,10 +110,8 @@ class Vocabulary:
         EOS has no meaning that a vector could have: its direction is random, and the same
         for all vocabularies of dimension D.
         """
-        mark = np.random.default_rng(self.dim).standard_normal((1, self.dim))
-        directions: NDArray[np.float32] = unit(
-            np.concatenate([self.table, mark.astype(np.float32)])
-        )
+        eos = np.random.default_rng(self.dim).standard_normal((1, self.dim))
+        directions: NDArray[np.float32] = unit(np.concatenate([self.table, eos.astype(np.float32)]))
         return directions
 
     @cached_property
