@@ -1,12 +1,14 @@
 import re
 import shlex
 from pathlib import Path
+from pkgutil import resolve_name
 
 import pytest
 
 import train
 
-README = (Path(__file__).parents[1] / "README.md").read_text("utf-8")
+ROOT = Path(__file__).parents[1]
+README = (ROOT / "README.md").read_text("utf-8")
 EXAMPLES = re.findall(r"```python\n(.*?)```", README, re.DOTALL)
 COMMANDS = re.findall(r"^python train\.py.*$", README.replace("\\\n", " "), re.MULTILINE)
 
@@ -39,7 +41,25 @@ def test_commands_train_and_report(command, sentences, tmp_path, monkeypatch, ca
 
 def test_the_files_that_it_points_to_are_there():
     for path in re.findall(r"\]\(([^)#:]+)\)", README):
-        assert (Path(__file__).parents[1] / path).exists(), path
+        assert (ROOT / path).exists(), path
+
+
+def test_names_of_code_are_there():
+    pages = [README, *(path.read_text("utf-8") for path in ROOT.glob("*/README.md"))]
+    pages += [
+        (ROOT / name).read_text("utf-8") for name in ("CONTRIBUTING.md", "docs/benchmarks.md")
+    ]
+    names = set(re.findall(r"`((?:agents|llmar_env)(?:\.\w+)+)`", "\n".join(pages)))
+    assert len(names) > 15
+    for name in sorted(names - {"agents.rllib"}):  # which needs Ray
+        resolve_name(name)
+
+
+def test_files_that_it_names_are_there():
+    pages = README + (ROOT / "CONTRIBUTING.md").read_text("utf-8")
+    paths = set(re.findall(r"`((?:agents|llmar_env|benchmarks|tests)/[\w/]*(?:\.py)?)`", pages))
+    assert len(paths) > 10
+    assert [path for path in sorted(paths) if not (ROOT / path).exists()] == []
 
 
 def test_no_placeholder_is_left():
