@@ -127,7 +127,7 @@ class _Comparison:
     held: tuple[Any, Any] | None = None  # the last observation, and a copy
 
     def run(self, steps: int) -> None:
-        """Compare for so many steps.
+        """Compare both sides over a number of steps.
 
         Raises:
             VectorEnvMismatchError: as in `check_vector_env`.
@@ -153,7 +153,7 @@ class _Comparison:
         self.vector.close()
 
     def step(self, actions: list[Any]) -> NDArray[np.bool_]:
-        """Step both sides; gives which episodes have ended, (N,)."""
+        """Step both sides; returns which episodes have ended, (N,)."""
         space = self.vector.single_action_space
         empty: Any = create_empty_array(space, len(actions), np.empty)
         batch = concatenate(space, actions, empty)
@@ -274,7 +274,7 @@ class _Comparison:
             self.fail(i, f"{name}{difference}")
 
     def fail(self, i: int | None, message: str) -> None:
-        """Say where it is, and what.
+        """Report a difference, and where it is.
 
         Raises:
             VectorEnvMismatchError: always.
@@ -354,7 +354,7 @@ def _check_spaces(vector: _Vector, single: _Single, num_envs: int) -> None:
 
 
 def _check_single_state(make_single: Callable[[], _Single], seed: int) -> None:
-    """Check that a single environment goes on from a state as it would have gone on itself."""
+    """Check that an environment continues from another's state as that one does."""
     # Without wrappers: the state is the environment's, not theirs.
     one, other = make_single().unwrapped, make_single().unwrapped
     if not hasattr(one, "get_state"):
@@ -386,7 +386,7 @@ def _walk(env: _Single, actions: Sequence[Any]) -> list[Any]:
 
 
 def _move_state(source: Any, target: Any) -> str:
-    """Bring a state through JSON to another environment; says what went wrong, if anything."""
+    """Move a state through JSON to another environment; returns what went wrong, or an empty string."""
     try:
         state = json.loads(json.dumps(source.get_state()))
     except (TypeError, ValueError) as error:
@@ -400,7 +400,7 @@ def _move_state(source: Any, target: Any) -> str:
 
 
 def _check_lifecycle(make_vector: Callable[[], _Vector]) -> None:
-    """Check that there are no steps before the first reset and after the end."""
+    """Check that steps are refused before the first reset and after `close`."""
     vector = make_vector()
     action = vector.action_space.sample()
     _require_refusal(vector, action, "step before reset")

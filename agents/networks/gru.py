@@ -131,7 +131,7 @@ class _GRU(torch.autograd.Function):
         d_states, d_last = grads
         sizes, kind, width = ctx.sizes, x.dtype, w_hh.shape[2]
         carried = _carried(kind)
-        d_gates = torch.empty_like(gates)  # gradient of W_hh h + b_hh
+        d_gates = torch.empty_like(gates, dtype=carried)  # gradient of W_hh h + b_hh
         d_n = gates.new_empty(*gates.shape[:2], width, dtype=carried)  # of W_in x + b_in
         dh = gates.new_zeros(len(x), sizes[0], width, dtype=carried)
         if d_last is not None:
@@ -152,13 +152,14 @@ class _GRU(torch.autograd.Function):
             torch.mul(d_candidate[t], rt, out=d_a[t])
             _sigmoid_backward(d_candidate[t] * a[t], rt, grad_input=d_r[t])
             _sigmoid_backward((before[t] - nt).mul_(d_state), zt, grad_input=d_z[t])
-            _add_product(d_state.mul_(zt), d_hidden[t], weight)
-        dw_hh = _product(d_gates.mT, torch.cat(before, dim=1))
-        db_hh = d_gates.sum(1, dtype=carried)
+            _add_product(d_state.mul_(zt), d_hidden[t].to(kind), weight)
+        dw_hh = _product(d_gates.to(kind).mT, torch.cat(before, dim=1)).to(carried)
+        db_hh = d_gates.sum(1)
         d_gates[..., 2 * width :] = d_n  # now the gradient of W_ih x + b_ih
-        dw_ih, db_ih = _product(d_gates.mT, x), d_gates.sum(1, dtype=carried)
-        dx = _product(d_gates, w_ih.to(kind)) if ctx.needs_input_grad[0] else None
-        return dx, None, dh, dw_ih.to(carried), dw_hh.to(carried), db_ih, db_hh
+        db_ih, rounded = d_gates.sum(1), d_gates.to(kind)
+        dw_ih = _product(rounded.mT, x).to(carried)
+        dx = _product(rounded, w_ih.to(kind)) if ctx.needs_input_grad[0] else None
+        return dx, None, dh, dw_ih, dw_hh, db_ih, db_hh
 
 
 # The derivatives of sigmoid and tanh by their values, each in one pass.

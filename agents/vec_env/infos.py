@@ -47,7 +47,7 @@ def spread_infos(
 
     Args:
         arrays: (N, ...) each beside its mask `_key`, or dicts of such; without a mask an array
-            holds everywhere, and what is no array holds for all.
+            holds everywhere, and a value that is no array holds for all.
         where: (N,), the sub-environments to write for.
         infos: N dicts.
     """
