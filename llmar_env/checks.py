@@ -386,7 +386,7 @@ def _walk(env: _Single, actions: Sequence[Any]) -> list[Any]:
 
 
 def _move_state(source: Any, target: Any) -> str:
-    """Move a state through JSON to another environment; returns what went wrong, or an empty string."""
+    """Move a state through JSON to another environment; returns what went wrong, or ""."""
     try:
         state = json.loads(json.dumps(source.get_state()))
     except (TypeError, ValueError) as error:
