@@ -28,7 +28,7 @@ from agents import (
     make_vec_env,
 )
 from agents.algorithms.settings import _parameters, find_algorithm, policy_class, tuned
-from agents.distributions import DirectionalGaussian, FreeGaussian
+from agents.distributions import DISTRIBUTIONS, DirectionalGaussian, FreeGaussian
 from agents.inference.evaluation import evaluate
 from agents.networks.encoder import GRUEncoder
 from agents.training.clock import Clock
@@ -52,6 +52,10 @@ SETTINGS = {
     "ars": {"n_eval_episodes": 8, "n_delta": 2},
     **dict.fromkeys(OFF_POLICY, _OFF_POLICY),
 }
+
+
+# Those that explore around a direction.
+DIRECTIONS = ("reinforce", "ppo", "a2c", "trpo")
 
 
 def config(name, group_size=4, **kwargs):
@@ -395,6 +399,17 @@ def test_a_setting_given_twice_is_an_error():
 def test_what_an_algorithm_would_ignore_is_refused(kwargs, message):
     with pytest.raises(ValueError, match=message):
         LLMAR(flat_config(algo="sac", **kwargs))
+
+
+@pytest.mark.parametrize("distribution", DISTRIBUTIONS)
+@pytest.mark.parametrize("name", ALGORITHMS)
+def test_an_algorithm_takes_a_distribution_or_refuses_it_in_one_line(name, distribution):
+    options = config(name, distribution=distribution)
+    if distribution in find_algorithm(name).distributions and name in DIRECTIONS:
+        LLMAR(options)
+    else:
+        with pytest.raises(ValueError, match="distribution"):
+            LLMAR(options)
 
 
 @pytest.mark.parametrize("name", ALGORITHMS)

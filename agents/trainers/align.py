@@ -24,7 +24,7 @@ from llmar_env.text.corpus import Corpus
 from llmar_env.text.embedded import EmbeddedTexts
 from llmar_env.text.embedders import Embedder
 
-from ..algorithms.presets import SUPERVISED
+from ..algorithms.presets import SUPERVISED, Algorithm
 from ..algorithms.settings import find_algorithm, policy_class
 from ..config import Config, Scope, refuse_unused
 from ..inference.answering import answer
@@ -57,13 +57,14 @@ class AlignTrainer(Trainer):
 
     def __init__(self, config: Config, device: torch.device) -> None:
         algo, distribution = config.algorithm.algo, config.algorithm.distribution
-        super().__init__(config, device, find_algorithm(algo), _HIDDEN_DIM)
+        algorithm = find_algorithm(algo)
         scopes = {Scope.VECTORS}
-        if self._is_direction:
+        if _answers_with_direction(algorithm):
             scopes.add(Scope.DIRECTION)
-        if "baseline" in self.algorithm.settings:
+        if "baseline" in algorithm.settings:
             scopes.add(Scope.REINFORCE)
         refuse_unused(config, scopes)
+        super().__init__(config, device, algorithm, _HIDDEN_DIM)
         if distribution not in (None, *self.algorithm.distributions):
             raise ValueError(
                 f"{algo} explores with {', '.join(self.algorithm.distributions)} alone, found "
@@ -164,7 +165,7 @@ class AlignTrainer(Trainer):
     @property
     def _is_direction(self) -> bool:
         """Whether the policy explores around a direction."""
-        return issubclass(policy_class(self.algorithm), GRUPolicy)
+        return _answers_with_direction(self.algorithm)
 
     def _policy_kwargs(self) -> dict[str, Any]:
         """Arguments of the policy, with the width of the GRU where it has its place."""
@@ -234,6 +235,10 @@ class AlignTrainer(Trainer):
     @property
     def _has_optimizer(self) -> bool:
         return "lr_schedule" in inspect.signature(policy_class(self.algorithm)).parameters
+
+
+def _answers_with_direction(algorithm: Algorithm) -> bool:
+    return issubclass(policy_class(algorithm), GRUPolicy)
 
 
 def _validation(corpus: Corpus) -> Validation:
