@@ -1,5 +1,6 @@
 import itertools
 import math
+import tracemalloc
 
 import numpy as np
 import pytest
@@ -235,6 +236,15 @@ class TestRounds:
         np.testing.assert_array_equal(refined.tokens, drafts)
         assert refined.scores.shape == (1, ROWS)
         assert refined.scores[0, 0] == 0  # the text without a word
+
+    def test_that_are_not_used_take_no_memory(self, words, writer, drafts):
+        few = refine(writer, words.source, threshold=0.3, max_rounds=50, draft=drafts)
+        tracemalloc.start()
+        many = refine(writer, words.source, threshold=0.3, max_rounds=10**9, draft=drafts)
+        _, peak = tracemalloc.get_traced_memory()
+        tracemalloc.stop()
+        np.testing.assert_array_equal(many.scores, few.scores)
+        assert peak < 2**24
 
     def test_end_when_nothing_is_left_to_correct(self, words, writer, drafts):
         options = {"max_rounds": 50, "draft": drafts, "margin": math.inf}

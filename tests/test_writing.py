@@ -163,6 +163,9 @@ def test_drafts_of_ones_own_are_refined(short):
     assert kept.text == "A dog."
     with pytest.raises(ValueError, match="threshold"):
         llmar.refine(["Ein Hund."], threshold=2.0)
+    for blank in ("", " "):
+        empty, other = llmar.refine(["Ein Hund."] * 2, max_rounds=0, draft=[blank, "A dog."])
+        assert (empty.text, empty.scores, other.text) == ("", (0.0,), "A dog.")
     with pytest.warns(UserWarning, match="1 were cut"):
         llmar.refine(["Ein Hund."], max_rounds=0, draft=["A dog. " * 30])
 

@@ -106,19 +106,19 @@ def refine(
     else:
         assert policy.vocabulary is not None
         tokens = policy.vocabulary.check_tokens("the drafts", draft, len(index))
-    scores = np.empty((max_rounds + 1, len(index)))
-    rounds = 0
+    by_block = []  # places (B,), and scores (rounds + 1, B), as many rounds as the block took
     directions = token_directions(policy)
     corrector = _Corrector(policy, directions, threshold, candidates, margin)
     for places, memory in read_blocks(policy, texts, index, _BLOCK):
         drafts = torch.as_tensor(tokens[places], device=policy.device)
-        corrected, found = corrector.run(memory, drafts, max_rounds)
+        corrected, by_round = corrector.run(memory, drafts, max_rounds)
         tokens[places] = corrected.cpu().numpy()
-        by_round = found.cpu().numpy()
-        scores[: len(by_round), places] = by_round
-        scores[len(by_round) :, places] = by_round[-1]
-        rounds = max(rounds, len(found) - 1)
-    return Refined(tokens, scores[: rounds + 1], threshold)
+        by_block.append((places, by_round.cpu().numpy()))
+    scores = np.empty((max((len(found) for _, found in by_block), default=1), len(index)))
+    for places, found in by_block:
+        scores[: len(found), places] = found
+        scores[len(found) :, places] = found[-1]
+    return Refined(tokens, scores, threshold)
 
 
 def check_refinement(threshold: float, max_rounds: int) -> None:

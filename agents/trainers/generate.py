@@ -302,9 +302,11 @@ class GenerateTrainer(Trainer):
         length = self.config.task.max_new_tokens
         tokens = np.full((len(draft), length), vocabulary.eos)
         cut = dropped = 0
-        ids = vocabulary.embedder.tokenize(draft)
-        for row, words, one in zip(tokens, vocabulary.from_ids(ids), ids, strict=True):
-            row[: len(words)] = words[:length]
+        # An empty draft has no words, which an embedder would refuse as a text.
+        filled = [place for place, text in enumerate(draft) if text.strip()]
+        ids = vocabulary.embedder.tokenize([draft[place] for place in filled])
+        for place, words, one in zip(filled, vocabulary.from_ids(ids), ids, strict=True):
+            tokens[place, : len(words)] = words[:length]
             cut += len(words) > length
             dropped += len(one) - len(words)
         if cut or dropped:
