@@ -550,3 +550,9 @@ def test_stock_algorithms_log_the_noise_scale_and_no_deviation_that_is_not(corpu
     assert model.policy.scalars() == {"train/noise_scale": pytest.approx(4.0)}
     deviation = model.policy.action_dist.distribution.base_dist.scale
     assert deviation.unique().item() == pytest.approx(0.25)
+
+
+def test_an_off_policy_algorithm_says_that_it_has_learned_nothing(corpus):
+    options = config("sac", total_steps=64, supervised=False, settings={"learning_starts": 1000})
+    with pytest.warns(UserWarning, match=r"SAC has learned nothing.* first 1,000 steps"):
+        LLMAR(options).train(corpus)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import warnings
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -161,3 +162,11 @@ class Trainer:
             # Also after an error: what was best stays.
             clock.stop()
             validation.restore_best(model.policy)
+        begins = getattr(model, "learning_starts", 0)
+        if model.num_timesteps <= begins:
+            warnings.warn(
+                f"{type(model).__name__} has learned nothing: it acts by chance for its first "
+                f"{begins:,} steps (learning_starts), and there were {model.num_timesteps:,}; train "
+                "for longer, or set learning_starts lower",
+                stacklevel=3,
+            )
