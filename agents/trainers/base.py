@@ -165,8 +165,8 @@ class Trainer:
         begins = getattr(model, "learning_starts", 0)
         if model.num_timesteps <= begins:
             warnings.warn(
-                f"{type(model).__name__} has learned nothing: it acts by chance for its first "
-                f"{begins:,} steps (learning_starts), and there were {model.num_timesteps:,}; train "
-                "for longer, or set learning_starts lower",
+                f"{type(model).__name__} has learned nothing: it acts at random for its first "
+                f"{begins:,} steps (learning_starts), and took {model.num_timesteps:,} in all; "
+                "train for longer, or set learning_starts lower",
                 stacklevel=3,
             )
