@@ -207,6 +207,8 @@ class GenerateTrainer(Trainer):
         )
         assert isinstance(model, REINFORCE)
         model.policy.load_state_dict(warm.state_dict())
+        # With Adam's moments too, so that the first steps are no larger than the last before them.
+        model.policy.optimizer.load_state_dict(warm.optimizer.state_dict())
         return model
 
     def _warm_up(
