@@ -321,8 +321,8 @@ def test_train_is_train_py(capsys, monkeypatch):
     train.cli(arguments)
     first, second = taken
     assert first == second
-    assert (first.algo, first.seed, first.progress) == ("sac", 3, False)
-    assert first.settings == (("batch_size", 64),)
+    assert (first.algorithm.algo, first.run.seed, first.run.progress) == ("sac", 3, False)
+    assert first.algorithm.settings == (("batch_size", 64),)
 
 
 def test_what_train_leaves_can_be_evaluated(capsys, tmp_path, data):
