@@ -1,16 +1,16 @@
-"""How well a writer translates: cross-entropy, then reinforcement, beside what the time could buy.
+"""Measure how well a writer translates: cross-entropy, then reinforcement learning, and controls.
 
-Multi30k, German to English. The warm start is trained once a seed; from its weights each other
-part goes on for the same minutes: reinforcement with a BLEU reward (`rl`), more cross-entropy
-(`ce`), and the controls, the same reinforcement with a constant reward (`constant`) and with the
-cosine (`cosine`). Weights are chosen on val, figures are on test, and all decode greedily unless
-it is said otherwise.
+Multi30k, German to English. The warm start is trained once; the other parts continue from its
+weights, for the same time each: reinforcement with a BLEU reward (`rl`), more cross-entropy (`ce`),
+and as controls the same reinforcement with a constant reward (`constant`) and with the cosine
+(`cosine`). Weights are selected on val, figures are on test, and decoding is greedy unless stated
+otherwise.
 
     python benchmarks/translation.py --data DIR --json runs/translation.json
     python benchmarks/translation.py --part rl --seed 1 --json runs/translation.json
 
 DIR holds train.tsv, val.tsv and test.tsv. Each part adds its figures to the file, so that a long
-benchmark survives an interruption. Run it on a machine that does nothing else.
+benchmark survives an interruption. Run it on an otherwise idle machine.
 """
 
 from __future__ import annotations
@@ -78,11 +78,11 @@ class Options:
     part: tuple[Part, ...] = get_args(Part)
     """What to measure."""
     seed: tuple[int, ...] = (0, 1, 2)
-    """Of the parts rl and ce; the first of them of all others."""
+    """Seeds of the parts rl and ce; all other parts use the first one."""
     warm_minutes: float = 20.0
-    """Of the warm start, validations included."""
+    """Minutes of the warm start, validations included."""
     minutes: float = 10.0
-    """Of each part that goes on from it, validations included."""
+    """Minutes of each part that continues from it, validations included."""
     folder: Path = Path("runs/translation")
     """Where weights and word vectors are kept between parts."""
     device: str = "auto"
@@ -106,7 +106,7 @@ def load(options: Options) -> Corpus:
     }
     files = [options.folder / f"{side}.safetensors" for side in ("source", "target")]
     with warnings.catch_warnings():
-        warnings.filterwarnings("ignore", message=".*stand in train too")
+        warnings.filterwarnings("ignore", message=".*are in train too")
         if all(file.exists() for file in files):
             source, target = map(WordVectors.load, files)
             return Corpus.load(pairs, source_embedder=source, target_embedder=target)
@@ -153,7 +153,7 @@ def warm_writer(corpus: Corpus, options: Options) -> WriterPolicy:
 
 
 def score(policy: WriterPolicy, corpus: Corpus, split: str, **decoding: Any) -> TextScores:
-    """Scores of the texts written about those of a split."""
+    """Scores of the texts written for those of a split."""
     rows = corpus.rows(split)
     assert policy.vocabulary is not None
     assert corpus.target_embedder is not None
@@ -165,7 +165,7 @@ def score(policy: WriterPolicy, corpus: Corpus, split: str, **decoding: Any) -> 
 
 
 def validation_of(corpus: Corpus, times: int, metric: str = "bleu_tok") -> Validation:
-    """Chooses the best weights on val."""
+    """A validation that selects the best weights on val."""
     return Validation(partial(score, corpus=corpus, split="valid"), metric, times)
 
 
@@ -203,7 +203,7 @@ def learn_cross_entropy(
     *,
     warm: bool,
 ) -> float:
-    """Descend the cross-entropy for some minutes; the seconds that it took."""
+    """Minimize the cross-entropy for some minutes; returns the seconds that it took."""
     assert policy.vocabulary is not None
     clock = Clock(60 * minutes)
     train_cross_entropy(
@@ -222,7 +222,7 @@ def learn_cross_entropy(
 
 
 def measure_ce(corpus: Corpus, options: Options, seed: int) -> dict[str, Any]:
-    """More cross-entropy, in place of reinforcement."""
+    """More cross-entropy instead of reinforcement."""
     torch.manual_seed(seed)
     policy = warm_writer(corpus, options)
     validation = validation_of(corpus, times=8)
@@ -264,7 +264,7 @@ def measure_reinforced(
 
 
 def cross_entropy(corpus: Corpus, policy: BasePolicy, seed: int) -> CrossEntropy:
-    """What reinforcement is mixed with."""
+    """The cross-entropy term that is added to reinforcement."""
     assert isinstance(policy, WriterPolicy)
     assert policy.vocabulary is not None
     texts = TargetTexts(corpus, policy.vocabulary)
@@ -280,7 +280,7 @@ def _after(
     validation: Validation,
     seconds: float,
 ) -> dict[str, Any]:
-    """The figures of a part that went on from the warm start."""
+    """The figures of a part that continued from the warm start."""
     scores = score(policy, corpus, "test")
     show(name, seed, validation, scores)
     figures = {f"{metric}_{name}": getattr(scores, metric) for metric in _SHOWN}
@@ -288,12 +288,12 @@ def _after(
 
 
 def constant(written: Written) -> NDArray[np.float64]:
-    """A reward that tells nothing."""
+    """A reward without information."""
     return np.ones(len(written))
 
 
 def measure_decoding(corpus: Corpus, options: Options, seed: int) -> dict[str, Any]:
-    """The warm start's texts by every method of decoding."""
+    """Scores of the warm start under every decoding method."""
     policy = warm_writer(corpus, options)
     figures: dict[str, Any] = {}
     for method in get_args(Method):
@@ -306,7 +306,7 @@ def measure_refine(corpus: Corpus, options: Options, seed: int) -> dict[str, Any
     """Shares of val texts that reach the threshold, round by round.
 
     By the writer's own estimate, which is all that refinement sees, and by the target itself;
-    beside the source's own words, which reach it where they are the target's.
+    for comparison, also the share of source texts that reach it when copied unchanged.
     """
     policy = warm_writer(corpus, options)
     rows = corpus.rows("valid")
@@ -340,7 +340,7 @@ def measure_refine(corpus: Corpus, options: Options, seed: int) -> dict[str, Any
 
 
 def measure_throughput(corpus: Corpus, options: Options, seed: int) -> dict[str, Any]:
-    """Words written and learned from a second, over the same policy under stock PPO."""
+    """Words written and learned from per second, against the same policy under stock PPO."""
     words, seconds, shares = [], [], []
     for stock in (False, True):
         group = 1 if stock else _RL.group_size
@@ -352,7 +352,7 @@ def measure_throughput(corpus: Corpus, options: Options, seed: int) -> dict[str,
             "seed": seed,
             "device": options.device,
         }
-        # PPO reads every text and all that is written anew at each step, and once an epoch.
+        # PPO encodes the text and all that is written again at each step, and once per epoch.
         model = (
             PPO(WriterPolicy, env, n_steps=16, batch_size=256, n_epochs=1, **kwargs)
             if stock
@@ -379,14 +379,14 @@ def measure_throughput(corpus: Corpus, options: Options, seed: int) -> dict[str,
 
 
 class Timed:
-    """A reward whose seconds are counted."""
+    """A reward that counts the seconds it takes."""
 
     def __init__(self, reward: Reward) -> None:
         self.reward = reward
         self.seconds = 0.0
 
     def __call__(self, written: Written) -> NDArray[np.float64]:
-        """(n,) what the reward gives."""
+        """(n,) scores of the reward."""
         started = time.perf_counter()
         scores = self.reward(written)
         self.seconds += time.perf_counter() - started
@@ -394,7 +394,7 @@ class Timed:
 
 
 class CountWords(BaseCallback):
-    """Counts the words that count: those of episodes that are learned from."""
+    """Counts the words of episodes that are learned from."""
 
     def __init__(self) -> None:
         super().__init__()
@@ -435,7 +435,7 @@ _MEASURES: dict[Part, Callable[[Corpus, Options, int], dict[str, Any]]] = {
 
 
 def add(figures: dict[str, Any], part: Part, seed: int, found: dict[str, Any]) -> None:
-    """Put what a part found among the figures; parts of several seeds have lists."""
+    """Add a part's results to the figures; parts with several seeds have lists."""
     if part not in _SEEDED:
         figures |= found
         return
@@ -448,7 +448,7 @@ def add(figures: dict[str, Any], part: Part, seed: int, found: dict[str, Any]) -
 
 
 def derive(figures: dict[str, Any]) -> dict[str, Any]:
-    """What follows from several parts."""
+    """Figures derived from several parts."""
     derived = {}
     if "bleu_tok_ce" in figures:
         derived["bleu_tok_ce_longer"] = figures["bleu_tok_ce"]

@@ -1,4 +1,4 @@
-"""The world of LLMAR: text, alignment scores and the environments over them.
+"""The LLMAR world: texts, alignment scores and the environments built on them.
 
 Importing the package registers its environments with Gymnasium.
 """

@@ -1,4 +1,4 @@
-"""Small numerical functions over the array API, which everything else uses."""
+"""Small numerical functions over the array API, used throughout the package."""
 
 from __future__ import annotations
 
@@ -18,20 +18,20 @@ __all__ = [
 ]
 
 Array = Any
-"""A NumPy array or a torch tensor; anything `array_api_compat` knows."""
+"""A NumPy array or a torch tensor; anything `array_api_compat` supports."""
 
 # SplitMix64 (Steele, Lea and Flood 2014), its constants written as signed 64-bit integers:
-# the array API's right shift keeps the sign, and torch multiplies no unsigned ones.
+# the array API's right shift keeps the sign, and torch cannot multiply unsigned ones.
 _GAMMA = 0x9E3779B97F4A7C15 - 2**64
 _MIX_1 = 0xBF58476D1CE4E5B9 - 2**64
 _MIX_2 = 0x94D049BB133111EB - 2**64
 
 
 def row_scale(x: Array, safe: Array | None = None) -> Array:
-    """(..., 1) what to divide rows by, so that their squares neither vanish nor overflow.
+    """(..., 1) divisors of rows, so that their squares neither underflow nor overflow.
 
-    Rows that are `safe`, or zero, are divided by 1: they keep the bits that they have in any
-    other batch. Rows that are not finite are divided by NaN.
+    The divisor is 1 for rows that are `safe` or zero, so that they are bit-identical in every
+    batch, and NaN for rows that are not finite.
     """
     xp = array_namespace(x)
     scale = xp.max(xp.abs(x), axis=-1, keepdims=True)
@@ -49,21 +49,21 @@ def unit(x: Array) -> Array:
 
 
 def check_finite(x: Array, name: str) -> None:
-    """Refuse actions that are not finite.
+    """Reject actions that are not finite.
 
     Args:
-        x: (n, ...) the actions, or what becomes of each that is NaN or infinite where it is.
-        name: of one, before its number: "action".
+        x: (n, ...) the actions, or values computed from each that are not finite if it is not.
+        name: of one action, to which the message adds its number, such as "action".
 
     Raises:
-        ValueError: one holds NaN or infinity; names the first.
+        ValueError: an action holds NaN or infinity; the message names the first.
     """
     xp = array_namespace(x)
     finite = xp.isfinite(x)
     if not bool(xp.all(finite)):
         rows = xp.all(xp.reshape(finite, (x.shape[0], -1)), axis=1)
         first = int(xp.argmin(xp.astype(rows, xp.int8)))
-        raise ValueError(f"{name} {first} holds NaN or infinity; an action is finite real numbers")
+        raise ValueError(f"{name} {first} holds NaN or infinity; an action must be finite")
 
 
 def has_direction(x: Array) -> Array:
@@ -76,7 +76,7 @@ def hash_counters(key: Array, *counters: Array) -> Array:
     """Hash a key and counters to 63 random bits.
 
     With one counter it is the SplitMix64 generator: stream `key`, draw number `counter`. Each
-    further counter opens a stream of its own under the draw before it.
+    further counter selects a draw of the substream that the draw before it opens.
 
     Args:
         key: (N,) int64.

@@ -1,4 +1,4 @@
-"""A comparison of a vector environment with N single ones, bit for bit."""
+"""A bit-for-bit comparison of a vector environment with N single ones."""
 
 from __future__ import annotations
 
@@ -38,29 +38,28 @@ def check_vector_env(
     group_size: int = 1,
     **env_kwargs: Any,
 ) -> None:
-    """Check that a native vector environment steps exactly as N single ones.
+    """Check that a native vector environment behaves exactly like N single ones.
 
-    Both sides get the same actions, and everything they give is compared bit for bit: in each
-    autoreset mode, through a reset without a seed in the middle, through partial resets by
-    `reset_mask` (under DISABLED), and, where there are `get_state` and `set_state`, after the
-    state went through JSON into fresh environments.
+    Both sides get the same actions, and everything they return is compared bit for bit: in each
+    autoreset mode, across a reset without a seed, across partial resets by `reset_mask` (under
+    DISABLED), and, if the environments have `get_state` and `set_state`, after their state has
+    been moved through JSON into new environments.
 
     Args:
-        env_id: what `gymnasium.make` and `gymnasium.make_vec` take; names the single environment
-            and the vector entry point.
+        env_id: as for `gymnasium.make` and `gymnasium.make_vec`; has a vector entry point.
         num_envs: N.
-        steps: to take in each mode.
-        seed: of the first reset and of the actions. Sub-environment i must equal a single
+        steps: the number of steps in each mode.
+        seed: the seed of the first reset and of the actions. Sub-environment i must equal a single
             environment reset with seed + i // group_size.
-        modes: by default those in the vector environment's `autoreset_modes`, or without such
-            an attribute the one in its metadata. Where there is `autoreset_modes`, the mode is
-            passed as `autoreset_mode`.
+        modes: the modes to check; by default those in the vector environment's
+            `autoreset_modes`, or the one in its metadata if it has no such attribute. If it has,
+            each mode is passed as `autoreset_mode`.
         group_size: passed to the vector environment, unless it is 1.
         **env_kwargs: passed to both sides.
 
     Raises:
         VectorEnvMismatchError: names the mode, the step, the sub-environment and what differs.
-        ValueError: a mode is asked for that the vector environment does not offer.
+        ValueError: the vector environment does not offer one of the modes.
     """
 
     def make_single() -> _Single:
@@ -88,12 +87,12 @@ def check_vector_env(
 
 
 def _modes(
-    vector: _Vector, asked: Sequence[AutoresetMode] | None
+    vector: _Vector, requested: Sequence[AutoresetMode] | None
 ) -> Iterator[tuple[AutoresetMode, dict[str, AutoresetMode]]]:
-    """The modes to check, and how to ask for them."""
+    """The modes to check, each with the keyword arguments that select it."""
     own = vector.metadata.get("autoreset_mode", AutoresetMode.NEXT_STEP)
     offered = getattr(vector.unwrapped, "autoreset_modes", None)
-    for mode in offered or (own,) if asked is None else asked:
+    for mode in offered or (own,) if requested is None else requested:
         if mode not in (offered or (own,)):
             names = ", ".join(one.name for one in offered or (own,))
             raise ValueError(f"{vector} offers the autoreset modes {names}, found {mode}")
@@ -102,7 +101,7 @@ def _modes(
 
 @dataclass
 class _Outcome:
-    """What a single environment gave in one step or reset."""
+    """What a single environment returned from one step or reset."""
 
     observation: Any
     info: dict[str, Any]
@@ -114,7 +113,7 @@ class _Outcome:
 
 @dataclass
 class _Comparison:
-    """The two sides in one mode, and where they stand."""
+    """Both sides in one mode, and the state of their comparison."""
 
     mode: AutoresetMode
     seeds: list[int]
@@ -123,11 +122,11 @@ class _Comparison:
     singles: list[_Single]
     when: str = "reset"
     restored: bool = False
-    waiting: list[bool] = field(init=False)  # whose next step is NEXT_STEP's reset
+    waiting: list[bool] = field(init=False)  # (N,) whether the next step is NEXT_STEP's reset
     held: tuple[Any, Any] | None = None  # the last observation, and a copy
 
     def run(self, steps: int) -> None:
-        """Compare both sides over a number of steps.
+        """Compare the sides over a number of steps.
 
         Raises:
             VectorEnvMismatchError: as in `check_vector_env`.
@@ -153,14 +152,14 @@ class _Comparison:
         self.vector.close()
 
     def step(self, actions: list[Any]) -> NDArray[np.bool_]:
-        """Step both sides; returns which episodes have ended, (N,)."""
+        """Step both sides and compare them; returns which episodes have ended, (N,) bool."""
         space = self.vector.single_action_space
         empty: Any = create_empty_array(space, len(actions), np.empty)
         batch = concatenate(space, actions, empty)
         sent = deepcopy(batch)
         observation, rewards, terminated, truncated, infos = self.vector.step(batch)
         if difference := _difference(batch, sent):
-            self.fail(None, f"step has written to the actions that it was given: {difference}")
+            self.fail(None, f"step has modified the actions that it was given: {difference}")
         self.check_form(rewards, terminated, truncated)
         expected = [self.step_single(i, action) for i, action in enumerate(actions)]
         for i, one in enumerate(expected):
@@ -172,7 +171,7 @@ class _Comparison:
         return np.array([one.terminated or one.truncated for one in expected])
 
     def step_single(self, i: int, action: Any) -> _Outcome:
-        """Step a single environment as the mode would."""
+        """Step a single environment as the autoreset mode demands."""
         single = self.singles[i]
         if self.waiting[i]:
             self.waiting[i] = False
@@ -187,7 +186,7 @@ class _Comparison:
         return one
 
     def reset(self, seeds: Sequence[int | None]) -> None:
-        """Reset both sides, the vector environment by the first seed."""
+        """Reset both sides, the vector environment with the first seed."""
         self.waiting = [False] * len(self.singles)
         observation, infos = self.vector.reset(seed=seeds[0])
         pairs = zip(self.singles, seeds, strict=True)
@@ -195,7 +194,7 @@ class _Comparison:
         self.compare_observed(observation, infos, expected)
 
     def reset_masked(self, mask: NDArray[np.bool_]) -> None:
-        """Reset a part of both sides; the others still show what they showed, without infos."""
+        """Reset some sub-environments; the others keep their observations and have no infos."""
         if not mask.any():
             return
         self.when = f"{self.when}, reset_mask={mask.tolist()}"
@@ -209,7 +208,7 @@ class _Comparison:
         self.compare_observed(observation, infos, expected)
 
     def restore(self, step: int) -> None:
-        """Go on in a fresh vector environment, with the state of the one so far."""
+        """Continue in a new vector environment, with the state of the current one."""
         if not hasattr(self.vector.unwrapped, "get_state"):
             return
         self.when = f"set_state before step {step}"
@@ -221,7 +220,7 @@ class _Comparison:
         self.vector, self.restored = fresh, True
 
     def check_form(self, rewards: Any, terminated: Any, truncated: Any) -> None:
-        """Check dtypes and shapes of what a step gives beside observations."""
+        """Check the dtypes and shapes of a step's rewards and flags."""
         columns = {"rewards": rewards, "terminated": terminated, "truncated": truncated}
         for name, column in columns.items():
             kind, word = ("f", "float") if name == "rewards" else ("b", "bool")
@@ -232,12 +231,12 @@ class _Comparison:
     def compare_observed(
         self, observation: Any, infos: Mapping[str, Any], expected: Sequence[_Outcome]
     ) -> None:
-        """Compare observations and infos, and check that the observation before has not changed."""
+        """Compare observations and infos; check that the previous observation has not changed."""
         rows = list(iterate(self.vector.observation_space, observation))
         if self.held is not None:
             for i, now in enumerate(iterate(self.vector.observation_space, self.held[0])):
                 before = list(iterate(self.vector.observation_space, self.held[1]))[i]
-                self.compare(i, "the observation given before, which must not change,", now, before)
+                self.compare(i, "the previous observation, which must not change,", now, before)
         self.held = observation, deepcopy(observation)
         for i, one in enumerate(expected):
             self.compare(i, "observation", rows[i], one.observation)
@@ -246,12 +245,12 @@ class _Comparison:
             self.fail(None, f"observations are not in {self.vector.observation_space}")
 
     def compare_final(self, i: int, infos: Mapping[str, Any], one: _Outcome) -> None:
-        """Compare what an episode ended with, under SAME_STEP."""
+        """Compare the final observation and info of an episode, under SAME_STEP."""
         for name in ("final_obs", "final_info"):
             mask = infos.get(f"_{name}")
             if one.final is None:
                 if mask is not None and mask[i]:
-                    self.fail(i, f"infos have {name}, and no episode was reset")
+                    self.fail(i, f"infos have {name}, but no episode was reset")
             elif name not in infos or mask is None or not mask[i]:
                 self.fail(i, f"infos lack {name}, or the mask _{name}, where an episode ended")
         if one.final is not None:
@@ -264,17 +263,17 @@ class _Comparison:
         """Compare an info with row i of Gymnasium's arrays and masks of infos."""
         bare = sorted(key for key in infos if not _is_mask(key, infos) and f"_{key}" not in infos)
         if bare:
-            self.fail(i, f"{name}[{bare[0]!r}] has no mask '_{bare[0]}' beside it")
+            self.fail(i, f"{name}[{bare[0]!r}] has no mask '_{bare[0]}'")
         self.compare(i, name, _info_of(infos, i), expected)
 
     def compare(self, i: int, name: str, found: Any, expected: Any) -> None:
-        """Fail if two values differ in a bit."""
+        """Fail unless two values are bit-identical."""
         difference = _difference(found, expected)
         if difference:
             self.fail(i, f"{name}{difference}")
 
     def fail(self, i: int | None, message: str) -> None:
-        """Report a difference, and where it is.
+        """Report a difference, with the mode and the step.
 
         Raises:
             VectorEnvMismatchError: always.
@@ -298,19 +297,19 @@ def _info_of(infos: Mapping[str, Any], i: int) -> dict[str, Any]:
 
 
 def _difference(found: Any, expected: Any) -> str:
-    """Say where two values first differ, in type, shape or a bit; empty if they do not."""
+    """Describe where two values first differ, in type, shape or value; empty if they are equal."""
     if isinstance(found, Mapping) and isinstance(expected, Mapping):
         for key in sorted({*found, *expected}, key=str):
             if key not in found:
                 return f" lacks the key {key!r}"
             if key not in expected:
-                return f" has the key {key!r}, which should not be there"
+                return f" has the unexpected key {key!r}"
             if inner := _difference(found[key], expected[key]):
                 return f"[{key!r}]{inner}"
         return ""
     if isinstance(found, (list, tuple)) and isinstance(expected, (list, tuple)):
         if len(found) != len(expected):
-            return f" differs in length: {len(found)}, and should be {len(expected)}"
+            return f" differs in length: {len(found)}, expected {len(expected)}"
         for k, pair in enumerate(zip(found, expected, strict=True)):
             if inner := _difference(*pair):
                 return f"[{k}]{inner}"
@@ -322,19 +321,19 @@ def _array_difference(found: NDArray[Any], expected: NDArray[Any]) -> str:
     for name in ("dtype", "shape"):
         here, there = getattr(found, name), getattr(expected, name)
         if here != there:
-            return f" differs in {name}: {here}, and should be {there}"
+            return f" differs in {name}: {here}, expected {there}"
     if found.dtype.kind == "O" and found.ndim:
         return _difference(found.tolist(), expected.tolist())
     if np.array_equal(found, expected, equal_nan=found.dtype.kind in "fc"):
         return ""
     if found.ndim == 0:
-        return f" differs: {found.item()!r}, and should be {expected.item()!r}"
+        return f" differs: {found.item()!r}, expected {expected.item()!r}"
     differs = found != expected
     if found.dtype.kind in "fc":
         differs &= ~(np.isnan(found) & np.isnan(expected))
     at = tuple(int(k[0]) for k in np.nonzero(differs))
     here, there = found[at].item(), expected[at].item()
-    return f" differs at {list(at)}: {here!r}, and should be {there!r}"
+    return f" differs at {list(at)}: {here!r}, expected {there!r}"
 
 
 def _check_spaces(vector: _Vector, single: _Single, num_envs: int) -> None:
@@ -350,11 +349,11 @@ def _check_spaces(vector: _Vector, single: _Single, num_envs: int) -> None:
     }
     for name, (found, expected) in pairs.items():
         if found != expected:
-            raise VectorEnvMismatchError(f"{name} is {found}, and should be {expected}")
+            raise VectorEnvMismatchError(f"{name} is {found}, expected {expected}")
 
 
 def _check_single_state(make_single: Callable[[], _Single], seed: int) -> None:
-    """Check that an environment continues from another's state as that one does."""
+    """Check that a restored single environment continues exactly like the original."""
     # Without wrappers: the state is the environment's, not theirs.
     one, other = make_single().unwrapped, make_single().unwrapped
     if not hasattr(one, "get_state"):
@@ -376,7 +375,7 @@ def _check_single_state(make_single: Callable[[], _Single], seed: int) -> None:
 
 
 def _walk(env: _Single, actions: Sequence[Any]) -> list[Any]:
-    """The results of steps; an episode that ends is followed by a reset."""
+    """The results of steps; an episode that has ended is reset."""
     results: list[Any] = []
     for action in actions:
         results.append(deepcopy(env.step(action)))
@@ -386,21 +385,21 @@ def _walk(env: _Single, actions: Sequence[Any]) -> list[Any]:
 
 
 def _move_state(source: Any, target: Any) -> str:
-    """Move a state through JSON to another environment; returns what went wrong, or ""."""
+    """Move a state through JSON to another environment; returns an error message, or none."""
     try:
         state = json.loads(json.dumps(source.get_state()))
     except (TypeError, ValueError) as error:
-        return f"get_state() is not JSON-able: {error}"
+        return f"get_state() is not JSON-serializable: {error}"
     try:
         target.set_state(state)
-    except Exception as error:  # whatever it is, the state is refused
-        return f"set_state refuses what get_state gave: {type(error).__name__}: {error}"
+    except Exception as error:  # any error rejects the state
+        return f"set_state rejects what get_state returned: {type(error).__name__}: {error}"
     difference = _difference(json.loads(json.dumps(target.get_state())), state)
     return difference and f"get_state() after set_state{difference}"
 
 
 def _check_lifecycle(make_vector: Callable[[], _Vector]) -> None:
-    """Check that steps are refused before the first reset and after `close`."""
+    """Check that `step` raises before the first reset and after `close`."""
     vector = make_vector()
     action = vector.action_space.sample()
     _require_refusal(vector, action, "step before reset")
@@ -413,6 +412,6 @@ def _check_lifecycle(make_vector: Callable[[], _Vector]) -> None:
 def _require_refusal(vector: _Vector, action: Any, when: str) -> None:
     try:
         vector.step(action)
-    except Exception:  # each environment has an error of its own
+    except Exception:  # environments raise different errors
         return
     raise VectorEnvMismatchError(f"{when} raises no error")

@@ -1,4 +1,4 @@
-"""Observations that stand for vectors: the row of a text, the tokens of a vocabulary."""
+"""Spaces of observations that refer to vectors by number: text rows and tokens."""
 
 from __future__ import annotations
 
@@ -16,14 +16,14 @@ __all__ = ["TextIndex", "TokenIndex"]
 
 
 class _Index(spaces.Box):
-    """`Box(0, n - 1, (size,), int64)`: numbers of vectors in data that the space carries.
+    """`Box(0, n - 1, (size,), int64)`: indices into data that the space carries.
 
     A policy made for the space looks the vectors up on its own device. The space carries the
-    data's fingerprint too, so that two spaces are equal only if their data are. A pickled
-    space leaves the data behind and keeps the fingerprint.
+    data's fingerprint too, so that two spaces are equal only if their data are. Pickling
+    a space drops the data and keeps the fingerprint.
     """
 
-    data: ClassVar[str]  # the attribute that holds them
+    data: ClassVar[str]  # the name of the attribute that holds the data
 
     def __init__(self, n: int, size: int, dim: int, fingerprint: str, seed: int | None) -> None:
         super().__init__(0, n - 1, (size,), np.int64, seed)
@@ -32,11 +32,11 @@ class _Index(spaces.Box):
 
     @property
     def n(self) -> int:
-        """How many numbers there are."""
+        """The number of valid indices."""
         return int(self.high[0]) + 1
 
     def __eq__(self, other: object) -> bool:
-        """Whether the other is such a space, of one shape and on the same data."""
+        """Whether the other is a space of the same type and shape, on the same data."""
         return (
             type(other) is type(self)
             and self.shape == other.shape
@@ -46,11 +46,11 @@ class _Index(spaces.Box):
     __hash__ = None  # type: ignore[assignment]  # as in Box, whose arrays cannot be hashed
 
     def __getstate__(self) -> dict[str, Any]:
-        """Leave the data out of pickles: they are no part of a model."""
+        """Leave the data out of pickles: they are not part of a model."""
         return {**self.__dict__, self.data: None}
 
     def __deepcopy__(self, memo: dict[int, Any]) -> Self:
-        """Copy the space, its generator included, and share the data."""
+        """Copy the space and its generator, and share the data."""
         copy = type(self).__new__(type(self))
         copy.__dict__.update(deepcopy(self.__dict__, memo))
         return copy
@@ -60,11 +60,11 @@ class TextIndex(_Index):
     """`Box(0, n - 1, (1,), int64)`: the row of a text in a store of n embedded texts.
 
     Attributes:
-        texts: the store, or None in a space that came out of a pickle.
+        texts: the store, or None in an unpickled space.
         n: the number of texts in the store.
         dim: D, the dimension of the vectors.
         max_length: L, the length of the longest text.
-        fingerprint: of the store.
+        fingerprint: the store's fingerprint.
     """
 
     data = "texts"
@@ -80,14 +80,14 @@ class TextIndex(_Index):
 
 
 class TokenIndex(_Index):
-    """`Box(0, V - 1, (M,), int64)`: a written text, filled with EOS behind its end.
+    """`Box(0, V - 1, (M,), int64)`: a written text, padded with EOS.
 
     Attributes:
-        vocabulary: the tokens, or None in a space that came out of a pickle.
-        n: V, EOS included, which is V - 1.
+        vocabulary: the tokens, or None in an unpickled space.
+        n: V, the number of tokens; the last, V - 1, is EOS.
         dim: D, the dimension of the vectors.
-        max_length: M, the most words of a text.
-        fingerprint: of the vocabulary.
+        max_length: M, the maximum number of words in a text.
+        fingerprint: the vocabulary's fingerprint.
     """
 
     data = "vocabulary"
@@ -107,8 +107,8 @@ class TokenIndex(_Index):
 
 @spaces.utils.flatdim.register(_Index)
 def _flatdim(space: _Index) -> int:
-    # Whoever flattens a space to feed a plain network asks for this number first: SB3's
-    # MlpPolicy does, and it is the one moment at which such a network can be warned about.
+    # Code that flattens a space for a plain network calls this first, as SB3's MlpPolicy does, so
+    # this is the one place to warn about such a network.
     warnings.warn(
         "the index observation is a row number, and a network that flattens it sees a "
         "meaningless scalar: use agents.GRUPolicy, or make the environment with "

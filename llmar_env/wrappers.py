@@ -1,6 +1,6 @@
-"""Wrappers for libraries that know flat actions only, such as RLlib and tianshou.
+"""Wrappers for libraries that support only flat actions, such as RLlib and tianshou.
 
-Gymnasium has `FlattenObservation`, single and vector, for the other side.
+For observations, Gymnasium has `FlattenObservation`, for single and vector environments.
 """
 
 from __future__ import annotations
@@ -21,13 +21,14 @@ __all__ = ["FlattenAction", "VectorFlattenAction"]
 class FlattenAction(
     gymnasium.ActionWrapper[Any, NDArray[Any], NDArray[Any]], RecordConstructorArgs
 ):
-    """Takes flat actions, (n,), where the environment takes a Box of any shape of n numbers.
+    """Accepts flat actions, (n,), for an environment with a Box of n numbers in any shape.
 
     Args:
-        env: with actions in a Box, such as (T, D) of LLMAR/Align-v0 with `num_vectors=T`.
+        env: an environment with a Box of actions, such as LLMAR/Align-v0's (T, D) with
+            `num_vectors=T`.
 
     Raises:
-        TypeError: the actions are not in a Box.
+        TypeError: the action space is not a Box.
     """
 
     def __init__(self, env: gymnasium.Env[Any, NDArray[Any]]) -> None:
@@ -36,18 +37,18 @@ class FlattenAction(
         self.action_space = _flat(env.action_space)
 
     def action(self, action: NDArray[Any]) -> NDArray[Any]:
-        """(n,) in the environment's shape."""
+        """Reshape (n,) to the environment's shape."""
         return np.reshape(action, self.env.action_space.shape or ())
 
 
 class VectorFlattenAction(VectorActionWrapper):
-    """`FlattenAction` for a vector environment: takes actions (N, n).
+    """`FlattenAction` for a vector environment: accepts actions (N, n).
 
     Args:
-        env: with actions in a Box.
+        env: a vector environment with a Box of actions.
 
     Raises:
-        TypeError: the actions are not in a Box.
+        TypeError: the action space is not a Box.
     """
 
     def __init__(self, env: VectorEnv[Any, Any, Any]) -> None:
@@ -56,11 +57,11 @@ class VectorFlattenAction(VectorActionWrapper):
         self.action_space = batch_space(self.single_action_space, self.num_envs)
 
     def actions(self, actions: NDArray[Any]) -> NDArray[Any]:
-        """(N, n) in the environment's shape."""
+        """Reshape (N, n) to the environment's shape."""
         return np.reshape(actions, self.env.action_space.shape or ())
 
 
 def _flat(space: spaces.Space[Any]) -> spaces.Box:
     if not isinstance(space, spaces.Box):
-        raise TypeError(f"FlattenAction takes an environment with actions in a Box, found {space}")
+        raise TypeError(f"FlattenAction needs an action space that is a Box, found {space}")
     return spaces.Box(space.low.ravel(), space.high.ravel(), dtype=space.dtype)

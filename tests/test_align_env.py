@@ -541,7 +541,7 @@ class TestStreams:
     @pytest.mark.parametrize("seeds", [[1, 2, 3, 3], [1, 1, None, 3]])
     def test_the_seeds_of_a_group_agree(self, vector, seeds):
         env = vector(group_size=K)
-        with pytest.raises(ValueError, match="group of 2 share one seed"):
+        with pytest.raises(ValueError, match="group of 2 must share one seed"):
             env.reset(seed=seeds)
         obs, _ = env.reset(seed=[7, 7, 1, 1])
         assert_same(obs[0], obs[1])
@@ -746,7 +746,9 @@ class TestState:
         env.reset(seed=SEED)
         other.reset(seed=SEED)
         before = other.get_state()
-        with pytest.raises(ValueError, match="4 sub-environments, found 3"):
+        with pytest.raises(
+            ValueError, match="state has 4 sub-environments, and this environment 3"
+        ):
             other.set_state(env.get_state())
         assert other.get_state() == before
 
@@ -1000,14 +1002,14 @@ class TestBadInput:
 
     def test_reset_options_of_a_single_environment(self, request):
         env, twin = self.pair(request, "single", {})
-        with pytest.raises(ValueError, match="no options here, found colour"):
+        with pytest.raises(ValueError, match="takes no options, found colour"):
             env.reset(seed=3, options={"colour": "red"})
         self.assert_unharmed(env, twin)
 
     @pytest.mark.parametrize(
         ("reset", "error", "message"),
         [
-            ({"options": {"colour": 1}}, ValueError, "option reset_mask, found colour"),
+            ({"options": {"colour": 1}}, ValueError, "only the option reset_mask, found colour"),
             (
                 {"options": {"reset_mask": np.ones(N, np.bool_), "colour": 1}},
                 ValueError,
@@ -1018,7 +1020,7 @@ class TestBadInput:
             ({"options": {"reset_mask": np.ones(3, np.bool_)}}, ValueError, r"shape \(3,\)"),
             ({"options": {"reset_mask": np.zeros(N, np.bool_)}}, ValueError, "one True"),
             ({"options": {"reset_mask": np.array(True)}}, ValueError, r"shape \(4,\)"),
-            ({"seed": [1, 2]}, ValueError, "4 sub-environments take as many seeds, found 2"),
+            ({"seed": [1, 2]}, ValueError, "4 sub-environments need as many seeds, found 2"),
             ({"seed": -1}, gym.error.Error, "-1"),
             ({"seed": [1, 2, 3, -4]}, gym.error.Error, "-4"),
         ],
@@ -1133,5 +1135,5 @@ def test_a_state_of_another_kind_is_refused(corpus):
         vector.set_state(uneven)
     other = gym.make("LLMAR/Align-v0").unwrapped
     other.reset()
-    with pytest.raises(ValueError, match="the state is one on the texts"):
+    with pytest.raises(ValueError, match="the state belongs to the texts"):
         single.set_state(other.get_state())

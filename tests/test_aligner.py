@@ -289,10 +289,10 @@ def test_rows_that_stand_in_train_and_test_are_reported(tmp_path):
         test=write(tmp_path / "test.tsv", pairs[28:40]),
         dim=8,
     )
-    with pytest.warns(UserWarning, match="2 of the 12 rows of test stand in train"):
+    with pytest.warns(UserWarning, match="2 of the 12 rows of test are in train"):
         corpus = load_corpus(config)
     assert [len(rows) for rows in corpus.splits.values()] == [30, 5, 12]
-    with pytest.warns(UserWarning, match="10 of the 10 rows of valid stand in train"):
+    with pytest.warns(UserWarning, match="10 of the 10 rows of valid are in train"):
         Corpus.load({"train": toy_pairs(40), "valid": toy_pairs(10)})
 
 

@@ -170,7 +170,7 @@ class RewardOffByOneBit(Altered):
         return obs, np.nextafter(rewards, 2), *rest
 
 
-@says(r"step 1: sub-environment 3: reward differs: .* and should be ")
+@says(r"step 1: sub-environment 3: reward differs: .*, expected ")
 class RewardOfOneSubEnvironment(Altered):
     def alter_step(self, obs, rewards, *rest):
         rewards = rewards.copy()
@@ -214,7 +214,7 @@ class NeverTruncated(Altered):
         return obs, rewards, terminated, truncated & False, infos
 
 
-@says(r"step 1: sub-environment 0: the observation given before, which must not change")
+@says(r"step 1: sub-environment 0: the previous observation, which must not change")
 class ObservationBufferReused(Altered):
     def alter_step(self, obs, *rest):
         return (self.alter_reset(obs, {})[0], *rest)
@@ -281,7 +281,7 @@ class FinalInfoWithoutScore(Altered):
         return told
 
 
-@says(r"step 1: sub-environment 0: infos have final_obs, and no episode was reset", MIXED)
+@says(r"step 1: sub-environment 0: infos have final_obs, but no episode was reset", MIXED)
 class FinalObservationWithoutAnEnd(Altered):
     def alter_step(self, obs, *rest):
         extra = {"final_obs": obs.copy(), "_final_obs": np.ones(4, np.bool_)}
@@ -295,7 +295,7 @@ class FinalObservationUnderDisabled(Altered):
         return obs, *rest[:3], rest[3] | extra
 
 
-@says(r"reset: sub-environment 0: info\['row'\] has no mask '_row' beside it")
+@says(r"reset: sub-environment 0: info\['row'\] has no mask '_row'$")
 class InfosWithoutMasks(Altered):
     def alter_reset(self, obs, infos):
         return obs, {key: value for key, value in infos.items() if key[0] != "_"}
@@ -315,7 +315,7 @@ class InfoWithoutScore(Altered):
         return told
 
 
-@says(r"reset: sub-environment 0: info has the key 'extra'")
+@says(r"reset: sub-environment 0: info has the unexpected key 'extra'")
 class InfoWithMore(Altered):
     def alter_reset(self, obs, infos):
         return obs, infos | {"extra": np.zeros(4), "_extra": np.ones(4, np.bool_)}
@@ -327,7 +327,9 @@ class InfoMaskedOut(Altered):
         return obs, infos | {"_row": np.array([True, True, False, True])}
 
 
-@says(r"reset_mask=\[.*\]: sub-environment \d: info has the key 'row'", MIXED, [DISABLED])
+@says(
+    r"reset_mask=\[.*\]: sub-environment \d: info has the unexpected key 'row'", MIXED, [DISABLED]
+)
 class InfosOfAllAfterAResetMask(Altered):
     def alter_reset(self, obs, infos):
         return obs, infos | {"_row": np.ones(4, np.bool_)}
@@ -375,7 +377,7 @@ class ForgetsTheGenerator(AlignVectorEnv):
         super().set_state({**state, "np_random": self.np_random.bit_generator.state})
 
 
-@says(r"written to the actions")
+@says(r"modified the actions")
 class WritesToActions(AlignVectorEnv):
     def step(self, actions):
         outcome = super().step(actions)
@@ -426,13 +428,13 @@ class StateForgetsTheStreams(Altered):
         super().set_state(state)
 
 
-@says(r"set_state before step 41: get_state\(\) is not JSON-able: .*ndarray")
+@says(r"set_state before step 41: get_state\(\) is not JSON-serializable: .*ndarray")
 class StateOfArrays(Altered):
     def get_state(self):
         return super().get_state() | {"ended": np.zeros(4, np.bool_)}
 
 
-@says(r"set_state before step 41: set_state refuses what .*: ValueError: the state lacks ended")
+@says(r"set_state before step 41: set_state rejects what .*: ValueError: the state lacks ended")
 class StateWithoutAField(Altered):
     def get_state(self):
         return {key: value for key, value in super().get_state().items() if key != "ended"}
@@ -445,14 +447,14 @@ class ModeInMetadataWrong(Altered):
         self.metadata = self.metadata | {"autoreset_mode": DISABLED}
 
 
-@says(r"single_action_space is Box\(-2.0, 2.0, \(4,\), float32\), and should be Box\(-1.0")
+@says(r"single_action_space is Box\(-2.0, 2.0, \(4,\), float32\), expected Box\(-1.0")
 class ActionSpaceOfItsOwn(Altered):
     def __init__(self, num_envs, **options):
         super().__init__(num_envs, **options)
         self.single_action_space = spaces.Box(-2, 2, (4,))
 
 
-@says(r"^observation_space is Box\(.*\(5, 6\), float32\), and should be Box\(.*\(4, 5, 6\)")
+@says(r"^observation_space is Box\(.*\(5, 6\), float32\), expected Box\(.*\(4, 5, 6\)")
 class ObservationSpaceNotBatched(Altered):
     def __init__(self, num_envs, **options):
         super().__init__(num_envs, **options)
@@ -466,7 +468,7 @@ class ObservationSpaceOfOtherTexts(Altered):
         self.single_observation_space = type(self.single_observation_space)(self.mdp.corpus.target)
 
 
-@says(r"^observation_space is Box\(.*\(3, 5, 6\), float32\), and should be Box\(.*\(4, 5, 6\)")
+@says(r"^observation_space is Box\(.*\(3, 5, 6\), float32\), expected Box\(.*\(4, 5, 6\)")
 class NumberOfSubEnvironments(Altered):
     def __init__(self, num_envs, **options):
         super().__init__(num_envs - 1, **options)

@@ -153,7 +153,7 @@ class TestScoreAnswers:
 
     @pytest.mark.parametrize("shape", [(4, 3), (5, 2), (1, 3)])
     def test_shapes_that_do_not_fit(self, shape):
-        with pytest.raises(ValueError, match=r"but targets are \(5, 3\)"):
+        with pytest.raises(ValueError, match=r"but targets \(5, 3\)"):
             score_answers(np.ones(shape), np.ones((5, 3)))
 
 

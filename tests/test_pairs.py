@@ -314,7 +314,7 @@ class TestJsonl:
             (b'{"source": "a", "target": " "}', "empty text in column 'target'"),
             (b'{"source": "a", "target": "\\u0000"}', "a NUL character in column 'target'"),
             (b'{"source": "\\ud83d", "target": "b"}', "half a surrogate pair, U+D83D"),
-            (b'{"source": "a", "target": "b", "source": "c"}', "bad JSON: 'source' stands more"),
+            (b'{"source": "a", "target": "b", "source": "c"}', "bad JSON: 'source' occurs more"),
             (b'{"source": "\xe9", "target": "b"}', "byte 0xE9 at byte offset 12"),
         ],
     )

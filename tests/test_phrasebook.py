@@ -271,8 +271,11 @@ potato | f pomme_de_terre pommes_de_terre
             ),
             (["apple | m Apfel", "pear | f Birne", "fig | f Feige"], "fruit: not a concept: 'fig'"),
             (["apple | m Apfel", "apple | f Birne"], "fruit: 'apple' has two lines"),
-            (["apple | m Apfel", "pear f Birne"], "a line reads concept | words, found 'pear f"),
-            (["apple | m Apfel", "pear |"], "a line reads concept | words, found 'pear |'"),
+            (
+                ["apple | m Apfel", "pear f Birne"],
+                "a line must read concept | words, found 'pear f",
+            ),
+            (["apple | m Apfel", "pear |"], "a line must read concept | words, found 'pear |'"),
             (["apple | m Apfel", "pear | f"], "'pear' needs the forms 'gender noun', found 'f'"),
             (["apple | m Apfel s", "pear | f Birne"], "'apple' needs the forms 'gender noun'"),
         ],

@@ -30,7 +30,7 @@ SHORT += " --num-texts 8 --dim 16 --no-progress --device cpu --name short"
 
 
 @pytest.mark.filterwarnings("ignore:.* of .* texts reached max_new_tokens")
-@pytest.mark.filterwarnings("ignore:.*rows of .* stand in train too")
+@pytest.mark.filterwarnings("ignore:.*rows of .* are in train too")
 @pytest.mark.parametrize("command", COMMANDS)
 def test_commands_train_and_report(command, sentences, tmp_path, monkeypatch, capsys):
     monkeypatch.chdir(sentences)

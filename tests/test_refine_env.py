@@ -310,12 +310,15 @@ class TestDrafts:
     @pytest.mark.parametrize(
         ("draft", "message"),
         [
-            (lambda rows: np.zeros((len(rows), 3), int), r"drafts are integers \(1, 4\), found"),
+            (
+                lambda rows: np.zeros((len(rows), 3), int),
+                r"drafts must be integers \(1, 4\), found",
+            ),
             (lambda rows: np.zeros((len(rows) + 1, 4), int), r"found int64 \(2, 4\)"),
-            (lambda rows: np.zeros((len(rows), 4)), r"drafts are integers .* found float64"),
+            (lambda rows: np.zeros((len(rows), 4)), r"drafts must be integers .* found float64"),
             (lambda rows: np.full((len(rows), 4), 4), "lie in 0 to 3, EOS, found 4 to 4"),
             (lambda rows: np.full((len(rows), 4), -1), "found -1 to -1"),
-            (lambda rows: None, "drafts are integers"),
+            (lambda rows: None, "drafts must be integers"),
         ],
     )
     def test_what_is_no_draft(self, axes, draft, message):

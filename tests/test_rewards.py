@@ -154,7 +154,7 @@ class TestWritten:
     def test_text_behind_the_end(self, corpus, vocabulary):
         end = vocabulary.eos
         tokens = np.array([[3, end, end], [3, end, 4]])
-        with pytest.raises(ValueError, match="text 1 goes on behind its end"):
+        with pytest.raises(ValueError, match="text 1 continues after EOS; pad it with EOS"):
             Written(corpus, vocabulary, np.array([0, 0]), tokens)
 
     def test_targets_of_another_kind(self, corpus, vocabulary):
@@ -330,14 +330,14 @@ class TestMakeReward:
     @pytest.mark.parametrize(
         ("spec", "message"),
         [
-            ("x*mean", "'x' is no number, in the reward 'x\\*mean'"),
-            ("*mean", "'' is no number"),
-            ("mean@", "'' is no number, in the reward 'mean@'"),
-            ("mean@a + bleu", "'a' is no number, in the reward 'mean@a'"),
+            ("x*mean", "'x' is not a number, in the reward 'x\\*mean'"),
+            ("*mean", "'' is not a number"),
+            ("mean@", "'' is not a number, in the reward 'mean@'"),
+            ("mean@a + bleu", "'a' is not a number, in the reward 'mean@a'"),
             ("mean@-1", "at least 0, found -1.0"),
             ("nan*mean + bleu", "the weight of mean is nan"),
             ({"mean": math.inf}, "the weight of mean is inf"),
-            ({"mean": None}, "None is no number, in the reward 'mean'"),
+            ({"mean": None}, "None is not a number, in the reward 'mean'"),
             ({}, "at least one"),
             (3, "found 3"),
             (None, "found None"),

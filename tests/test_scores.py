@@ -53,7 +53,8 @@ class TestCheckFinite:
         x = np.zeros(shape, np.float32)
         check_finite(make(x), "action")
         x[2:] = bad
-        with pytest.raises(ValueError, match=r"^action 2 holds NaN or infinity; an action is fin"):
+        found = r"^action 2 holds NaN or infinity; an action must be finite"
+        with pytest.raises(ValueError, match=found):
             check_finite(make(x), "action")
 
     def test_none_at_all(self, make):

@@ -101,13 +101,17 @@ class TestCheckTokens:
     @pytest.mark.parametrize(
         ("tokens", "length", "message"),
         [
-            ([[0, 1]], None, r"the drafts are integers \(2, M\), M at least 1, found int64 \(1, 2"),
+            (
+                [[0, 1]],
+                None,
+                r"the drafts must be integers \(2, M\), M at least 1, found int64 \(1, 2",
+            ),
             ([[], []], None, r"M at least 1, found float64 \(2, 0\)"),
             ([0, 1], None, r"found int64 \(2,\)"),
             ([[0.0], [1.0]], None, "found float64"),
-            ([[0, 1], [2, 3]], 3, r"the drafts are integers \(2, 3\), found int64 \(2, 2\)"),
-            ([[0, 1], [2, 5]], 2, "the drafts lie in 0 to 4, EOS, found 0 to 5"),
-            ([[0, 1], [2, -1]], None, "the drafts lie in 0 to 4, EOS, found -1 to 2"),
+            ([[0, 1], [2, 3]], 3, r"the drafts must be integers \(2, 3\), found int64 \(2, 2\)"),
+            ([[0, 1], [2, 5]], 2, "the drafts must lie in 0 to 4, EOS, found 0 to 5"),
+            ([[0, 1], [2, -1]], None, "the drafts must lie in 0 to 4, EOS, found -1 to 2"),
             (None, None, "found object"),
         ],
         ids=str,
@@ -178,7 +182,11 @@ EYE = np.eye(3, dtype=np.float32)
         (EYE * [1, 0, 1], [0, 1, 2], "token 1 has a vector that is zero or not finite"),
         (EYE + np.diag([0, 0, np.nan]), [0, 1, 2], "token 2 has a vector that is zero or not"),
         (EYE + np.diag([0, np.inf, 0]), [0, 1, 2], "token 1 has a vector that is zero or not"),
-        (np.append(EYE, 2 * EYE[1:2], axis=0), [0, 1, 2, 3], "token 1 and 1 more have one direc"),
+        (
+            np.append(EYE, 2 * EYE[1:2], axis=0),
+            [0, 1, 2, 3],
+            "token 1 and 1 more have the same direc",
+        ),
     ],
     ids=["empty", "sizes", "zero", "NaN", "infinite", "twice"],
 )

@@ -100,7 +100,7 @@ def test_it_is_part_of_the_spec():
 
 def test_other_actions_are_refused():
     single, vector = gymnasium.make("CartPole-v1"), gymnasium.make_vec("CartPole-v1", num_envs=2)
-    with pytest.raises(TypeError, match=r"actions in a Box, found Discrete\(2\)"):
+    with pytest.raises(TypeError, match=r"action space that is a Box, found Discrete\(2\)"):
         FlattenAction(single)
-    with pytest.raises(TypeError, match=r"actions in a Box, found Discrete\(2\)"):
+    with pytest.raises(TypeError, match=r"action space that is a Box, found Discrete\(2\)"):
         VectorFlattenAction(vector)

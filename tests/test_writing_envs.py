@@ -250,8 +250,8 @@ class TestRewards:
                 lambda written: np.full(len(written), np.nan),
                 "reward mine must be finite, found nan",
             ),
-            (lambda written: np.zeros((len(written), 1)), "reward mine must return one number a"),
-            (lambda written: 0.5, "reward mine must return one number a text"),
+            (lambda written: np.zeros((len(written), 1)), "reward mine must return one number per"),
+            (lambda written: 0.5, "reward mine must return one number per text"),
             (lambda written: None, "reward mine must "),
         ],
         ids=["NaN", "shape", "scalar", "None"],
@@ -291,7 +291,7 @@ class TestBadInput:
     def test_actions_of_another_form(self, single):
         env = single()
         env.reset(seed=SEED)
-        with pytest.raises(ValueError, match="an action has shape"):
+        with pytest.raises(ValueError, match="an action must have shape"):
             env.step(np.ones((3, 16), np.float32))
         with pytest.raises(TypeError, match="found dtype int64"):
             env.step(np.ones(env.action_space.shape, np.int64))
@@ -306,7 +306,7 @@ class TestBadInput:
             ({"max_new_tokens": 2.5}, "max_new_tokens must be an integer of at least 1, found 2.5"),
             ({"max_length": 0}, "max_length must be at least 1, found 0"),
             ({"reward": "praise"}, "no reward 'praise'; there are mean, "),
-            ({"reward": 3}, "a reward is a name, a mapping of names or a function, found 3"),
+            ({"reward": 3}, "a reward must be a name, a mapping or a function, found 3"),
         ],
         ids=str,
     )
@@ -340,7 +340,7 @@ class TestBadInput:
             Vocabulary(np.eye(4, dtype=np.float32), vocabulary.ids[:4], vocabulary.embedder),
         ]
         for other in others:
-            with pytest.raises(ValueError, match="differs from the data's: its vectors are not"):
+            with pytest.raises(ValueError, match="does not fit the data: its vectors are not"):
                 single(vocabulary=other)
         single(vocabulary=Vocabulary.of(words, "test"))
 
@@ -380,14 +380,30 @@ class TestState:
     @pytest.mark.parametrize(
         ("name", "value", "message"),
         [
-            ("texts", "0" * 16, "the state is one on the texts 0000000000000000, and these are"),
-            ("vocabulary", "0" * 16, "with the vocabulary 0000000000000000, and this is"),
+            (
+                "texts",
+                "0" * 16,
+                "the state belongs to the texts 0000000000000000, but this environment",
+            ),
+            (
+                "vocabulary",
+                "0" * 16,
+                "with the vocabulary 0000000000000000, but this environment has",
+            ),
             ("elapsed", [0], "elapsed in the state has shape"),
             ("score", [0.0], r"score in the state has shape \(1,\), not \(4,\)"),
-            ("tokens", [[0] * (M + 1)] * 4, r"tokens in the state are integers \(4, 5\), found"),
-            ("tokens", [[0.5] * M] * 4, r"tokens in the state are integers .* found float64"),
-            ("tokens", [[99] * M] * 4, "tokens in the state lie in 0 to 17, EOS, found"),
-            ("tokens", [[-1] * M] * 4, "tokens in the state lie in 0 to 17, .* found -1 to -1"),
+            (
+                "tokens",
+                [[0] * (M + 1)] * 4,
+                r"tokens in the state must be integers \(4, 5\), found",
+            ),
+            ("tokens", [[0.5] * M] * 4, r"tokens in the state must be integers .* found float64"),
+            ("tokens", [[99] * M] * 4, "tokens in the state must lie in 0 to 17, EOS, found"),
+            (
+                "tokens",
+                [[-1] * M] * 4,
+                "tokens in the state must lie in 0 to 17, .* found -1 to -1",
+            ),
             ("tokens", None, "the state lacks tokens"),
             ("score", None, "the state lacks score"),
             ("vocabulary", None, "the state lacks vocabulary"),

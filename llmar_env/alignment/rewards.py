@@ -1,4 +1,4 @@
-"""Rewards: how good written texts are, chosen by name or given as a function."""
+"""Rewards that score written texts, chosen by name or given as a function."""
 
 from __future__ import annotations
 
@@ -35,7 +35,7 @@ __all__ = [
     "token_f1",
 ]
 
-# Targets whose n-grams are kept for the next batch: some 40 kB each for chrF, 10 kB for BLEU.
+# Targets whose n-grams are cached across batches: about 40 kB each for chrF, 10 kB for BLEU.
 _TARGETS_KEPT = 1024
 
 _CHINESE = re.compile(f"[{HAN}]")
@@ -45,16 +45,16 @@ _CHINESE = re.compile(f"[{HAN}]")
 class Written:
     """A batch of n written texts, and the rows of the targets that they are compared with.
 
-    What several rewards need is computed once, on first use.
+    Quantities that several rewards need are computed once, on first use.
 
     Attributes:
         corpus: holds the targets.
-        vocabulary: the tokens that the texts are written of.
+        vocabulary: the tokens that the texts are written with.
         rows: (n,) int64 rows of the corpus.
-        tokens: (n, M) int64 in [0, V), filled with `vocabulary.eos` behind a text's end.
+        tokens: (n, M) int64 in [0, V), padded with `vocabulary.eos` after a text's end.
 
     Raises:
-        ValueError: the arrays have other shapes or ranges, a text goes on behind its end, or the
+        ValueError: the arrays have wrong shapes or ranges, a text continues after EOS, or the
             vocabulary belongs to another corpus.
     """
 
@@ -68,13 +68,13 @@ class Written:
         rows, tokens, size = self.rows, self.tokens, len(self.vocabulary)
         if tokens.ndim != 2 or not tokens.shape[1] or rows.shape != tokens.shape[:1]:
             raise ValueError(
-                "written texts are tokens (n, M), M at least 1, and rows (n,), found shapes "
+                "written texts must be tokens (n, M), M at least 1, and rows (n,), found shapes "
                 f"{tokens.shape} and {rows.shape}"
             )
         if self.corpus.target.ids is None or self.vocabulary.dim != self.corpus.target.dim:
             raise ValueError(
-                f"the vocabulary has words of dimension {self.vocabulary.dim}, and the targets are "
-                f"not made of such words: {self.corpus.target!r}"
+                f"the vocabulary has words of dimension {self.vocabulary.dim}, but the targets do "
+                f"not consist of such words: {self.corpus.target!r}"
             )
         for name, array, n in (("rows", rows, len(self.corpus.target)), ("tokens", tokens, size)):
             if array.size and not 0 <= array.min() <= array.max() < n:
@@ -84,7 +84,7 @@ class Written:
         ended = tokens == self.vocabulary.eos
         if (ended[:, :-1] > ended[:, 1:]).any():
             text = int((ended[:, :-1] > ended[:, 1:]).any(1).argmax())
-            raise ValueError(f"text {text} goes on behind its end; fill it with EOS")
+            raise ValueError(f"text {text} continues after EOS; pad it with EOS")
 
     def __len__(self) -> int:
         """Count the texts."""
@@ -92,41 +92,41 @@ class Written:
 
     @cached_property
     def lengths(self) -> NDArray[np.int64]:
-        """(n,) tokens of each text before its end, in [0, M]."""
+        """(n,) number of tokens before EOS in each text, in [0, M]."""
         return self.vocabulary.lengths(self.tokens)
 
     @cached_property
     def vectors(self) -> NDArray[np.float32]:
-        """(n, M, D) vectors of the texts, zero rows behind their ends."""
+        """(n, M, D) vectors of the texts, zero rows after their ends."""
         return self.vocabulary.padded_table[self.tokens]
 
     @cached_property
     def means(self) -> NDArray[np.float32]:
-        """(n, D) mean vector of each text; zero for an empty one."""
+        """(n, D) mean vector of each text; zero for an empty text."""
         words = np.maximum(self.lengths, 1).astype(np.float32)
         means: NDArray[np.float32] = self.vectors.sum(axis=1) / words[:, None]
         return means
 
     @cached_property
     def ids(self) -> NDArray[np.int64]:
-        """(n, M) the texts in the ids that `target_ids` has, -1 behind their ends."""
+        """(n, M) the texts as embedder ids, like `target_ids`; -1 after their ends."""
         return np.append(self.vocabulary.ids, -1)[self.tokens]
 
     @cached_property
     def strings(self) -> list[str]:
-        """The n texts, decoded; the empty string for an empty one."""
+        """The n texts, decoded; an empty text is the empty string."""
         return self.vocabulary.decode(self.tokens)
 
     @cached_property
     def target_lengths(self) -> NDArray[np.int64]:
-        """(n,) tokens of each target, at least 1."""
+        """(n,) number of tokens in each target, at least 1."""
         return self.corpus.target.lengths[self.rows]
 
     @cached_property
     def target_ids(self) -> NDArray[np.int64]:
-        """(n, L) ids of the targets' tokens, -1 behind their ends; L is the longest one's length.
+        """(n, L) embedder ids of the targets, -1 after their ends; L is the longest one's length.
 
-        Ids that are no token of the vocabulary are among them: a text cannot have those.
+        They include ids outside the vocabulary, which no written text can contain.
         """
         texts = self.corpus.target
         assert texts.ids is not None  # for mypy: checked above
@@ -136,8 +136,8 @@ class Written:
 
     @cached_property
     def target_vectors(self) -> NDArray[np.float32]:
-        """(n, L, D) vectors of the targets, zero rows behind their ends."""
-        # The last row of the table, which is number -1 too, is the zero row.
+        """(n, L, D) vectors of the targets, zero rows after their ends."""
+        # Id -1 selects the last row of the padded table, which is zero.
         return self.corpus.target.padded_table[self.target_ids].astype(np.float32, copy=False)
 
     @cached_property
@@ -147,13 +147,15 @@ class Written:
 
     @cached_property
     def target_strings(self) -> list[str]:
-        """The n targets, as they stand in the corpus.
+        """The n targets, as strings of the corpus.
 
         Raises:
             ValueError: the corpus has no strings.
         """
         if not self.corpus.targets:
-            raise ValueError("this corpus holds no strings of its targets to compare texts with")
+            raise ValueError(
+                "this reward needs strings, and this corpus holds no strings of its targets"
+            )
         return [self.corpus.targets[row] for row in self.rows.tolist()]
 
 
@@ -162,7 +164,7 @@ Reward = Callable[[Written], NDArray[np.float64]]
 
 
 def mean(written: Written) -> NDArray[np.float64]:
-    """Cosine of the mean vectors of text and target, in [-1, 1]: the method's own reward."""
+    """Cosine of the mean vectors of text and target, in [-1, 1]: LLMAR's default reward."""
     cosines = scores.cosine_to_unit(written.means, written.target_unit_means)
     return np.asarray(cosines, np.float64)
 
@@ -178,7 +180,7 @@ def ordered(written: Written) -> NDArray[np.float64]:
 
 
 def rouge_l(written: Written) -> NDArray[np.float64]:
-    """ROUGE-L F1 of the tokens of text and target, in [0, 1]; upper and lower case differ."""
+    """ROUGE-L F1 of the tokens of text and target, in [0, 1]; case-sensitive."""
     ids = written.ids[:, : _longest(written)]
     found = scores.lcs_f1(written.target_ids, ids, written.target_lengths, written.lengths)
     return np.asarray(found, np.float64)
@@ -187,17 +189,17 @@ def rouge_l(written: Written) -> NDArray[np.float64]:
 def bleu(written: Written) -> NDArray[np.float64]:
     """Sentence BLEU of text and target by sacrebleu, in [0, 1].
 
-    Lower-cased, tokens by 13a (by zh, which separates Chinese characters, where the target has
-    any), and no orders longer than the text (`effective_order`). The smoothing is sacrebleu's
-    default, "exp" (method 3 of Chen and Cherry 2014, NIST's): the k-th order without a match counts
-    2^-k matches. Unsmoothed, every text without a common 4-gram would score 0, and a policy that
-    writes such texts would have nothing to learn from.
+    Texts are lowercased and tokenized by 13a, or by zh, which separates Chinese characters, if the
+    target has any. N-gram orders longer than the text are left out (`effective_order`). The
+    smoothing is sacrebleu's default, "exp" (method 3 of Chen and Cherry 2014, NIST's): the k-th
+    order without a match counts as 2^-k matches. Without smoothing, every text that shares no
+    4-gram with its target would score 0, and a policy that writes such texts could not learn.
     """
     return _over_strings(_bleu_against, written)
 
 
 def chrf(written: Written) -> NDArray[np.float64]:
-    """Sentence chrF of text and target by sacrebleu (Popović 2015), in [0, 1]; case counts."""
+    """Sentence chrF of text and target by sacrebleu (Popović 2015), in [0, 1]; case-sensitive."""
     return _over_strings(_chrf_against, written)
 
 
@@ -209,20 +211,20 @@ REWARDS: dict[str, Reward] = {
     "chrf": chrf,
     "rouge_l": rouge_l,
 }
-"""The rewards that have a name."""
+"""The built-in rewards, by name."""
 
 
 @dataclass(frozen=True)
 class LengthPenalty:
     """A reward times exp(1 - max/min of the two lengths)^alpha (Wieting et al. 2019).
 
-    Similarity alone rewards long, repetitive text. Lengths are in tokens of the written text and
-    tokens of the target; an empty text scores 0. Meant for rewards that are not negative: a
-    negative one comes nearer to 0 too.
+    Similarity alone rewards long, repetitive text. Lengths count the tokens of the written
+    text and of the target; an empty text scores 0. Meant for rewards that are not negative: the
+    penalty moves negative rewards toward 0 too.
 
     Attributes:
-        reward: what is penalised.
-        alpha: how hard; 0 penalises empty texts alone.
+        reward: the reward to penalize.
+        alpha: strength of the penalty; 0 penalizes only empty texts.
 
     Raises:
         ValueError: alpha is negative or not finite.
@@ -232,12 +234,12 @@ class LengthPenalty:
     alpha: float
 
     def __post_init__(self) -> None:
-        """Refuse an alpha that is negative or not finite."""
+        """Reject an alpha that is negative or not finite."""
         if not 0 <= self.alpha < math.inf:
             raise ValueError(f"alpha of a length penalty must be at least 0, found {self.alpha}")
 
     def __call__(self, written: Written) -> NDArray[np.float64]:
-        """(n,) penalised scores."""
+        """(n,) penalized scores."""
         shorter = np.minimum(written.lengths, written.target_lengths)
         longer = np.maximum(written.lengths, written.target_lengths)
         penalty = np.exp(self.alpha * (1.0 - longer / np.maximum(shorter, 1)))
@@ -262,9 +264,9 @@ class Weighted:
     terms: tuple[tuple[float, Reward], ...]
 
     def __post_init__(self) -> None:
-        """Refuse an empty sum, and weights that are not finite."""
+        """Reject an empty sum, and weights that are not finite."""
         if not self.terms:
-            raise ValueError("a weighted sum of rewards needs at least one")
+            raise ValueError("a weighted sum needs at least one reward")
         for weight, reward in self.terms:
             if not math.isfinite(weight):
                 raise ValueError(f"the weight of {reward_name(reward)} is {weight}, not finite")
@@ -281,16 +283,16 @@ class Weighted:
 
 
 def make_reward(spec: str | Reward | Mapping[str, float]) -> Reward:
-    """Make a reward of what a user writes.
+    """Make a reward from a specification.
 
     Args:
-        spec: a name of `REWARDS`, "bleu"; one with a length penalty of alpha behind an @,
-            "mean@0.25"; a weighted sum of such, "0.7*bleu + 0.3*mean@0.25", or as a mapping,
-            {"bleu": 0.7, "mean@0.25": 0.3}; or a function, which is returned as it is.
+        spec: a name in `REWARDS`, such as "bleu"; a name with a length penalty of strength alpha
+            after an @, "mean@0.25"; a weighted sum of these, "0.7*bleu + 0.3*mean@0.25", also as a
+            mapping, {"bleu": 0.7, "mean@0.25": 0.3}; or a function, which is returned unchanged.
 
     Raises:
-        ValueError: a name is unknown (the message lists those known), or a number cannot be read
-            or used.
+        ValueError: a name is unknown (the message lists the known ones), or a number is malformed
+            or out of range.
     """
     if isinstance(spec, str):
         terms = [_read_term(term) for term in spec.split("+")]
@@ -299,14 +301,14 @@ def make_reward(spec: str | Reward | Mapping[str, float]) -> Reward:
     elif callable(spec):
         return spec
     else:
-        raise ValueError(f"a reward is a name, a mapping of names or a function, found {spec!r}")
+        raise ValueError(f"a reward must be a name, a mapping or a function, found {spec!r}")
     if len(terms) == 1 and terms[0][0] == 1:
         return terms[0][1]
     return Weighted(tuple(terms))
 
 
 def reward_name(reward: Reward) -> str:
-    """The name of a reward: what `make_reward` makes it of, or a function's own name."""
+    """The name of a reward: its specification for `make_reward`, or its function's name."""
     return getattr(reward, "__name__", None) or str(reward)
 
 
@@ -329,8 +331,8 @@ def score_written(reward: Reward, written: Written) -> NDArray[np.float64]:
         ) from None
     if found.shape != (len(written),):
         raise ValueError(
-            f"reward {name} must return one number a text, shape ({len(written)},), found shape "
-            f"{found.shape}"
+            f"reward {name} must return one number per text, shape ({len(written)},), found "
+            f"shape {found.shape}"
         )
     if not np.isfinite(found).all():
         text = int(np.isfinite(found).argmin())
@@ -342,13 +344,13 @@ def score_written(reward: Reward, written: Written) -> NDArray[np.float64]:
 
 
 def _read_term(text: str) -> tuple[float, Reward]:
-    """A weight and a reward of "0.3*mean@0.25"."""
+    """Read a weight and a reward, such as "0.3*mean@0.25"."""
     weight, star, named = text.rpartition("*")
     return (_read_number(weight, text) if star else 1.0), _read_named(named)
 
 
 def _read_named(text: str) -> Reward:
-    """A reward of "mean@0.25"."""
+    """Read a reward, such as "mean@0.25"."""
     name, at, alpha = (part.strip() for part in text.partition("@"))
     if name not in REWARDS:
         raise ValueError(f"no reward {name!r}; there are {', '.join(REWARDS)}")
@@ -359,11 +361,11 @@ def _read_number(value: str | float, text: str) -> float:
     try:
         return float(value)
     except (TypeError, ValueError):
-        raise ValueError(f"{value!r} is no number, in the reward {text.strip()!r}") from None
+        raise ValueError(f"{value!r} is not a number, in the reward {text.strip()!r}") from None
 
 
 def _longest(written: Written) -> int:
-    """Positions to compare: those that some text fills, at least 1."""
+    """The number of positions to compare: the longest text's length, at least 1."""
     return int(written.lengths.max(initial=1))
 
 
@@ -376,7 +378,7 @@ def _over_vectors(
 
 
 def _over_strings(against: Callable[[str], BLEU | CHRF], written: Written) -> NDArray[np.float64]:
-    """Sentence scores in [0, 1]; a text that was written twice for a target is scored once."""
+    """Sentence scores in [0, 1]; equal pairs of text and target are scored once."""
     pairs = list(zip(written.strings, written.target_strings, strict=True))
     found = {
         (text, target): against(target).corpus_score([text], None).score
@@ -386,8 +388,8 @@ def _over_strings(against: Callable[[str], BLEU | CHRF], written: Written) -> ND
     return np.minimum(percent / 100, 1.0)  # sacrebleu rounds some to just above 100
 
 
-# A metric of one sentence by sacrebleu is that of a corpus of one. Made for its target, it keeps
-# the target's n-grams, which samples of one text share.
+# sacrebleu scores a sentence as a corpus of one. A metric that is made with its target caches the
+# target's n-grams, which all samples for one text share.
 @lru_cache(maxsize=_TARGETS_KEPT)
 def _bleu_against(target: str) -> BLEU:
     tokenize = "zh" if _CHINESE.search(target) else "13a"

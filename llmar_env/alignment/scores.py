@@ -33,8 +33,8 @@ _SAFE_SQUARE = (1e-30, 1e30)
 def cosine_to_unit(x: Array, unit_y: Array) -> Array:
     """Cosine of the vectors in `x` with vectors that already have unit length.
 
-    Every row is reduced by itself, so in NumPy the score of a row does not depend, to the last
-    bit, on the batch that it stands in.
+    Every row is reduced on its own, so in NumPy the score of a row is bit-identical in every
+    batch.
 
     Args:
         x: (..., D) floating, of any length; a zero vector scores 0.
@@ -52,7 +52,7 @@ def cosine_to_unit(x: Array, unit_y: Array) -> Array:
         square = xp.vecdot(x, x)
     # The inner `where` keeps torch's gradient of the square root finite at zero.
     length = xp.sqrt(xp.where(square == 0, xp.ones_like(square), square))
-    # The method, which arrays of all libraries have: the wrapper costs a third of a single step.
+    # The method `clip`, which all libraries have: `xp.clip` would take a third of a single step.
     return (xp.vecdot(x, unit_y) / length).clip(-1.0, 1.0)
 
 
@@ -62,7 +62,7 @@ def cosine(x: Array, y: Array) -> Array:
 
 
 def reaches(score: Array, threshold: float) -> Array:
-    """Whether scores, (...), are at least the threshold, to six decimals: (...) bool."""
+    """(...) bool, whether scores (...) reach the threshold, within a tolerance of 1e-6."""
     return score >= threshold - _ROUNDING
 
 
@@ -78,11 +78,11 @@ def mean_vector(x: Array, lengths: Array | None = None) -> Array:
         (D,) or (B, D).
 
     Raises:
-        ValueError: `x` has not 2 or 3 dimensions.
+        ValueError: `x` does not have 2 or 3 dimensions.
     """
     if x.ndim not in (2, 3):
         raise ValueError(
-            f"a text is (L, D) and a batch of texts is (B, L, D), found shape {tuple(x.shape)}"
+            f"expected a text (L, D) or a batch of texts (B, L, D), found shape {tuple(x.shape)}"
         )
     xp = array_namespace(x)
     if lengths is None:
@@ -100,7 +100,7 @@ def alignment_score(
 
     Args:
         s: (L, D) for one text or (B, L, D) for a batch.
-        a: (T, D) or (B, T, D), of the same kind.
+        a: (T, D) or (B, T, D), of the same library.
         s_lengths: how many leading vectors of `s` count, as in `mean_vector`.
         a_lengths: the same for `a`.
 
@@ -123,11 +123,11 @@ def alignment_score(
 def token_f1(
     s: Array, a: Array, s_lengths: Array | None = None, a_lengths: Array | None = None
 ) -> Array:
-    """F1 of greedy matching: each token finds the one most like it in the other text.
+    """F1 of greedy matching: each token is matched with the most similar one in the other text.
 
-    BERTScore (Zhang et al. 2020) over the vectors given, without its weights and rescaling:
+    BERTScore (Zhang et al. 2020) over the given vectors, without IDF weights and rescaling:
     R = mean_i max_j cos(s_i, a_j), P = mean_j max_i cos(s_i, a_j), F1 = 2 P R / (P + R). A negative
-    cosine counts 0, as no match, so that P + R cannot vanish between the two.
+    cosine counts as 0, no match, so that P and R cannot cancel each other.
 
     Args:
         s: the target, (L, D) for one text or (B, L, D) for a batch, L at least 1.
@@ -155,9 +155,9 @@ def ordered_f1(
 ) -> Array:
     """F1 of the best matching that keeps the order of both texts, each token used once.
 
-    With m and n vectors that count, 2 S(m, n) / (m + n), where S(i, j) =
+    For texts of m and n vectors, 2 S(m, n) / (m + n), where S(i, j) =
     max(S(i - 1, j), S(i, j - 1), S(i - 1, j - 1) + max(cos(s_i, a_j), 0)): `lcs_f1` with a cosine
-    in the place of equality. Takes, returns and raises what `token_f1` does.
+    in place of equality. Arguments, return value and errors are those of `token_f1`.
     """
     return _chain_f1(_matches(s, a, s_lengths, a_lengths), s_lengths, a_lengths)
 
@@ -165,7 +165,7 @@ def ordered_f1(
 def lcs_f1(
     s: Array, a: Array, s_lengths: Array | None = None, a_lengths: Array | None = None
 ) -> Array:
-    """ROUGE-L (Lin 2004): F1 of the longest common subsequence, by whole tokens.
+    """ROUGE-L (Lin 2004): F1 of the longest common subsequence of tokens.
 
     Args:
         s: the target, (L,) integers for one text or (B, L) for a batch, L at least 1.
@@ -182,7 +182,7 @@ def lcs_f1(
     xp = array_namespace(s, a)
     if a.ndim not in (1, 2) or a.shape[:-1] != s.shape[:-1]:
         raise ValueError(
-            "the tokens of a text are (L,) and those of a batch (B, L), as many on both sides, "
+            "expected the tokens of a text (L,) or of a batch (B, L), as many texts on both sides, "
             f"found shapes {tuple(s.shape)} and {tuple(a.shape)}"
         )
     equal = xp.astype(s[..., :, None] == a[..., None, :], xp.float32)
@@ -191,25 +191,25 @@ def lcs_f1(
 
 
 def _matches(s: Array, a: Array, s_lengths: Array | None, a_lengths: Array | None) -> Array:
-    """(..., T, L) max(cos(a_t, s_l), 0); 0 where either lies behind its text's end."""
+    """(..., T, L) max(cos(a_t, s_l), 0); 0 after the end of either text."""
     xp = array_namespace(s, a)
     if a.ndim not in (2, 3) or (*a.shape[:-2], a.shape[-1]) != (*s.shape[:-2], s.shape[-1]):
         raise ValueError(
-            "a text is (L, D) and a batch of texts is (B, L, D), and the two sides must agree in "
+            "expected texts (L, D) or batches of texts (B, L, D), where the two sides agree in "
             f"batch size and vector dimension, found shapes {tuple(s.shape)} and {tuple(a.shape)}"
         )
     s, a = unit(_zero_padding(s, s_lengths)), unit(_zero_padding(a, a_lengths))
-    # In NumPy every pair by itself: a matrix product rounds by its shape, and the score of a text
-    # would depend on its batch. Torch would copy all pairs of vectors for that.
+    # In NumPy each pair is computed on its own: the rounding of a matrix product depends on its
+    # shape, so a text's score would depend on its batch. Torch would copy all pairs of vectors.
     cosines = a @ s.mT if is_torch_array(s) else xp.vecdot(a[..., :, None, :], s[..., None, :, :])
     return cosines.clip(0.0, 1.0)
 
 
 def _chain_f1(matches: Array, s_lengths: Array | None, a_lengths: Array | None) -> Array:
-    """F1 of the heaviest chain through (..., T, L) matches that rises in both texts."""
+    """F1 of the heaviest chain of (..., T, L) matches that keeps the order of both texts."""
     xp = array_namespace(matches)
     none = xp.zeros_like(matches[..., 0, :1])
-    # A row of the table S: that of the answer's first tokens, its column S(i, 0) = 0 included.
+    # One row of the table S, for the answer's tokens so far; the 0 in front is an empty target's.
     best = xp.zeros_like(xp.concat([none, matches[..., 0, :]], axis=-1))
     for step in range(matches.shape[-2]):
         longer = xp.maximum(best[..., 1:], best[..., :-1] + matches[..., step, :])
@@ -219,19 +219,19 @@ def _chain_f1(matches: Array, s_lengths: Array | None, a_lengths: Array | None) 
 
 
 def _cumulative_max(x: Array) -> Array:
-    """Running maximum over the last axis, for which the array API has no function."""
+    """Running maximum over the last axis, which the array API lacks."""
     if is_torch_array(x):
         return array_namespace(x).cummax(x, dim=-1).values
     return np.maximum.accumulate(x, axis=-1)
 
 
 def _sum_in_order(x: Array) -> Array:
-    """Sum over the last axis, rounded alike however many zeros of padding follow."""
+    """Sum over the last axis; zeros of padding at the end do not change the rounding."""
     return array_namespace(x).cumulative_sum(x, axis=-1)[..., -1]
 
 
 def _zero_padding(x: Array, lengths: Array | None) -> Array:
-    """Rows of `x`, (..., L, D), of which the first `lengths` are kept and the others zero."""
+    """Keep the first `lengths` rows of `x`, (..., L, D), and set the others to zero."""
     if lengths is None:
         return x
     xp = array_namespace(x)
@@ -241,7 +241,7 @@ def _zero_padding(x: Array, lengths: Array | None) -> Array:
 
 
 def _at_least_1(lengths: Array | None, x: Array) -> Array:
-    """Lengths to divide by, of the rows of `x`, (..., L, D), and in its kind; L if None."""
+    """Lengths to divide by, at least 1, in the dtype of `x`, (..., L, D); L if None."""
     xp = array_namespace(x)
     lengths = xp.asarray(x.shape[-2] if lengths is None else lengths, device=device(x))
     return xp.astype(xp.clip(lengths, 1, None), x.dtype)

@@ -1,1 +1,1 @@
-"""The Markov decision processes and their Gymnasium shells."""
+"""The Markov decision processes and the Gymnasium environments built on them."""

@@ -39,12 +39,12 @@ Advance = Literal["always", "alignment"]
 
 @dataclass(frozen=True)
 class AlignState:
-    """Where each of N streams of texts stands."""
+    """The position in each of N streams of texts."""
 
-    key: Array  # (N,) int64, which stream
-    text: Array  # (N,) int64, how many texts of the stream came before the one shown
+    key: Array  # (N,) int64, the key of the stream
+    text: Array  # (N,) int64, the index in the stream of the text shown
     elapsed: Array  # (N,) int64, steps taken in this episode
-    row: Array  # (N,) int64, the text shown, in the corpus; follows from key and text
+    row: Array  # (N,) int64, the corpus row of the text shown; derived from key and text
 
 
 class AlignMDP:
@@ -53,21 +53,21 @@ class AlignMDP:
     r(s, a) = cos(mean of the target's vectors, mean of the action's vectors), in [-1, 1].
 
     With `advance="always"` each text is an episode of one step. With `advance="alignment"` an
-    episode is a stream of texts: P(next text | s, a) = max(r(s, a), 0), else the same text stays;
-    the stream is truncated after `episode_length` steps.
+    episode is a stream of texts: P(next text | s, a) = max(r(s, a), 0), otherwise the text
+    stays the same; the episode is truncated after `episode_length` steps.
 
     Args:
         corpus: the texts, embedded.
         split: the part of the corpus that texts are drawn from.
-        num_vectors: T, the vectors of one answer.
+        num_vectors: T, the number of vectors in an answer.
         observation: "embeddings", (L, D) float32 with zero rows after the text's end, or "index",
             the row of the text in the corpus, (1,) int64.
-        advance: when the next text comes.
-        episode_length: steps in an episode; used with `advance="alignment"` alone.
-        info_texts: whether `info` carries the strings of the texts beside their rows.
+        advance: when the next text comes, as above.
+        episode_length: steps in an episode; used only with `advance="alignment"`.
+        info_texts: whether `info` includes the texts as strings, besides their rows.
 
     Raises:
-        ValueError: an option has a value that is not among those above.
+        ValueError: an option has a value other than those above.
     """
 
     observation_space: spaces.Box
@@ -103,7 +103,7 @@ class AlignMDP:
         return self._at(key, key * 0 - 1, key * 0)
 
     def reset(self, state: AlignState, mask: Array) -> AlignState:
-        """States at the next text of their streams where `mask`, (N,) bool; the others as given."""
+        """Go to the next text of the stream where `mask`, (N,) bool, is true; keep the others."""
         started = self._at(state.key, state.text + 1, state.elapsed * 0)
         return select_states(mask, started, state)
 
@@ -111,25 +111,25 @@ class AlignMDP:
         return AlignState(key, text, elapsed, self.texts.draw(key, text))
 
     def observe(self, state: AlignState) -> Array:
-        """(N, L, D) embeddings or (N, 1) rows of the texts shown, in fresh memory."""
+        """(N, L, D) embeddings or (N, 1) rows of the texts shown, newly allocated."""
         return self.texts.observe(state.row)
 
     def describe(self, state: AlignState) -> dict[str, Array]:
-        """The rows of the texts shown, and on request their strings."""
+        """The rows of the texts shown, and with `info_texts` their strings."""
         return self.texts.describe(state.row)
 
     def step(self, state: AlignState, action: Array) -> Transition[AlignState]:
         """Score the answers (N, D) or (N, T, D), and move on to the next texts.
 
         Raises:
-            ValueError: an action is NaN or infinite; names the first.
+            ValueError: an action is NaN or infinite; the message names the first.
         """
         xp = array_namespace(action, state.row)
         if self.num_vectors > 1:
-            # Divided before it is summed, so that no finite action overflows.
+            # Divided before summing, so that no finite action overflows.
             action = xp.sum(action / self.num_vectors, axis=1)
         score = cosine_to_unit(action, xp.take(self.corpus.target.unit_means, state.row, axis=0))
-        # NaN exactly where the action is not finite, and smaller.
+        # The score is NaN exactly where the action is not finite, and it is the smaller array.
         check_finite(score, "the action of sub-environment")
         score = xp.astype(score, xp.float64)
         never = xp.zeros_like(score, dtype=xp.bool)
@@ -142,19 +142,19 @@ class AlignMDP:
         return Transition(state, score, never, ended, {"score": score + 0})
 
     def dump(self, state: AlignState) -> dict[str, Any]:
-        """States as plain JSON-able data."""
+        """The states as JSON-serializable data."""
         return self.texts.dump(state)
 
     def restore(self, data: Mapping[str, Any], size: int) -> AlignState:
-        """What `dump` wrote for N = `size`.
+        """Restore what `dump` returned for N = `size`.
 
         Raises:
-            ValueError: a field is missing or of another size, or the texts are others.
+            ValueError: a field is missing or has the wrong size, or the texts differ.
         """
         return self._at(*self.texts.restore(data, size))
 
     def render(self, state: AlignState, position: int, last: Mapping[str, Any] | None) -> str:
-        """The text that one sub-environment shows, and how its last answer scored."""
+        """Render the text shown by one sub-environment and the score of its last answer."""
         lines = self.texts.lines(int(state.row[position]))
         if last is not None:
             lines.append(score_line("last answer: alignment", float(last["score"][position])))
@@ -162,17 +162,17 @@ class AlignMDP:
 
 
 class AlignEnv(SingleEnv[AlignState]):
-    """LLMAR/Align-v0, one environment; options of `SingleEnv` and `align_mdp`."""
+    """LLMAR/Align-v0, one environment; takes the options of `SingleEnv` and `align_mdp`."""
 
     def __init__(self, **options: Any) -> None:
         super().__init__(align_mdp, **options)
 
 
 class AlignVectorEnv(BatchedEnv[AlignState]):
-    """LLMAR/Align-v0, N environments in one batch; options of `BatchedEnv` and `align_mdp`.
+    """LLMAR/Align-v0, N environments; takes the options of `BatchedEnv` and `align_mdp`.
 
     Raises:
-        ValueError: an option has a value that it does not take, or groups are asked for with
+        ValueError: an option has an invalid value, or `group_size` is above 1 with
             `advance="alignment"`, where the members of a group would soon see different texts.
     """
 
@@ -189,7 +189,7 @@ def align_mdp(data: CorpusLike = DEFAULT_DATA, **options: Any) -> AlignMDP:
     """Make the MDP of LLMAR/Align-v0.
 
     Args:
-        data: what `Corpus.load` takes; by default the built-in corpus, German to English.
-        **options: of `make_over_texts`, and of `AlignMDP`.
+        data: anything `Corpus.load` accepts; by default the built-in corpus, German to English.
+        **options: options of `make_over_texts` and of `AlignMDP`.
     """
     return make_over_texts(AlignMDP, data, **options)

@@ -1,8 +1,8 @@
-"""The protocol of an MDP, and helpers of the environments over it.
+"""The MDP protocol, and helpers that the environments share.
 
-Two shells make environments of an MDP, `single.SingleEnv` and `vector.BatchedEnv`. The MDP itself
-is batched and pure: arrays in, arrays out. All its randomness is a hash of (key, counters), so a
-state is a few integer arrays, and N environments need no generators of their own.
+Two adapters turn an MDP into an environment: `single.SingleEnv` and `vector.BatchedEnv`. The MDP
+itself is batched and pure: arrays in, arrays out. All its randomness is a hash of (key, counters),
+so a state is a few integer arrays, and N environments do not need N random generators.
 """
 
 from __future__ import annotations
@@ -38,7 +38,7 @@ __all__ = [
 StateT = TypeVar("StateT")
 
 Observed = NDArray[Any] | dict[str, NDArray[Any]]
-"""Observations as arrays, or in a `Dict` space as a dict of them."""
+"""Observations: an array, or a dict of arrays for a `Dict` space."""
 
 
 @dataclass(frozen=True)
@@ -49,47 +49,47 @@ class Transition(Generic[StateT]):
     reward: Array  # (N,) float64
     terminated: Array  # (N,) bool
     truncated: Array  # (N,) bool
-    info: dict[str, Array]  # (N,) each: what happened in the step, beside what `describe` says
+    info: dict[str, Array]  # (N,) each: about the step; `describe` adds what is about the state
 
 
 class MDP(Protocol[StateT]):
-    """A Markov decision process over texts, for a batch of N at once."""
+    """A Markov decision process over texts, stepped as a batch of N."""
 
     @property
     def observation_space(self) -> spaces.Space[Any]:
-        """Of one sub-environment."""
+        """The observation space of one sub-environment."""
 
     @property
     def action_space(self) -> spaces.Box:
-        """Of one sub-environment."""
+        """The action space of one sub-environment."""
 
     def init(self, key: Array) -> StateT:
         """States before the first episode of the streams `key`, (N,) int64."""
 
     def reset(self, state: StateT, mask: Array) -> StateT:
-        """States at the start of the next episode where `mask`, (N,) bool; the others as given."""
+        """Start the next episode where `mask`, (N,) bool, is true; keep the other states."""
 
     def observe(self, state: StateT) -> Any:
-        """(N, ...) observations, one array or a dict of arrays, in fresh memory."""
+        """(N, ...) observations, a newly allocated array or a dict of such arrays."""
 
     def describe(self, state: StateT) -> dict[str, Array]:
-        """The part of `info` that describes states, as arrays (N,)."""
+        """The part of `info` that describes the states, as arrays (N,)."""
 
     def step(self, state: StateT, action: Array) -> Transition[StateT]:
-        """Act once in each state.
+        """Take one step in each state.
 
         Raises:
-            ValueError: an action is NaN or infinite; nothing has changed then.
+            ValueError: an action is NaN or infinite.
         """
 
     def render(self, state: StateT, position: int, last: Mapping[str, Array] | None) -> str:
-        """One sub-environment as text; `last` is the info of the step before, if there was one."""
+        """Render one sub-environment as text; `last` is the previous step's info, or None."""
 
     def dump(self, state: StateT) -> dict[str, Any]:
-        """States as plain JSON-able data."""
+        """The states as JSON-serializable data."""
 
     def restore(self, data: Mapping[str, Any], size: int) -> StateT:
-        """What `dump` wrote for N = `size`; raises ValueError if the data do not fit."""
+        """Restore what `dump` returned for N = `size`; raises ValueError if it does not fit."""
 
 
 def stream_key(generator: np.random.Generator) -> int:
@@ -98,12 +98,12 @@ def stream_key(generator: np.random.Generator) -> int:
 
 
 def select_states(mask: Array, chosen: StateT, other: StateT) -> StateT:
-    """States of `chosen` where `mask`, (N,) bool, is true, and of `other` elsewhere.
+    """Take states from `chosen` where `mask` is true, and from `other` elsewhere.
 
     Args:
         mask: (N,) bool.
         chosen: a dataclass of arrays (N, ...).
-        other: another of the same kind.
+        other: a dataclass of the same type.
     """
     if mask.all():
         return chosen
@@ -116,54 +116,56 @@ def select_states(mask: Array, chosen: StateT, other: StateT) -> StateT:
 
 
 def observation_of(batch: Any, position: int) -> Any:
-    """One sub-environment's part of a batch of observations."""
+    """Extract one sub-environment's observation from a batch."""
     if isinstance(batch, dict):
         return {name: values[position] for name, values in batch.items()}
     return batch[position]
 
 
 def without_final(infos: Mapping[str, Any]) -> dict[str, Any]:
-    """Gymnasium's infos, without what episodes ended with under SAME_STEP."""
+    """Infos without the final observations and infos that SAME_STEP adds."""
     final = ("final_obs", "_final_obs", "final_info", "_final_info")
     return {key: value for key, value in infos.items() if key not in final}
 
 
 def require_keys(data: Mapping[str, Any], names: Iterable[str]) -> None:
-    """Refuse a state that lacks some of its keys."""
+    """Reject a state with missing keys."""
     missing = sorted(set(names) - set(data))
     if missing:
-        raise ValueError(f"the state lacks {', '.join(missing)}; it is not one of this environment")
+        raise ValueError(
+            f"the state lacks {', '.join(missing)}; it is not a state of this environment"
+        )
 
 
 def check_count(name: str, value: object) -> None:
-    """Refuse an option that is not an integer of at least 1."""
+    """Reject an option that is not an integer of at least 1."""
     if isinstance(value, bool) or not isinstance(value, (int, np.integer)) or value < 1:
         raise ValueError(f"{name} must be an integer of at least 1, found {value!r}")
 
 
 def check_threshold(threshold: float) -> None:
-    """Refuse a score to reach that is outside (0, 1]."""
+    """Reject a threshold outside (0, 1]."""
     if not 0 < threshold <= 1:
         raise ValueError(f"threshold must lie in (0, 1], found {threshold!r}")
 
 
 def check_choice(name: str, value: object, accepted: Sequence[str]) -> None:
-    """Refuse an option that is none of the names accepted."""
+    """Reject an option that is not one of the accepted names."""
     if value not in accepted:
         raise ValueError(f"{name} must be one of {', '.join(accepted)}, found {value!r}")
 
 
 def check_action(action: Any, shape: tuple[int, ...] | None) -> NDArray[np.float32]:
-    """The action as float32; what overflows becomes infinite.
+    """Convert an action to float32; values that overflow become infinite.
 
     Raises:
-        TypeError: its numbers are not floating.
-        ValueError: its shape is not `shape`.
+        TypeError: the dtype is not floating-point.
+        ValueError: the shape is not `shape`.
     """
     array = np.asarray(action)
     if array.dtype.kind != "f":
-        raise TypeError(f"an action is floating numbers (float32), found dtype {array.dtype}")
+        raise TypeError(f"an action must be floating-point (float32), found dtype {array.dtype}")
     if array.shape != shape:
-        raise ValueError(f"an action has shape {shape} here, found {array.shape}")
+        raise ValueError(f"an action must have shape {shape}, found shape {array.shape}")
     with np.errstate(over="ignore"):
         return array.astype(np.float32, copy=False)

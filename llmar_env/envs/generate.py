@@ -26,25 +26,25 @@ __all__ = ["GenerateEnv", "GenerateMDP", "GenerateState", "GenerateVectorEnv", "
 
 @dataclass(frozen=True)
 class GenerateState(WritingState):
-    """Where each of N streams of texts stands, and what is written."""
+    """The position in each of N streams of texts, and the text written so far."""
 
-    total: NDArray[np.float32]  # (N, D) sum of the written words' vectors; follows from tokens
+    total: NDArray[np.float32]  # (N, D) sum of the written words' vectors; derived from tokens
 
 
 class GenerateMDP(WritingMDP[GenerateState]):
     """Each action is a vector, read as the nearest token of the vocabulary, which is appended.
 
-    EOS ends a text (`terminated`); after M words it ends by itself (`truncated`). A text
-    that has ended stays as it is, so a batch can be stepped until its last text has ended.
+    EOS ends a text (`terminated`); a text of M words is cut off (`truncated`). A text that has
+    ended no longer changes, so a batch can be stepped until its last text has ended.
 
     With the reward "mean" the score is `alignment_score` of the written words with the target:
-    r = cos(mean of the words' vectors, mean of the target's), in O(D) a step. Other rewards score
-    the text anew at each step, or with `credit="sparse"` at its end alone.
+    r = cos(mean of the words' vectors, mean of the target's), in O(D) per step. Other rewards score
+    the whole text at each step, or only at its end with `credit="sparse"`.
 
     Args:
         corpus: the texts, embedded.
         split: the part of the corpus that texts are drawn from.
-        **options: of `WritingMDP`.
+        **options: options of `WritingMDP`.
 
     Raises:
         ValueError: as in `WritingMDP`.
@@ -59,7 +59,7 @@ class GenerateMDP(WritingMDP[GenerateState]):
         return self._blank(key, key * 0 - 1)
 
     def reset(self, state: GenerateState, mask: NDArray[np.bool_]) -> GenerateState:
-        """States at the next text of their streams where `mask`, (N,) bool; the others as given."""
+        """Go to the next text of the stream where `mask`, (N,) bool, is true; keep the others."""
         return select_states(mask, self._blank(state.key, state.text + 1), state)
 
     def _blank(self, key: NDArray[np.int64], text: NDArray[np.int64]) -> GenerateState:
@@ -69,10 +69,10 @@ class GenerateMDP(WritingMDP[GenerateState]):
         return GenerateState(key, text, key * 0, row, self.empty(n), np.zeros(n), total)
 
     def step(self, state: GenerateState, action: NDArray[np.float32]) -> Transition[GenerateState]:
-        """Append the tokens that the actions (N, D) are nearest to.
+        """Append the token nearest to each of the actions (N, D).
 
         Raises:
-            ValueError: an action is NaN or infinite, or the reward gives no numbers.
+            ValueError: an action is NaN or infinite, or the reward returns invalid scores.
         """
         check_finite(action, "the action of sub-environment")
         vocabulary = self.vocabulary
@@ -89,7 +89,7 @@ class GenerateMDP(WritingMDP[GenerateState]):
         scored = grows if self.credit == "dense" else running & (terminated | truncated)
         score = np.where(scored, self._score(state.row, tokens, total, scored), state.score)
         after = GenerateState(state.key, state.text, elapsed, state.row, tokens, score, total)
-        # Where only the end counts the score is 0 until then, so the gain is the score.
+        # With sparse credit the score is 0 until the end, so the gain is the score.
         info = {"token": token, "score": score + 0}
         return Transition(after, score - state.score, terminated, truncated, info)
 
@@ -103,34 +103,34 @@ class GenerateMDP(WritingMDP[GenerateState]):
         if self.reward is not REWARDS["mean"]:
             return self.score(row, tokens, where)
         means: NDArray[np.float32] = self.corpus.target.unit_means[row]
-        # The cosine needs no division by the length.
+        # The cosine ignores length, so the sum can stand in for the mean.
         score: NDArray[np.float64] = cosine_to_unit(total, means).astype(np.float64)
         return score
 
     def restore(self, data: Mapping[str, Any], size: int) -> GenerateState:
-        """What `dump` wrote for N = `size`.
+        """Restore what `dump` returned for N = `size`.
 
         Raises:
-            ValueError: a field is missing or of another shape, or the texts or the vocabulary are
-                others.
+            ValueError: a field is missing or has the wrong shape, or the texts or the vocabulary
+                differ.
         """
         written = self.restore_written(data, size)
-        # Added one after the other, as the steps did, to get the same bits.
+        # Summed in the order of the steps, so that the result is bit-identical.
         sums = self.vocabulary.padded_table[written.tokens].cumsum(axis=1)
         return GenerateState(**vars(written), total=sums[:, -1])
 
 
 class GenerateEnv(SingleEnv[GenerateState]):
-    """LLMAR/Generate-v0, one environment; options of `SingleEnv` and `generate_mdp`."""
+    """LLMAR/Generate-v0, one environment; takes the options of `SingleEnv` and `generate_mdp`."""
 
     def __init__(self, **options: Any) -> None:
         super().__init__(generate_mdp, **options)
 
 
 class GenerateVectorEnv(BatchedEnv[GenerateState]):
-    """LLMAR/Generate-v0, N environments in one batch; options of `BatchedEnv` and `generate_mdp`.
+    """LLMAR/Generate-v0, N environments; takes the options of `BatchedEnv` and `generate_mdp`.
 
-    The members of a group get the same texts in the same order, each in its own time.
+    The members of a group get the same texts in the same order, at their own pace.
     """
 
     def __init__(self, num_envs: int = 1, **options: Any) -> None:
@@ -141,7 +141,7 @@ def generate_mdp(data: CorpusLike = DEFAULT_DATA, **options: Any) -> GenerateMDP
     """Make the MDP of LLMAR/Generate-v0.
 
     Args:
-        data: what `Corpus.load` takes; by default the built-in corpus, German to English.
-        **options: of `make_over_texts`, and of `WritingMDP`.
+        data: anything `Corpus.load` accepts; by default the built-in corpus, German to English.
+        **options: options of `make_over_texts` and of `WritingMDP`.
     """
     return make_over_texts(GenerateMDP, data, **options)

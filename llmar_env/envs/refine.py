@@ -1,4 +1,4 @@
-"""LLMAR/Refine: a draft, corrected place by place until it aligns with the target."""
+"""LLMAR/Refine: a draft, corrected one word at a time until it aligns with the target."""
 
 from __future__ import annotations
 
@@ -24,42 +24,41 @@ from llmar_env.text.tokens import correct
 __all__ = ["Draft", "RefineEnv", "RefineMDP", "RefineState", "RefineVectorEnv", "refine_mdp"]
 
 Draft = Literal["empty", "random"] | Callable[[NDArray[np.int64]], NDArray[np.int64]]
-"""The text at the start: empty, random, or made for rows (n,) of a corpus, as (n, M) tokens."""
+"""The initial text: empty, random, or a function from corpus rows (n,) to tokens (n, M)."""
 
-# A further counter for random drafts, beside (key, text), which draw the text itself.
+# An extra counter for random drafts, since (key, text) alone already draws the text itself.
 _DRAFT_LANE = 1
 
 
 @dataclass(frozen=True)
 class RefineState(WritingState):
-    """Where each of N streams of texts stands, and what is written."""
+    """The position in each of N streams of texts, and the text written so far."""
 
 
 class RefineMDP(WritingMDP[RefineState]):
     """Each action is two vectors: which word of the draft to change, and what to put there.
 
-    The first is read as the word of the draft that is nearest to it by cosine, at its first place,
-    or, where EOS is nearer than all of them, as the place behind the last word. The
-    second is read as the nearest token of the vocabulary. It replaces the word, or is appended
-    behind the last; EOS deletes the word, and later words move up. What cannot be done
-    changes nothing: a draft of M words does not grow, and there is nothing to delete behind its
-    end.
+    The first selects the word of the draft that is nearest to it by cosine, at its first position,
+    or the position after the last word if EOS is nearer than all words. The second is read as the
+    nearest token of the vocabulary. It replaces the selected word, or is appended after the last
+    one; EOS deletes the word, and later words move up. An impossible correction changes nothing: a
+    draft of M words does not grow, and there is nothing to delete after its end.
 
     An episode ends when the score reaches `threshold` (`terminated`), or after `episode_length`
-    steps (`truncated`). A draft that reaches the threshold is done: where it does so from the
-    start, the first action changes nothing and ends the episode.
+    steps (`truncated`). A draft that reaches the threshold is final: if the initial draft does,
+    the first action changes nothing and ends the episode.
 
     Args:
         corpus: the texts, embedded.
         split: the part of the corpus that texts are drawn from.
-        draft: what a text is at the start: "empty"; "random", 1 to M random words; or a
-            function that gives (n, M) tokens for the rows (n,) int64 of texts in the corpus.
-        threshold: the score that is good enough, in (0, 1].
-        episode_length: the most steps of an episode.
-        **options: of `WritingMDP`.
+        draft: the initial text: "empty"; "random", 1 to M random words; or a function that
+            returns (n, M) tokens for the corpus rows (n,) int64.
+        threshold: the score at which a draft is good enough, in (0, 1].
+        episode_length: the maximum number of steps in an episode.
+        **options: options of `WritingMDP`.
 
     Raises:
-        ValueError: an option has a value that is not among those above; as in `WritingMDP`.
+        ValueError: an option has a value other than those above; or as in `WritingMDP`.
     """
 
     def __init__(
@@ -89,15 +88,15 @@ class RefineMDP(WritingMDP[RefineState]):
         return RefineState(key, text, key * 0, row, self.empty(n), np.zeros(n))
 
     def reset(self, state: RefineState, mask: NDArray[np.bool_]) -> RefineState:
-        """States at the next text of their streams where `mask`, (N,) bool; the others as given.
+        """Go to the next text of the stream where `mask`, (N,) bool, is true; keep the others.
 
         Raises:
-            ValueError: the draft is not what it should be, or the reward gives no numbers.
+            ValueError: the draft function returns invalid tokens, or the reward invalid scores.
         """
         text = state.text + 1
         row = self.texts.draw(state.key, text)
         tokens = self.empty(len(row))
-        # A draft may be expensive to make, so only those that are used are made.
+        # A draft may be expensive, so drafts are made only where they are used.
         tokens[mask] = self._drafts(state.key[mask], text[mask], row[mask])
         score = self.score(row, tokens, mask)
         started = RefineState(state.key, text, state.elapsed * 0, row, tokens, score)
@@ -120,14 +119,14 @@ class RefineMDP(WritingMDP[RefineState]):
         return drafts
 
     def describe(self, state: RefineState) -> dict[str, NDArray[Any]]:
-        """The rows of the texts shown, the scores of the drafts, and on request all strings."""
+        """The rows of the texts shown, the drafts' scores, and with `info_texts` all strings."""
         return super().describe(state) | {"score": state.score + 0}
 
     def step(self, state: RefineState, action: NDArray[np.float32]) -> Transition[RefineState]:
-        """Correct the drafts by the actions (N, 2, D).
+        """Apply the corrections that the actions (N, 2, D) encode.
 
         Raises:
-            ValueError: an action is NaN or infinite, or the reward gives no numbers.
+            ValueError: an action is NaN or infinite, or the reward returns invalid scores.
         """
         check_finite(action, "the action of sub-environment")
         place = self._places(state.tokens, action[:, 0])
@@ -148,14 +147,14 @@ class RefineMDP(WritingMDP[RefineState]):
         return Transition(after, reward, terminated, truncated, {"changed": changed})
 
     def _places(self, tokens: NDArray[np.int64], vectors: NDArray[np.float32]) -> NDArray[np.int64]:
-        """(N,) the places in the drafts (N, M) that vectors (N, D) point to, in [0, M].
+        """(N,) positions in [0, M] that vectors (N, D) select in the drafts (N, M).
 
-        Of words that are equally near, the lower token is taken, and of its places the first.
+        Of equally near words the lowest token is taken, at its first position.
         """
         n, eos = len(tokens), self.vocabulary.eos
         words = np.concatenate([tokens, np.full((n, 1), eos)], axis=1)  # (N, M + 1)
         nearest = nearest_tokens(vectors, self.vocabulary)
-        # A token that is the nearest of all is the nearest in the draft, if it is there.
+        # The nearest token of the vocabulary is also the nearest in a draft that contains it.
         absent = np.flatnonzero(~(words == nearest[:, None]).any(1))
         directions = self.vocabulary.directions.take(words[absent], axis=0)  # (absent, M + 1, D)
         cosines = np.vecdot(directions, unit(vectors[absent])[:, None])
@@ -165,26 +164,26 @@ class RefineMDP(WritingMDP[RefineState]):
         return places
 
     def restore(self, data: Mapping[str, Any], size: int) -> RefineState:
-        """What `dump` wrote for N = `size`.
+        """Restore what `dump` returned for N = `size`.
 
         Raises:
-            ValueError: a field is missing or of another shape, or the texts or the vocabulary are
-                others.
+            ValueError: a field is missing or has the wrong shape, or the texts or the vocabulary
+                differ.
         """
         return RefineState(**vars(self.restore_written(data, size)))
 
 
 class RefineEnv(SingleEnv[RefineState]):
-    """LLMAR/Refine-v0, one environment; options of `SingleEnv` and `refine_mdp`."""
+    """LLMAR/Refine-v0, one environment; takes the options of `SingleEnv` and `refine_mdp`."""
 
     def __init__(self, **options: Any) -> None:
         super().__init__(refine_mdp, **options)
 
 
 class RefineVectorEnv(BatchedEnv[RefineState]):
-    """LLMAR/Refine-v0, N environments in one batch; options of `BatchedEnv` and `refine_mdp`.
+    """LLMAR/Refine-v0, N environments; takes the options of `BatchedEnv` and `refine_mdp`.
 
-    The members of a group get the same texts and drafts in the same order, each in its own time.
+    The members of a group get the same texts and drafts in the same order, at their own pace.
     """
 
     def __init__(self, num_envs: int = 1, **options: Any) -> None:
@@ -195,7 +194,7 @@ def refine_mdp(data: CorpusLike = DEFAULT_DATA, **options: Any) -> RefineMDP:
     """Make the MDP of LLMAR/Refine-v0.
 
     Args:
-        data: what `Corpus.load` takes; by default the built-in corpus, German to English.
-        **options: of `make_over_texts`, `RefineMDP` and `WritingMDP`.
+        data: anything `Corpus.load` accepts; by default the built-in corpus, German to English.
+        **options: options of `make_over_texts`, `RefineMDP` and `WritingMDP`.
     """
     return make_over_texts(RefineMDP, data, **options)

@@ -1,4 +1,4 @@
-"""One environment: `gymnasium.Env` over an MDP, as the batch of one."""
+"""A single environment: `gymnasium.Env` over an MDP, run as a batch of one."""
 
 from __future__ import annotations
 
@@ -31,10 +31,10 @@ class SingleEnv(gymnasium.Env[Observed, NDArray[np.float32]], Generic[StateT]):
         make_mdp: makes the MDP.
         render_mode: "ansi", "rgb_array" or None.
         group_size: 1; groups are for the vector environment.
-        **options: of `make_mdp`.
+        **options: options of `make_mdp`.
 
     Raises:
-        ValueError: an option has a value that is not among those above.
+        ValueError: an option has a value other than those above.
     """
 
     metadata = {"render_modes": ["ansi", "rgb_array"], "render_fps": 4}  # noqa: RUF012 - Gymnasium's
@@ -56,7 +56,7 @@ class SingleEnv(gymnasium.Env[Observed, NDArray[np.float32]], Generic[StateT]):
         self.mdp = make_mdp(**options)
         self.render_mode = render_mode
         self.observation_space = self.mdp.observation_space
-        self.action_space = self.mdp.action_space  # type: ignore[assignment]  # Box is no Space[float32]
+        self.action_space = self.mdp.action_space  # type: ignore[assignment]  # Box is not a Space[float32]
         self._state: StateT | None = None
         self._running = False
         self._closed = False
@@ -65,14 +65,14 @@ class SingleEnv(gymnasium.Env[Observed, NDArray[np.float32]], Generic[StateT]):
     def reset(
         self, *, seed: int | None = None, options: dict[str, Any] | None = None
     ) -> tuple[Observed, dict[str, Any]]:
-        """Begin the next episode; with a seed, the first one of the seed's stream of texts.
+        """Start the next episode; with a seed, the first one of that seed's stream of texts.
 
         Raises:
-            ValueError: there are options; this environment has none.
+            ValueError: `options` is not empty; this environment takes none.
         """
         self._require_open()
         if options:
-            raise ValueError(f"reset takes no options here, found {', '.join(options)}")
+            raise ValueError(f"reset takes no options, found {', '.join(options)}")
         super().reset(seed=seed)
         state = self._state
         if seed is not None or state is None:
@@ -87,11 +87,11 @@ class SingleEnv(gymnasium.Env[Observed, NDArray[np.float32]], Generic[StateT]):
         """Take one step.
 
         Args:
-            action: of `action_space`'s shape; any floating numbers that are finite in float32.
+            action: floating-point, of `action_space`'s shape, finite in float32.
 
         Raises:
             ResetNeeded: no episode is running.
-            TypeError: the action is not floating numbers.
+            TypeError: the action is not floating-point.
             ValueError: the action has the wrong shape, or holds NaN or infinity.
         """
         self._require_open()
@@ -107,7 +107,7 @@ class SingleEnv(gymnasium.Env[Observed, NDArray[np.float32]], Generic[StateT]):
         return self._observe(moved.state), reward, terminated, truncated, info
 
     def render(self) -> Any:
-        """The text shown and how the last answer scored, as a string or an RGB image (H, W, 3)."""
+        """Render the text shown and the last score, as a string or an RGB image (H, W, 3)."""
         if self.render_mode is None:
             return None
         if self._state is None:
@@ -116,11 +116,11 @@ class SingleEnv(gymnasium.Env[Observed, NDArray[np.float32]], Generic[StateT]):
         return text if self.render_mode == "ansi" else draw_frame(text)
 
     def close(self) -> None:
-        """Close the environment; only `close` may follow."""
+        """Close the environment; afterwards only `close` may be called."""
         self._closed = True
 
     def get_state(self) -> dict[str, Any]:
-        """Everything that decides what comes next, as plain JSON-able data."""
+        """Everything that determines the future, as JSON-serializable data."""
         return {
             "mdp": None if self._state is None else self.mdp.dump(self._state),
             "running": self._running,
@@ -128,10 +128,10 @@ class SingleEnv(gymnasium.Env[Observed, NDArray[np.float32]], Generic[StateT]):
         }
 
     def set_state(self, state: dict[str, Any]) -> None:
-        """Continue from what `get_state` gave, on the same texts.
+        """Continue from what `get_state` returned, on the same texts.
 
         Raises:
-            ValueError: the state is of another kind.
+            ValueError: the state is from another environment or other texts.
         """
         self._require_open()
         require_keys(state, ("mdp", "running", "np_random"))
@@ -149,7 +149,7 @@ class SingleEnv(gymnasium.Env[Observed, NDArray[np.float32]], Generic[StateT]):
 
 
 def check_render_mode(render_mode: str | None, accepted: list[str]) -> None:
-    """Refuse a render mode that an environment does not have."""
+    """Reject a render mode that an environment does not have."""
     if render_mode is not None and render_mode not in accepted:
         raise ValueError(f"render_mode must be one of {', '.join(accepted)}, found {render_mode!r}")
 

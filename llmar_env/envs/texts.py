@@ -1,4 +1,4 @@
-"""What all environments share: which text comes when, and how it is shown."""
+"""Shared by all environments: the order of the texts, and how they are observed."""
 
 from __future__ import annotations
 
@@ -24,24 +24,24 @@ Observation = Literal["embeddings", "index"]
 DEFAULT_DATA = "phrasebook:de-en"
 """The built-in corpus, German to English."""
 
-# The fields of a state that say where its stream stands.
+# The fields of a state that give its position in the stream.
 _COUNTERS = ("key", "text", "elapsed")
 
 MDPT = TypeVar("MDPT")
 
 
 class TextStream:
-    """The texts of one split, drawn by counters, and the input side of what an agent sees.
+    """The texts of one split, drawn by counters, and how an agent observes them.
 
     Args:
         corpus: the texts, embedded.
         split: the part of the corpus that texts are drawn from.
         observation: "embeddings", (L, D) float32 with zero rows after the text's end, or "index",
             the row of the text in the corpus, (1,) int64.
-        info_texts: whether `describe` gives the strings of the texts beside their rows.
+        info_texts: whether `describe` includes the texts as strings, besides their rows.
 
     Raises:
-        ValueError: an option has a value that is not among those above.
+        ValueError: an option has a value other than those above.
     """
 
     def __init__(
@@ -65,11 +65,11 @@ class TextStream:
         return spaces.Box(-bound, bound, (texts.max_length, texts.dim), np.float32)
 
     def draw(self, key: Array, text: Array) -> Array:
-        """(N,) int64, the rows in the corpus of the texts that stand at `text` in streams `key`."""
+        """(N,) int64, the corpus rows of the texts at positions `text` of the streams `key`."""
         return self.rows.start + hash_counters(key, text) % len(self.rows)
 
     def observe(self, row: Array) -> Array:
-        """(N, L, D) embeddings or (N, 1) rows of the texts shown, in fresh memory."""
+        """(N, L, D) embeddings or (N, 1) rows of the texts shown, newly allocated."""
         if self.observation == "index":
             return row[:, None] + 0
         texts = self.corpus.source
@@ -79,8 +79,8 @@ class TextStream:
         return array_namespace(vectors).astype(vectors, np.float32, copy=False)
 
     def describe(self, row: Array) -> dict[str, Array]:
-        """The rows of the texts shown, and on request their strings."""
-        info = {"row": row + 0}  # fresh memory: a caller may write to it
+        """The rows of the texts shown, and with `info_texts` their strings."""
+        info = {"row": row + 0}  # a copy, since a caller may modify it
         if self.info_texts:
             rows = row.tolist()
             info["source"] = np.array([self.corpus.sources[row] for row in rows], object)
@@ -88,28 +88,28 @@ class TextStream:
         return info
 
     def lines(self, row: int) -> list[str]:
-        """A text and its target, as lines to show."""
+        """A text and its target, as lines for rendering."""
         if not self.corpus.sources:
             return [f"row: {row}"]
         source, target = self.corpus.sources[row], self.corpus.targets[row]
         return [f"row: {row}", f"source: {source}", f"target: {target}"]
 
     def dump(self, state: object) -> dict[str, Any]:
-        """The counters of a state as plain JSON-able data, and which texts they belong to."""
+        """The counters of a state and the fingerprint of its texts, as JSON-serializable data."""
         counters = {name: getattr(state, name).tolist() for name in _COUNTERS}
         return counters | {"texts": self.corpus.source.fingerprint}
 
     def restore(self, data: Mapping[str, Any], size: int) -> list[NDArray[np.int64]]:
-        """The counters key, text and elapsed, (N,) each, that `dump` wrote for N = `size`.
+        """The counters key, text and elapsed, (N,) each, that `dump` returned for N = `size`.
 
         Raises:
-            ValueError: a field is missing or of another size, or the texts are others.
+            ValueError: a field is missing or has the wrong size, or the texts differ.
         """
         require_keys(data, (*_COUNTERS, "texts"))
         if data["texts"] != self.corpus.source.fingerprint:
             raise ValueError(
-                f"the state is one on the texts {data['texts']}, and these are "
-                f"{self.corpus.source.fingerprint}"
+                f"the state belongs to the texts {data['texts']}, but this environment "
+                f"has {self.corpus.source.fingerprint}"
             )
         counters = [np.asarray(data[name], np.int64) for name in _COUNTERS]
         for name, counter in zip(_COUNTERS, counters, strict=True):
@@ -119,7 +119,7 @@ class TextStream:
 
 
 def score_line(label: str, score: float) -> str:
-    """A score beside a bar of its size."""
+    """A score, followed by a bar of proportional length."""
     bar = "#" * round(20 * max(score, 0.0))
     return f"{label} {score:+.3f} [{bar:<20}]"
 
@@ -133,15 +133,15 @@ def make_over_texts(
     max_length: int | None = None,
     **settings: Any,
 ) -> MDPT:
-    """Make an MDP over the texts that a user has.
+    """Make an MDP over a user's texts.
 
     Args:
-        kind: the MDP's class; takes a corpus and the settings.
-        data: what `Corpus.load` takes.
+        kind: the class of the MDP; takes a corpus and the settings.
+        data: anything that `Corpus.load` accepts.
         source_embedder: fitted, for the input texts; by default word vectors, fitted on "train".
         target_embedder: the same for the targets.
-        max_length: L, to which input texts are cut; by default none is cut.
-        **settings: of `kind`.
+        max_length: L, the length to which input texts are truncated; by default none is.
+        **settings: settings of `kind`.
     """
     corpus = Corpus.load(
         data,

@@ -34,23 +34,24 @@ _Step = tuple[Observed, NDArray[np.float64], NDArray[np.bool_], NDArray[np.bool_
 class BatchedEnv(VectorEnv[Observed, NDArray[np.float32], NDArray[Any]], Generic[StateT]):
     """`gymnasium.vector.VectorEnv` over an MDP, without a loop over sub-environments.
 
-    Sub-environment i equals, to the last bit, a single environment seeded with
-    seed + i // group_size. Where an episode ends under SAME_STEP, `final_obs` and `final_info`
-    hold what it ended with: `final_obs` has the form of the observations, (N, ...), of which the
-    rows under the mask `_final_obs` count.
+    Sub-environment i is bit-identical to a single environment seeded with seed + i // group_size.
+    Where an episode ends under SAME_STEP, `final_obs` and `final_info` hold its last observation
+    and info: `final_obs` has the shape of the observations, (N, ...), and only the rows under the
+    mask `_final_obs` are valid.
 
     Args:
         make_mdp: makes the MDP.
         num_envs: N.
-        group_size: K, divides N: neighbours in a group follow the same stream of texts.
-        autoreset_mode: SAME_STEP, or DISABLED, where the caller resets what has ended through
+        group_size: K, divides N: K consecutive sub-environments form a group, which follows one
+            stream of texts.
+        autoreset_mode: SAME_STEP, or DISABLED, where the caller resets ended episodes with
             `reset(options={"reset_mask": mask})`.
         render_mode: "ansi", "rgb_array" or None.
-        **options: of `make_mdp`.
+        **options: options of `make_mdp`.
 
     Raises:
-        ValueError: N is below 1 or does not divide by K, or an option has a value that is not
-            among those above.
+        ValueError: N is below 1 or not divisible by K, or an option has a value other than those
+            above.
     """
 
     metadata = dict(SingleEnv.metadata)  # noqa: RUF012 - Gymnasium's own form
@@ -82,7 +83,7 @@ class BatchedEnv(VectorEnv[Observed, NDArray[np.float32], NDArray[Any]], Generic
         self.observation_space = batch_space(mdp.observation_space, num_envs)
         self.action_space = batch_space(mdp.action_space, num_envs)
         self._state: StateT | None = None
-        self._ended = np.zeros(num_envs, np.bool_)  # (N,) waiting for a reset
+        self._ended = np.zeros(num_envs, np.bool_)  # (N,) episodes that wait for a reset
         self._all = np.ones(num_envs, np.bool_)  # (N,)
         self._last: dict[str, Any] | None = None
 
@@ -92,21 +93,21 @@ class BatchedEnv(VectorEnv[Observed, NDArray[np.float32], NDArray[Any]], Generic
         seed: int | Sequence[int | None] | None = None,
         options: dict[str, Any] | None = None,
     ) -> tuple[Observed, dict[str, Any]]:
-        """Begin the next episodes; with a seed, the first ones of the seed's streams of texts.
+        """Start the next episodes; with a seed, the first ones of that seed's streams of texts.
 
         Args:
-            seed: an int s seeds sub-environment i with s + i // group_size; a sequence seeds
-                each by itself, None among them leaving one unseeded.
+            seed: an int s seeds sub-environment i with s + i // group_size; a sequence has
+                one seed for each, and None leaves a sub-environment unseeded.
             options: `{"reset_mask": (N,) bool}` resets only the sub-environments under the mask.
 
         Raises:
             ResetNeeded: a mask is given before the first reset.
-            ValueError, TypeError: the seeds, the mask or the options do not fit.
+            ValueError, TypeError: the seeds, the mask or the options are invalid.
         """
         self._require_open()
         mask = self._reset_mask(options or {})
         if self._state is None and not mask.all():
-            raise ResetNeeded("the first reset takes all sub-environments: leave out reset_mask")
+            raise ResetNeeded("the first reset needs all sub-environments: leave out reset_mask")
         generators = self._generators(seed)
         state = self._state
         if state is None:
@@ -115,7 +116,7 @@ class BatchedEnv(VectorEnv[Observed, NDArray[np.float32], NDArray[Any]], Generic
             seeded = np.repeat([one is not None for one in generators], self.group_size)
             state = select_states(seeded & mask, self._begin(generators), state)
         self._state = self.mdp.reset(state, mask)
-        # All that may be refused has been checked by now.
+        # Every input is checked by now, so a rejected reset changes nothing.
         if isinstance(seed, (int, np.integer)):
             super().reset(seed=int(seed))
         self._ended = self._ended & ~mask
@@ -126,17 +127,16 @@ class BatchedEnv(VectorEnv[Observed, NDArray[np.float32], NDArray[Any]], Generic
         """Take one step in every sub-environment.
 
         Args:
-            actions: (N, ...) of `action_space`'s shape; any floating numbers that are finite in
-                float32.
+            actions: (N, ...) floating-point, of `action_space`'s shape, finite in float32.
 
         Returns:
             Observations, rewards (N,) float64, terminated (N,), truncated (N,), infos.
 
         Raises:
-            ResetNeeded: an episode is not running.
-            TypeError: the actions are not floating numbers.
-            ValueError: the actions have the wrong shape, or hold NaN or infinity; nothing has
-                changed then.
+            ResetNeeded: an episode has ended, or none has started.
+            TypeError: the actions are not floating-point.
+            ValueError: the actions have the wrong shape, or hold NaN or infinity; the state is
+                unchanged then.
         """
         self._require_open()
         if self._state is None:
@@ -144,7 +144,7 @@ class BatchedEnv(VectorEnv[Observed, NDArray[np.float32], NDArray[Any]], Generic
         if self._ended.any():
             raise ResetNeeded(
                 f"{self._ended.sum()} episodes have ended, the first in sub-environment "
-                f"{self._ended.argmax()}: reset them through options={{'reset_mask': mask}}"
+                f"{self._ended.argmax()}: call reset(options={{'reset_mask': mask}})"
             )
         moved = self.mdp.step(self._state, check_action(actions, self.action_space.shape))
         self._last = moved.info
@@ -158,7 +158,7 @@ class BatchedEnv(VectorEnv[Observed, NDArray[np.float32], NDArray[Any]], Generic
         return observation, moved.reward, moved.terminated, moved.truncated, infos
 
     def _autoreset(self, info: dict[str, Any]) -> dict[str, Any]:
-        """Reset what has ended, and say what it ended with; `info` is the step's."""
+        """Reset ended episodes and return infos with their final ones; `info` is the step's."""
         state, done = self._state, self._ended
         assert state is not None
         final = self._masked(self.mdp.describe(state) | info, done)
@@ -173,7 +173,7 @@ class BatchedEnv(VectorEnv[Observed, NDArray[np.float32], NDArray[Any]], Generic
         return infos if done.all() else infos | self._masked(info, ~done)
 
     def render(self) -> tuple[Any, ...] | None:
-        """Each sub-environment, as a string or an RGB image (H, W, 3)."""
+        """Render each sub-environment, as a string or an RGB image (H, W, 3)."""
         if self.render_mode is None:
             return None
         if self._state is None:
@@ -182,7 +182,7 @@ class BatchedEnv(VectorEnv[Observed, NDArray[np.float32], NDArray[Any]], Generic
         return tuple(texts if self.render_mode == "ansi" else map(draw_frame, texts))
 
     def get_state(self) -> dict[str, Any]:
-        """Everything that decides what comes next, as plain JSON-able data."""
+        """Everything that determines the future, as JSON-serializable data."""
         return {
             "mdp": None if self._state is None else self.mdp.dump(self._state),
             "ended": self._ended.tolist(),
@@ -190,35 +190,35 @@ class BatchedEnv(VectorEnv[Observed, NDArray[np.float32], NDArray[Any]], Generic
         }
 
     def set_state(self, state: dict[str, Any]) -> None:
-        """Continue from what `get_state` gave, on the same texts.
+        """Continue from what `get_state` returned, on the same texts.
 
         Raises:
-            ValueError: the state is of another kind, or of another number of sub-environments.
+            ValueError: the state is from another environment, other texts or another N.
         """
         self._require_open()
         require_keys(state, ("mdp", "ended", "np_random"))
         ended = np.array(state["ended"], np.bool_)
         if ended.shape != (self.num_envs,):
             raise ValueError(
-                f"a state of {len(ended)} sub-environments, found {self.num_envs} here"
+                f"the state has {len(ended)} sub-environments, and this environment {self.num_envs}"
             )
         restored = None if state["mdp"] is None else self.mdp.restore(state["mdp"], self.num_envs)
         self.np_random.bit_generator.state = state["np_random"]
         self._state, self._ended, self._last = restored, ended, None
 
     def _begin(self, generators: Sequence[np.random.Generator | None]) -> StateT:
-        """States of fresh streams, one generator a group; those of None are placeholders."""
+        """States of new streams, one generator per group; None gives placeholders."""
         keys = [0 if one is None else stream_key(one) for one in generators]
         return self.mdp.init(np.repeat(np.array(keys, np.int64), self.group_size))
 
     def _masked(self, info: dict[str, Any], mask: NDArray[np.bool_]) -> dict[str, Any]:
-        """Gymnasium's form: each array of `info` beside a mask of where it holds."""
+        """Add to each array of `info` a mask of the rows that are valid, as Gymnasium does."""
         return info | {f"_{name}": mask.copy() for name in info}
 
     def _generators(
         self, seed: int | Sequence[int | None] | None
     ) -> list[np.random.Generator | None]:
-        """One generator a group, None where there is no seed."""
+        """One generator per group, None where there is no seed."""
         groups = self.num_envs // self.group_size
         if seed is None:
             return [None] * groups
@@ -228,25 +228,25 @@ class BatchedEnv(VectorEnv[Observed, NDArray[np.float32], NDArray[Any]], Generic
             members = [None if one is None else operator.index(one) for one in seed]
             if len(members) != self.num_envs:
                 raise ValueError(
-                    f"{self.num_envs} sub-environments take as many seeds, found {len(members)}"
+                    f"{self.num_envs} sub-environments need as many seeds, found {len(members)}"
                 )
             seeds = members[:: self.group_size]
             if members != [one for one in seeds for _ in range(self.group_size)]:
-                raise ValueError(f"the members of a group of {self.group_size} share one seed")
+                raise ValueError(f"the members of a group of {self.group_size} must share one seed")
         return [None if one is None else seeding.np_random(one)[0] for one in seeds]
 
     def _reset_mask(self, options: dict[str, Any]) -> NDArray[np.bool_]:
         unknown = sorted(set(options) - {"reset_mask"})
         if unknown:
-            raise ValueError(f"reset takes the option reset_mask, found {', '.join(unknown)}")
+            raise ValueError(f"reset takes only the option reset_mask, found {', '.join(unknown)}")
         if "reset_mask" not in options:
             return self._all
         mask = options["reset_mask"]
         if not isinstance(mask, np.ndarray) or mask.dtype != np.bool_:
-            raise TypeError(f"reset_mask is a NumPy array of bool, found {type(mask).__name__}")
+            raise TypeError(f"reset_mask must be an array of bool, found {type(mask).__name__}")
         if mask.shape != (self.num_envs,) or not mask.any():
             raise ValueError(
-                f"reset_mask has shape ({self.num_envs},) and at least one True, "
+                f"reset_mask must have shape ({self.num_envs},) and at least one True, "
                 f"found shape {mask.shape} with {mask.sum()} True"
             )
         return mask

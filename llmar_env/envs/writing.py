@@ -1,4 +1,4 @@
-"""What the environments that write share: a text of tokens, and how it is scored."""
+"""Shared by the writing environments: a text made of tokens, and its score."""
 
 from __future__ import annotations
 
@@ -24,39 +24,39 @@ Credit = Literal["dense", "sparse"]
 
 @dataclass(frozen=True)
 class WritingState:
-    """Where each of N streams of texts stands, and what is written."""
+    """The position in each of N streams of texts, and the text written so far."""
 
-    key: NDArray[np.int64]  # (N,) which stream
-    text: NDArray[np.int64]  # (N,) how many texts of the stream came before the one shown
+    key: NDArray[np.int64]  # (N,) the key of the stream
+    text: NDArray[np.int64]  # (N,) the index in the stream of the text shown
     elapsed: NDArray[np.int64]  # (N,) steps taken in this episode
-    row: NDArray[np.int64]  # (N,) the text shown, in the corpus; follows from key and text
-    tokens: NDArray[np.int64]  # (N, M) the text written, filled with EOS
-    score: NDArray[np.float64]  # (N,) of the text written, as the rewards so far count it
+    row: NDArray[np.int64]  # (N,) the corpus row of the text shown; derived from key and text
+    tokens: NDArray[np.int64]  # (N, M) the text written, padded with EOS
+    score: NDArray[np.float64]  # (N,) of the text written, as far as rewards have counted it
 
 
 WritingT = TypeVar("WritingT", bound=WritingState)
 
 
 class WritingMDP(Generic[WritingT]):
-    """A text is shown, and another is written; the score says how well that one matches the target.
+    """A text is shown, and another is written and scored by how well it matches the target.
 
-    The observation is a dict of the text shown, "text", and the text written, "written".
+    The observation is a dict with the text shown, "text", and the text written so far, "written".
 
     Args:
         corpus: the texts, embedded.
         split: the part of the corpus that texts are drawn from.
         vocabulary: the tokens to write with; by default the words of the targets of "train".
-        max_new_tokens: M, the most words of a text.
-        reward: the score, as `make_reward` takes it. A text without a word scores 0.
-        credit: "dense" rewards each step by the gain in score, so that an episode's rewards add up
-            to what its text has gained; "sparse" rewards the last step by the score.
+        max_new_tokens: M, the maximum number of words in a text.
+        reward: the score, in any form that `make_reward` accepts. An empty text scores 0.
+        credit: "dense" rewards each step with the gain in score, so that an episode's rewards sum
+            to its total gain; "sparse" rewards only the last step, with the score.
         observation: "embeddings", the vectors of the text, (L, D), and of what is written, (M, D),
-            float32 with zero rows behind the ends; or "index", the row of the text in the corpus,
-            (1,), and the tokens written, (M,), int64, filled with EOS.
-        info_texts: whether `info` carries the strings of the texts beside their rows.
+            float32 with zero rows after the ends; or "index", the row of the text in the corpus,
+            (1,), and the tokens written, (M,), int64, padded with EOS.
+        info_texts: whether `info` includes the texts as strings, besides their rows.
 
     Raises:
-        ValueError: an option has a value that is not among those above, or the vocabulary's
+        ValueError: an option has a value other than those above, or the vocabulary's
             vectors are not those of the targets.
     """
 
@@ -95,7 +95,7 @@ class WritingMDP(Generic[WritingT]):
         return spaces.Box(-bound, bound, (length, vocabulary.dim), np.float32)
 
     def observe(self, state: WritingT) -> dict[str, NDArray[Any]]:
-        """Observations of the texts shown and written, in fresh memory."""
+        """Observations of the texts shown and written, newly allocated."""
         if self.texts.observation == "index":
             written: NDArray[Any] = state.tokens.copy()
         else:
@@ -103,23 +103,23 @@ class WritingMDP(Generic[WritingT]):
         return {"text": self.texts.observe(state.row), "written": written}
 
     def describe(self, state: WritingT) -> dict[str, NDArray[Any]]:
-        """The rows of the texts shown, and on request all strings."""
+        """The rows of the texts shown, and with `info_texts` all strings."""
         info = self.texts.describe(state.row)
         if self.texts.info_texts:
             info["written"] = np.array(self.vocabulary.decode(state.tokens), object)
         return info
 
     def empty(self, size: int) -> NDArray[np.int64]:
-        """(size, M) texts without a word."""
+        """(size, M) tokens of empty texts."""
         return np.full((size, self.max_new_tokens), self.vocabulary.eos)
 
     def score(
         self, row: NDArray[np.int64], tokens: NDArray[np.int64], where: NDArray[np.bool_]
     ) -> NDArray[np.float64]:
-        """(N,) scores of texts where `where`, (N,), and 0 elsewhere.
+        """(N,) scores of the texts where `where`, (N,) bool, is true; 0 elsewhere.
 
         Raises:
-            ValueError: the reward gives another shape, or NaN or infinity.
+            ValueError: the reward returns the wrong shape, NaN or infinity.
         """
         scores = np.zeros(len(row))
         chosen = np.flatnonzero(where & (tokens[:, 0] != self.vocabulary.eos))
@@ -128,8 +128,8 @@ class WritingMDP(Generic[WritingT]):
             scores[chosen] = score_written(self.reward, written)
         return scores
 
-    def render(self, state: WritingT, position: int, last: Mapping[str, Any] | None) -> str:  # noqa: ARG002 - all is in the state
-        """The text that one sub-environment shows, what is written, and how it scores."""
+    def render(self, state: WritingT, position: int, last: Mapping[str, Any] | None) -> str:  # noqa: ARG002 - the state has it all
+        """Render the text shown by one sub-environment, the text written and its score."""
         one = slice(position, position + 1)
         row, tokens = state.row[one], state.tokens[one]
         score = float(self.score(row, tokens, np.ones(1, np.bool_))[0])
@@ -138,7 +138,7 @@ class WritingMDP(Generic[WritingT]):
         return "\n".join([*lines, score_line("score:", score)]) + "\n"
 
     def dump(self, state: WritingT) -> dict[str, Any]:
-        """States as plain JSON-able data."""
+        """The states as JSON-serializable data."""
         return self.texts.dump(state) | {
             "tokens": state.tokens.tolist(),
             "score": state.score.tolist(),
@@ -146,18 +146,18 @@ class WritingMDP(Generic[WritingT]):
         }
 
     def restore_written(self, data: Mapping[str, Any], size: int) -> WritingState:
-        """What `dump` wrote for N = `size`.
+        """Restore what `dump` returned for N = `size`.
 
         Raises:
-            ValueError: a field is missing or of another shape, or the texts or the vocabulary are
-                others.
+            ValueError: a field is missing or has the wrong shape, or the texts or the vocabulary
+                differ.
         """
         require_keys(data, ("tokens", "score", "vocabulary"))
         key, text, elapsed = self.texts.restore(data, size)
         if data["vocabulary"] != self.vocabulary.fingerprint:
             raise ValueError(
-                f"the state was written with the vocabulary {data['vocabulary']}, and this is "
-                f"{self.vocabulary.fingerprint}"
+                f"the state was written with the vocabulary {data['vocabulary']}, but this "
+                f"environment has {self.vocabulary.fingerprint}"
             )
         tokens = self.vocabulary.check_tokens(
             "tokens in the state", data["tokens"], size, self.max_new_tokens
@@ -169,7 +169,7 @@ class WritingMDP(Generic[WritingT]):
 
 
 def _require_same_vectors(vocabulary: Vocabulary, corpus: Corpus) -> None:
-    """Refuse a vocabulary that was made for other targets."""
+    """Reject a vocabulary that was made for other targets."""
     texts = corpus.target
     if (
         texts.ids is None
@@ -177,6 +177,6 @@ def _require_same_vectors(vocabulary: Vocabulary, corpus: Corpus) -> None:
         or not np.array_equal(texts.table[vocabulary.ids], vocabulary.table)
     ):
         raise ValueError(
-            f"{vocabulary} differs from the data's: its vectors are not those of the targets, "
+            f"{vocabulary} does not fit the data: its vectors are not those of the targets, "
             f"{texts}; make it with Vocabulary.of(corpus), or embed the data with its embedder"
         )

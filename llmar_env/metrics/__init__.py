@@ -1,4 +1,4 @@
-"""How good answers are: as vectors among all targets, and as text beside the target's."""
+"""Metrics of answers: as vectors among all targets, and as texts against references."""
 
 from llmar_env.metrics.retrieval import Scores, nearest, ranks, score_answers
 from llmar_env.metrics.text import TextScores, score_texts, split_words

@@ -1,4 +1,4 @@
-"""How good answers are as vectors: their alignment, and whether they find their own target."""
+"""Metrics of answers as vectors: alignment, and retrieval of their own targets."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from llmar_env.arrays import Array, unit
 
 __all__ = ["Scores", "nearest", "ranks", "score_answers"]
 
-# Answers compared with all targets at a time: bounds the memory of the similarity matrix.
+# Answers compared with all targets at a time; bounds the memory of the similarity matrix.
 _BLOCK = 1024
 
 
@@ -33,12 +33,12 @@ class Scores:
 def ranks(answers: Array, targets: Array) -> Array:
     """Rank of each answer's own target among all targets, by cosine; 1 is best.
 
-    Ties count against the answer, so that one that tells nothing apart ranks last; targets equal
-    to the right one count as right. An answer that is not a number ranks last.
+    Ties count against the answer, so that an answer equally near to all targets ranks last; targets
+    equal to the right one count as right. An answer that is NaN ranks last.
 
     Args:
         answers: (n, D), NumPy or torch.
-        targets: (n, D), row by row, of the same library.
+        targets: (n, D), the target of each answer, of the same library.
 
     Returns:
         (n,) integers in [1, n].
@@ -59,7 +59,7 @@ def ranks(answers: Array, targets: Array) -> Array:
 
 
 def _kinds(targets: Array) -> NDArray[np.int64]:
-    """(n,) numbers that are equal where targets are."""
+    """(n,) numbers, equal for equal targets."""
     array = np.asarray(targets if isinstance(targets, np.ndarray) else targets.cpu())
     return np.unique(array, axis=0, return_inverse=True)[1]
 
@@ -67,13 +67,13 @@ def _kinds(targets: Array) -> NDArray[np.int64]:
 def score_answers(answers: Array, targets: Array) -> Scores:
     """Score answers, (n, D) mean vectors, against their targets, (n, D) mean vectors.
 
-    NumPy arrays or torch tensors, both of one library.
+    Both are NumPy arrays, or both are torch tensors.
 
     Raises:
         ValueError: the two differ in shape.
     """
     if answers.shape != targets.shape:
-        raise ValueError(f"answers are {answers.shape}, but targets are {targets.shape}")
+        raise ValueError(f"answers have shape {answers.shape}, but targets {targets.shape}")
     rank = ranks(answers, targets)
     return Scores(
         alignment=float((unit(answers) * unit(targets)).sum(1).mean()),

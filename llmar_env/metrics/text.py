@@ -1,4 +1,4 @@
-"""How good written texts are: BLEU, chrF and ROUGE-L beside the alignment of their vectors."""
+"""Metrics of written texts: BLEU, chrF, ROUGE-L, and the alignment of their vectors."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ from llmar_env.text.scripts import HAN
 
 __all__ = ["TextScores", "score_texts", "split_words"]
 
-# Texts whose tokens are compared at a time: bounds the memory that the comparison takes.
+# Texts whose tokens are compared at a time; bounds the memory of the comparison.
 _BLOCK = 128
 
 _LETTER = rf"[^\W{HAN}]"
@@ -27,7 +27,7 @@ _WORD = re.compile(
     [{HAN}]                           # a Chinese character
     | {_LETTER}+? (?=n['’]t\b)        # do of don't
     | n['’]t\b                        # n't of don't
-    | (?:(?<=\w)|(?<!\S))             # 's of it's, also where it stands apart
+    | (?:(?<=\w)|(?<!\S))             # 's of it's, also as a separate word
       ['’](?:s|m|d|re|ve|ll)\b
     | \d+ (?:[.,:]\d+)+               # 3,000.5 and 10:30
     | {_LETTER}+                      # a word
@@ -40,30 +40,30 @@ _WORD = re.compile(
 
 @dataclass(frozen=True)
 class TextScores:
-    """Scores of the written texts of a split. BLEU and chrF are in [0, 100], as sacrebleu's are."""
+    """Scores of the written texts of a split. BLEU and chrF are in [0, 100], as in sacrebleu."""
 
     bleu_13a: float
-    """Corpus BLEU by sacrebleu: raw text, 13a tokens; 13a does not part Chinese characters."""
+    """Corpus BLEU by sacrebleu: raw text, 13a tokens; 13a does not split Chinese characters."""
     bleu_tok: float
-    """Corpus BLEU of lower-cased text in the tokens of `split_words`."""
+    """Corpus BLEU of lowercased text in the tokens of `split_words`."""
     chrf: float
     """Corpus chrF by sacrebleu: raw text."""
     rouge_l: float
     """Mean ROUGE-L F1 over the texts, in the tokens of `bleu_tok`, in [0, 1]."""
     alignment: float
-    """Mean cosine of a text's mean vector with its target's, in [-1, 1]; an empty one counts 0."""
+    """Mean cosine of a text's mean vector with its target's, in [-1, 1]; 0 for an empty one."""
     p_at_1: float
-    """Share of texts whose nearest target is their own; an empty one finds none."""
+    """Share of texts whose nearest target is their own; an empty text never counts."""
     signatures: Mapping[str, str]
-    """sacrebleu's signatures of `bleu_13a`, `bleu_tok` and `chrf`, with which others compare."""
+    """sacrebleu's signatures of `bleu_13a`, `bleu_tok` and `chrf`, for comparisons with others."""
 
 
 def split_words(text: str) -> list[str]:
-    """Lower-case a text and split it into words, clitics and punctuation marks.
+    """Lowercase a text and split it into words, clitics and punctuation marks.
 
-    As spaCy's English rules split: "Isn't it John's T-shirt?" gives is n't it john 's t - shirt ?
-    On the captions of Multi30k, 2 in 1,000 are split otherwise, most for an abbreviation such as
-    "mr.". Chinese characters are parted one by one.
+    Follows spaCy's English rules: "Isn't it John's T-shirt?" gives is n't it john 's t - shirt ?
+    Of the captions of Multi30k, 2 in 1,000 are split differently, most because of an abbreviation
+    such as "mr.". Chinese characters are split one by one.
     """
     return _WORD.findall(text.lower())
 
@@ -73,11 +73,11 @@ def score_texts(written: Sequence[str], targets: Sequence[str], embedder: Embedd
 
     Args:
         written: what was written.
-        targets: what should have been, text by text.
+        targets: the reference for each text.
         embedder: fitted; gives the vectors that alignment and P@1 compare.
 
     Raises:
-        ValueError: the two differ in number, there are none, or a target yields no vector.
+        ValueError: the two differ in number, there are no texts, or a target yields no vector.
     """
     if len(written) != len(targets):
         raise ValueError(f"{len(written)} written texts, but {len(targets)} targets")
@@ -87,7 +87,7 @@ def score_texts(written: Sequence[str], targets: Sequence[str], embedder: Embedd
     joined, target_joined = ([" ".join(text) for text in texts] for texts in (words, target_words))
     metrics = {
         "bleu_13a": BLEU(),
-        "bleu_tok": BLEU(lowercase=True, tokenize="none", force=True),  # forced to take tokens
+        "bleu_tok": BLEU(lowercase=True, tokenize="none", force=True),  # accepts tokenized text
         "chrf": CHRF(),
     }
     scores = {
@@ -107,7 +107,7 @@ def score_texts(written: Sequence[str], targets: Sequence[str], embedder: Embedd
 
 
 def _means(texts: Sequence[str], embedder: Embedder) -> NDArray[np.float32]:
-    """(n, D) mean vectors; zero for texts of blanks alone, which no embedder takes."""
+    """(n, D) mean vectors; zero for blank texts, which embedders reject."""
     means = np.zeros((len(texts), embedder.dim), np.float32)
     some = [i for i, text in enumerate(texts) if text.strip()]
     if some:
@@ -130,7 +130,7 @@ def _rouge_l(words: Sequence[list[str]], target_words: Sequence[list[str]]) -> f
 def _numbered(
     texts: Sequence[list[str]], numbers: dict[str, int]
 ) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
-    """(n, L) words as numbers, new ones added to `numbers`, and (n,) the lengths of the texts."""
+    """(n, L) words as numbers, and (n,) lengths of the texts; new words are added to `numbers`."""
     lengths = np.array([len(text) for text in texts], np.int64)
     ids = np.zeros((len(texts), max(1, int(lengths.max()))), np.int64)
     flat = [numbers.setdefault(word, len(numbers)) for text in texts for word in text]

@@ -124,10 +124,10 @@ class Corpus:
             data: a corpus; "phrasebook:de-en" and the like; a file that `TextPairs.read` reads;
                 `TextPairs`; or a mapping of splits to files or `TextPairs`. One file or one
                 `TextPairs` is split 90/5/5 by content into train, valid and test.
-            source_embedder: as in `embed`; refused beside a corpus, which has its own.
+            source_embedder: as in `embed`; not allowed with a corpus, which has its own.
             target_embedder: as `source_embedder`.
             word_vectors: settings of the embedders that are not given; by default the phrasebook
-                comes with vectors of its own.
+                has its own vectors.
             max_length: input texts are cut to this many vectors, and a warning counts them; by
                 default none is cut. Targets are never cut.
 
@@ -255,8 +255,8 @@ def _warn_of_shared_rows(pairs: Mapping[str, TextPairs]) -> None:
     for split, part in pairs.items():
         if split != "train" and "train" in pairs and (shared := part.overlap(pairs["train"])):
             warnings.warn(
-                f"{len(shared)} of the {len(part)} rows of {split} stand in train too; scores on "
-                "them reward memory",
+                f"{len(shared)} of the {len(part)} rows of {split} are in train too; scores on "
+                "them reward memorization",
                 stacklevel=3,
             )
 
@@ -291,5 +291,5 @@ def _shipped(language: str) -> WordVectors:
     lines = path.with_name("SHA256SUMS").read_text("utf-8").splitlines()
     sums = {name: digest for digest, name in map(str.split, lines)}
     if hashlib.sha256(path.read_bytes()).hexdigest() != sums[path.name]:
-        raise ValueError(f"{path} is not the file that shipped with the package; install it anew")
+        raise ValueError(f"{path} is not the file that shipped with the package; reinstall llmar")
     return WordVectors.load(path)

@@ -33,7 +33,8 @@ def nearest_tokens(actions: ArrayLike, vocabulary: Vocabulary) -> NDArray[np.int
         (n,) int64 in [0, V).
 
     Raises:
-        ValueError: the actions have another shape, or hold NaN or infinity; names the first.
+        ValueError: the actions have another shape, or hold NaN or infinity; the message names the
+            first.
     """
     vectors, directions = _directions(actions, vocabulary)
     tokens, sure = _guess(directions, vocabulary)
@@ -63,7 +64,7 @@ def csls_tokens(
 
     Raises:
         ValueError: the actions or `hubness` have another shape, or an action holds NaN or
-            infinity; names the first.
+            infinity; the message names the first.
     """
     if hubness.shape != (len(vocabulary),):
         raise ValueError(
@@ -146,7 +147,7 @@ def _guess(
 
     Vectors that are equal have equal projections on a line, so the candidate is the token whose
     projection is nearest. It is the nearest token if the action is nearer to it than half the
-    angle to its own nearest neighbour: all others then lie beyond the other half.
+    angle to its own nearest neighbor: all others then lie beyond the other half.
     """
     line, projections, order = vocabulary.projections
     projected = np.vecdot(directions, line)

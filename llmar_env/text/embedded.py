@@ -59,7 +59,7 @@ def _take(xp: Any, array: Array, index: Array) -> Array:
 
 
 def like_length(lengths: NDArray[np.int64], size: int) -> list[NDArray[np.int64]]:
-    """Group texts of like length, so that little of a batch is padding.
+    """Group texts of similar length, so that little of a batch is padding.
 
     Args:
         lengths: (n,) of the texts.
@@ -96,7 +96,7 @@ def shareable(table: NDArray[_Scalar]) -> NDArray[_Scalar]:
 
 
 def _read_only(array: NDArray[_Scalar]) -> NDArray[_Scalar]:
-    """The array if it is read-only, or else a read-only view; the array itself stays as it is."""
+    """The array if it is read-only, or else a read-only view; the array itself is unchanged."""
     if not array.flags.writeable:
         return array
     view = array.view()
@@ -108,18 +108,18 @@ def _read_only(array: NDArray[_Scalar]) -> NDArray[_Scalar]:
 class EmbeddedTexts:
     """n texts, each a sequence of D-vectors, in one ragged store.
 
-    Texts that share a vocabulary keep one table of vectors and integer ids; texts with vectors of
-    their own (contextual embeddings, other modalities) keep the rows themselves, of any floating
+    Texts that share a vocabulary keep one table of vectors and integer ids; texts with their
+    own vectors (contextual embeddings, other modalities) keep the rows themselves, of any floating
     type, and no ids. The store is immutable and is passed by reference, also through `deepcopy`.
 
-    Processes can share one: its arrays are read-only, each vector lies in memory once, and a pickle
+    Processes can share one: its arrays are read-only, each vector is in memory once, and a pickle
     of protocol 5 passes the arrays as buffers, which `pickle.loads` uses without a copy.
 
     Attributes:
         table: (V, D) floating: the vocabulary's vectors, or all rows of all texts in order.
         ids: (total,) int32 into `table`, or None where `table` holds the rows themselves.
         offsets: (n + 1,) int64; text i takes positions offsets[i] to offsets[i + 1].
-        padded_table: (V + 1, D) the table and a zero row, which stands for padding; `table` is a
+        padded_table: (V + 1, D) the table and a zero row for padding; `table` is a
             view of it.
     """
 
@@ -183,7 +183,7 @@ class EmbeddedTexts:
 
     @classmethod
     def from_vectors(cls, texts: Iterable[ArrayLike]) -> EmbeddedTexts:
-        """Store texts given as (length, D) arrays of vectors of their own."""
+        """Store texts given as (length, D) arrays of their own vectors."""
         sequences = [np.asarray(text) for text in texts]
         offsets = np.cumsum([0, *map(len, sequences)], dtype=np.int64)
         # With the padded table's zero row at the end, so that they are not copied again.
@@ -271,7 +271,7 @@ class EmbeddedTexts:
     def blocks(
         self, rows: ArrayLike, size: int
     ) -> Iterator[tuple[NDArray[np.int64], NDArray[np.float32], NDArray[np.int64]]]:
-        """Look up texts in blocks of like length.
+        """Look up texts in blocks of similar length.
 
         Args:
             rows: (n,) integers, the texts.

@@ -16,7 +16,7 @@ from typing import Any, Literal, NamedTuple
 
 
 class BadTextFile(ValueError):  # noqa: N818 - says what is wrong, as in "except BadTextFile"
-    """A file of texts that cannot be used as it stands; the message names file, line and fault."""
+    """A file of texts that cannot be used; the message names the file, the line and the fault."""
 
 
 @dataclass(frozen=True)
@@ -34,7 +34,7 @@ class BadRow:
 
 @dataclass(frozen=True)
 class TextPairs:
-    """Source texts and, one for one, the target texts they are to become.
+    """Source texts and their target texts, one for one.
 
     Attributes:
         source: The source texts.
@@ -80,15 +80,15 @@ class TextPairs:
     ) -> "TextPairs":
         """Read a TSV, CSV, JSONL or parquet file, in strict UTF-8.
 
-        White space around a text is removed. In a file with the source column alone, every
+        Whitespace around a text is removed. In a file with the source column alone, every
         target is its source.
 
         Args:
             path: The file.
             source_column: The column (in JSONL, the key) of the source texts.
             target_column: The column of the target texts.
-            on_bad_row: What a bad row does: stop with an error, or be left out and listed in
-                `skipped`, with a warning that counts them.
+            on_bad_row: What to do with a bad row: stop with an error, or leave it out and list it
+                in `skipped`, with a warning that counts such rows.
             format: tsv, csv, jsonl or parquet; None goes by the file's extension.
 
         Returns:
@@ -135,7 +135,7 @@ class TextPairs:
         return len(self.source)
 
     def __getitem__(self, index: slice) -> "TextPairs":
-        """Give the pairs of a slice, which must not be empty; `skipped` stays as it is."""
+        """Give the pairs of a slice, which must not be empty; `skipped` is unchanged."""
         if not isinstance(index, slice):
             raise TypeError(f"{self.name}: pairs are taken by slice, such as [:100], not {index!r}")
         return replace(self, source=self.source[index], target=self.target[index])
@@ -189,7 +189,7 @@ class TextPairs:
         return {name: self._take(rows, name) for name, rows in members.items()}
 
     def overlap(self, other: "TextPairs") -> list[int]:
-        """Give the rows (indices from 0) whose source and target stand together in `other` too."""
+        """Give the rows (indices from 0) whose pair of source and target is in `other` too."""
         theirs = set(other)
         return [row for row, pair in enumerate(self) if pair in theirs]
 
@@ -356,7 +356,7 @@ def _json_texts(row: dict[str, Any], *keys: str) -> tuple[str, str] | str:
 def _unique_keys(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
     row = dict(pairs)
     if len(row) < len(pairs):  # json would keep the last one and silently drop the others
-        raise ValueError(f"{_twice([key for key, _ in pairs])} stands more than once")
+        raise ValueError(f"{_twice([key for key, _ in pairs])} occurs more than once")
     return row
 
 
@@ -431,7 +431,7 @@ def _positions(header: list[str], want: _Want, place: str) -> tuple[int, int]:
     if len(set(header)) < len(header):
         raise BadTextFile(
             f"{place}: the header names {_twice(header)} more than once; "
-            "every column needs a name of its own"
+            "every column needs a unique name"
         )
     target = want.source if len(header) == 1 else want.target
     missing = [name for name in dict.fromkeys((want.source, target)) if name not in header]

@@ -1,4 +1,4 @@
-"""Writing systems that are split into words in a way of their own."""
+"""Writing systems that need their own word segmentation."""
 
 __all__ = ["HAN"]
 

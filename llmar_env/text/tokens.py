@@ -1,4 +1,4 @@
-"""Texts as rows of tokens, (n, M) integers, filled with EOS behind their ends.
+"""Texts as rows of tokens, (n, M) integers, padded with EOS after their ends.
 
 Works alike on NumPy arrays and on torch tensors of one device.
 """
@@ -16,7 +16,7 @@ def up_to_eos(tokens: Array, eos: int) -> Array:
     """Where texts have a word or the EOS that ends them, (n, M) bool.
 
     Args:
-        tokens: (n, M), filled with EOS behind each text's end.
+        tokens: (n, M), padded with EOS after each text's end.
         eos: the token EOS.
     """
     xp = array_namespace(tokens)
@@ -27,11 +27,11 @@ def up_to_eos(tokens: Array, eos: int) -> Array:
 def correct(tokens: Array, place: Array, token: Array, eos: int) -> Array:
     """Put one token into each text: LLMAR/Refine's correction.
 
-    A word replaces what stands at the place, or is appended where that is the end. EOS deletes
-    what stands there, and later words move up.
+    A word replaces the one at the given place, or is appended if that is the end. EOS deletes the
+    word there, and later words move up.
 
     Args:
-        tokens: (n, M), filled with EOS behind each text's end.
+        tokens: (n, M), padded with EOS after each text's end.
         place: (n,) in [0, M], no further than the end; at M nothing changes.
         token: (n,).
         eos: the token EOS.

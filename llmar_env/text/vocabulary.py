@@ -35,7 +35,7 @@ class Vocabulary:
 
     Raises:
         ValueError: there is no word, a word has no direction, or two tokens have the same
-            direction, so that an action cannot mean one rather than the other.
+            direction, so that no action could select one rather than the other.
     """
 
     table: NDArray[np.float32]  # (V - 1, D)
@@ -55,8 +55,8 @@ class Vocabulary:
         if (counts > 1).any():
             token = int(first[counts > 1][0])
             raise ValueError(
-                f"token {token} and {counts.max() - 1} more have one direction; an action could "
-                "not tell them apart"
+                f"token {token} and {counts.max() - 1} more have the same direction; no action "
+                "could tell them apart"
             )
 
     @classmethod
@@ -207,26 +207,28 @@ class Vocabulary:
         """Check texts that a caller gives as tokens.
 
         Args:
-            name: says in an error what the tokens are, such as "the drafts".
-            tokens: (n, M) integers in [0, V), M at least 1; what stands behind a first EOS has no
-                effect.
-            size: the n that is asked for.
-            length: the M that is asked for; any if None.
+            name: what the tokens are called in errors, such as "the drafts".
+            tokens: (n, M) integers in [0, V), M at least 1; tokens after the first EOS are
+                ignored.
+            size: the required n.
+            length: the required M; any if None.
 
         Returns:
-            (n, M) the texts, filled with EOS behind each one's end, in fresh memory.
+            (n, M) the texts, padded with EOS after each one's end, newly allocated.
 
         Raises:
-            ValueError: the tokens are something else.
+            ValueError: the tokens have another dtype, shape or range.
         """
         found = np.asarray(tokens)
         fits = found.dtype.kind in "iu" and found.ndim == 2 and len(found) == size
         if not fits or not found.shape[1] or length not in (None, found.shape[1]):
-            asked = f"({size}, M), M at least 1" if length is None else f"({size}, {length})"
-            raise ValueError(f"{name} are integers {asked}, found {found.dtype} {found.shape}")
+            expected = f"({size}, M), M at least 1" if length is None else f"({size}, {length})"
+            raise ValueError(
+                f"{name} must be integers {expected}, found {found.dtype} {found.shape}"
+            )
         if found.size and not 0 <= found.min() <= found.max() <= self.eos:
             raise ValueError(
-                f"{name} lie in 0 to {self.eos}, EOS, found {found.min()} to {found.max()}"
+                f"{name} must lie in 0 to {self.eos}, EOS, found {found.min()} to {found.max()}"
             )
-        behind = np.arange(found.shape[1]) >= self.lengths(found)[:, None]
-        return np.where(behind, self.eos, found).astype(np.int64, copy=False)
+        after_end = np.arange(found.shape[1]) >= self.lengths(found)[:, None]
+        return np.where(after_end, self.eos, found).astype(np.int64, copy=False)

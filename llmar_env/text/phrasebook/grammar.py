@@ -260,7 +260,7 @@ def read_phrases(names: Collection[str], table: str) -> list[str]:
     for line in lines:
         concept, _, phrase = (cell.strip() for cell in line.partition("|"))
         if not phrase:
-            raise ValueError(f"{title}: a line reads concept | words, found {line!r}")
+            raise ValueError(f"{title}: a line must read concept | words, found {line!r}")
         if concept in found:
             raise ValueError(f"{title}: {concept!r} has two lines")
         found[concept] = phrase

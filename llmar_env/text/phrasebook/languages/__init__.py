@@ -1,4 +1,4 @@
-"""The languages of the phrasebook, each in a module that is named by the language's code.
+"""The languages of the phrasebook, each in a module named after the language's code.
 
 A module has the words and the grammar of its language, put together as `LANGUAGE`. To add a
 language, add its module here, and its word vectors, made by `make_vectors`, in llmar_env/text/data.

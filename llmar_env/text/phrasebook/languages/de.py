@@ -228,7 +228,7 @@ def _rest(_present: str, participle: str, infinitive: str) -> tuple[str, str, st
 
 
 def _order(kind: int, link: int, timed: bool) -> list[str]:
-    """The verb comes second in a main clause, first in a question, last behind "weil"."""
+    """The verb comes second in a main clause, first in a question, last after "weil"."""
     verb = "verb" if kind in (STATEMENT, QUESTION) else "is"
     if kind == QUESTION:
         head = [verb, "person"]

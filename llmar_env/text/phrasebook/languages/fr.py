@@ -69,7 +69,7 @@ picture | m tableau tableaux
 mirror | m miroir miroirs
 """
 
-# ^ marks those that stand before the noun.
+# ^ marks those that precede the noun.
 _ADJECTIVES = """
 adjective | masculine feminine masculine_plural feminine_plural
 red | rouge rouge rouges rouges
