@@ -1,4 +1,4 @@
-"""The page about the algorithms: plots, checks and tables, made of runs alone."""
+"""Write the page on the algorithms: plots, checks and tables, from the runs alone."""
 
 from __future__ import annotations
 
@@ -38,7 +38,7 @@ _OURS, _PPO, _PLAIN = "reinforce", "ppo", "ppo-plain"
 _TITLES = {"echo": "Echo", "de-en": "German to English"}
 _ON_POLICY = ("ppo", "ppo-plain", "a2c", "trpo", "recurrent_ppo")
 _FAMILIES = ("REINFORCE, by baseline", "on-policy", "off-policy, and random search")
-# Okabe and Ito's, which the colour-blind tell apart; REINFORCE is black, in every panel.
+# Okabe and Ito's palette for color-blind readers; REINFORCE is black in every panel.
 _COLORS = ("#E69F00", "#0072B2", "#009E73", "#D55E00", "#56B4E9", "#CC79A7")
 _DASHES = ("-", "--", "-.", ":", "-", "--")
 _LIMIT = 120.0
@@ -50,17 +50,17 @@ Runs = Mapping[str, Sequence[Run]]
 
 @dataclass(frozen=True)
 class Commands:
-    """What to type to repeat a run."""
+    """The shell commands that repeat runs."""
 
     shared: Mapping[str, str]
-    """Arguments that the rows of a task share, by the name of a shell variable."""
+    """The arguments that the rows of a task share, by the name of a shell variable."""
     rows: Mapping[tuple[str, str], str]
-    """By task and algorithm."""
+    """The command of each row, by task and algorithm."""
 
 
 @dataclass(frozen=True)
 class Check:
-    """A claim, and what was measured of it."""
+    """A claim, whether it holds, and the measurements behind it."""
 
     claim: str
     passed: bool
@@ -68,12 +68,12 @@ class Check:
 
 
 def write_page(page: Path, runs: Sequence[Run], commands: Commands) -> None:
-    """Write the page and its plots, in a folder of the page's name beside it.
+    """Write the page and its plots, in a folder of the page's name next to it.
 
     Args:
-        page: a Markdown file; what it held is lost.
-        runs: of one data set and one number of seconds, failed ones included; at least one.
-        commands: for each task and algorithm of the runs.
+        page: a Markdown file, overwritten if it exists.
+        runs: runs with one data set and one time, failed ones included; at least one.
+        commands: the commands for each task and algorithm of the runs.
     """
     good, failed = succeeded(runs)
     by_task = {task: found for task in _TITLES if (found := _by_algorithm(good, task))}
@@ -114,9 +114,9 @@ def _by_algorithm(runs: Sequence[Run], task: str) -> dict[str, list[Run]]:
 
 
 def check_constant(echo: Runs, seconds: float) -> Check:
-    """Whether every run stays above the constant answer from 120 s on, or earlier.
+    """Whether every run permanently beats the constant answer within 120 s.
 
-    A run that failed does not.
+    A failed run does not.
     """
     limit = min(_LIMIT, seconds)
     times = {
@@ -131,18 +131,18 @@ def check_constant(echo: Runs, seconds: float) -> Check:
     passed = not facts
     if passed:
         slowest = max(times, key=lambda name: max(times[name]))
-        facts = [f"the slowest run, of {slowest}, after {max(times[slowest]):.1f} s"]
+        facts = [f"the slowest run, of {slowest}, does after {max(times[slowest]):.1f} s"]
     claim = f"Every algorithm beats the constant answer on echo within {_LIMIT:g} s"
     return Check(claim, passed, facts)
 
 
 def check_lead(by_task: Mapping[str, Runs], seconds: float, others: str) -> Check:
-    """Whether REINFORCE is ahead at the end, and at which of the seconds before it is not.
+    """Whether REINFORCE is ahead at the end; the facts say when it was not.
 
     Args:
-        by_task: its runs, and those of the others.
-        seconds: of a run.
-        others: what they are, as the claim names them.
+        by_task: the runs of REINFORCE and of the others.
+        seconds: the time of a run.
+        others: what the claim calls the others.
     """
     grid = _seconds(seconds)
     passed, facts = True, []
@@ -156,8 +156,8 @@ def check_lead(by_task: Mapping[str, Runs], seconds: float, others: str) -> Chec
         leads = theirs.max(axis=0) - ours
         passed &= bool(leads[-1] < 0)
         facts.append(
-            f"{_TITLES[task]}, at {seconds:g} s: {ours[-1]:.4f}, and the best of the others, "
-            f"{best[-1]}, {means[best[-1]][-1]:.4f}"
+            f"{_TITLES[task]}, at {seconds:g} s: {ours[-1]:.4f}; the best of the others, "
+            f"{best[-1]}: {means[best[-1]][-1]:.4f}"
         )
         # At 0 s nothing is learned yet.
         behind = [lead >= 0 for lead in leads]
@@ -166,14 +166,14 @@ def check_lead(by_task: Mapping[str, Runs], seconds: float, others: str) -> Chec
             leaders = ", ".join(dict.fromkeys(best[point] for point in span))
             lead = f"{leaders} ahead by up to {leads[span].max():.4f}" if is_behind else "ahead"
             facts.append(f"{_TITLES[task]}, from {grid[span[0]]:g} to {grid[span[-1]]:g} s: {lead}")
-    claim = f"REINFORCE, leave one out, is ahead of {others} at equal time"
+    claim = f"REINFORCE with leave-one-out is ahead of {others} at equal time"
     return Check(claim, passed, facts)
 
 
 def check_plain(by_task: Mapping[str, Runs]) -> Check:
-    """Whether PPO is as good as stock PPO whenever steps have doubled, and at the most steps.
+    """Whether PPO is at least as good as stock PPO at every doubling of steps and at the end.
 
-    From the first update of all runs of both to the end of the shortest.
+    The range starts when all runs of both have been updated and ends with the shortest run.
     """
     passed, facts = True, []
     for task, runs in by_task.items():
@@ -200,7 +200,7 @@ def _beside_ours(runs: Runs, baselines: bool) -> Runs:
 
 
 def _checks(by_task: Mapping[str, Runs], failed: Sequence[Run], seconds: float) -> str:
-    """The checks that there are runs for."""
+    """The checks for which there are runs, as Markdown."""
     found = []
     good = [run for runs in by_task.values() for one in runs.values() for run in one]
     if echo := _by_algorithm([*good, *failed], "echo"):
@@ -264,7 +264,7 @@ def _draw(axes: Axes, grid: Floats, shown: Mapping[str, Estimate], ours: Estimat
 
 
 def _family(name: str) -> str | None:
-    """The panel of an algorithm; none of REINFORCE, which is in each."""
+    """The panel of an algorithm; None for REINFORCE, which is in every panel."""
     if name == _OURS:
         return None
     if name.startswith(_OURS):
@@ -278,7 +278,7 @@ def _constant(runs: Runs) -> float:
 
 
 def _seconds(limit: float) -> Floats:
-    """(61,) each second of a minute, or as many points of another time."""
+    """(61,) every second of a minute, or as many points of another time."""
     return np.linspace(0.0, limit, 61)
 
 
@@ -286,7 +286,7 @@ def _seconds(limit: float) -> Floats:
 
 
 def _table(runs: Runs, commands: Commands) -> str:
-    """Algorithms, best first."""
+    """The table of algorithms, best first."""
     columns = (
         *("algorithm", "seeds", "alignment [95 % CI]", "P@1 [95 % CI]", "steps/s"),
         *(f"s / steps to {_LEVEL}", "s / steps to beat constant"),
@@ -337,7 +337,7 @@ def _line(cells: Sequence[str]) -> str:
 
 
 def _longest(by_task: Mapping[str, Runs]) -> str:
-    """The three algorithms with the longest runs, and the seconds of those."""
+    """The three algorithms with the longest runs, and the seconds of these runs."""
     took: dict[str, float] = defaultdict(float)
     for runs in by_task.values():
         for name, found in runs.items():
@@ -354,6 +354,6 @@ def _machine(run: Run) -> str:
     where = run.where
     versions = ", ".join(f"{name} {number}" for name, number in where["versions"].items())
     return (
-        f"{where['cpu']}, {where['cores']} cores, of which {where['workers']} had a run each at a "
-        f"time; {versions}"
+        f"{where['cpu']}, {where['cores']} cores, {where['workers']} in use with one run "
+        f"each; {versions}"
     )

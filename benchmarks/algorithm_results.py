@@ -1,8 +1,8 @@
-"""What runs of the algorithms came to: a file of them, and its statistics over seeds.
+"""Results of the algorithms: the file of runs, and statistics over seeds.
 
 Statistics are those of Agarwal et al. 2021, "Deep reinforcement learning at the edge of the
-statistical precipice", by their library, rliable: inter-quartile means (the mean of the middle half
-of the runs), with stratified bootstrap intervals of 95 %.
+statistical precipice", by their library, rliable: interquartile means (the mean of the middle half
+of the runs), with 95 % stratified bootstrap intervals.
 """
 
 from __future__ import annotations
@@ -49,37 +49,37 @@ _RESAMPLES = 2000
 
 @dataclass(frozen=True)
 class Job:
-    """What is to be run; two runs of one job differ by the machine alone."""
+    """What to run; two runs of one job differ only in the machine."""
 
     algorithm: str
     """A row of the benchmark."""
     task: str
     data: str
-    """Name of the folder of the texts."""
+    """The name of the folder with the texts."""
     seed: int
     seconds: float
     settings: Mapping[str, Any] = field(default_factory=dict)
-    """What the algorithm trains with, as plain JSON-able data."""
+    """The settings of the algorithm, JSON-serializable."""
 
     @property
     def key(self) -> str:
-        """The same for equal jobs alone."""
+        """A string that only equal jobs share."""
         return json.dumps(asdict(self), sort_keys=True)
 
 
 @dataclass(frozen=True)
 class Run:
-    """A job that ended: one line of the results file."""
+    """A finished job: one line of the results file."""
 
     job: Job
     where: Mapping[str, Any]
-    """Machine, versions, commit and date."""
+    """The machine, versions, commit and date."""
     curve: Mapping[str, Sequence[float]] = field(default_factory=dict)
-    """Validations in their order, as columns: seconds, steps, alignment and p_at_1."""
+    """Validations in order, as columns: seconds, steps, alignment and p_at_1."""
     valid: Mapping[str, Mapping[str, float]] = field(default_factory=dict)
-    """Scores on the validation texts, by who answered."""
+    """Scores on the validation texts, by what answered, such as "trained" or "constant"."""
     test: Mapping[str, Mapping[str, float]] = field(default_factory=dict)
-    """Scores on the test texts, of the weights that were best on the validation texts."""
+    """Scores on the test texts, with the weights that were best on the validation texts."""
     error: str | None = None
     """Why it failed, or None."""
 
@@ -90,15 +90,15 @@ class Run:
 
     @property
     def steps_per_second(self) -> float:
-        """Over the whole run, updates and validations included."""
+        """Steps per second over the whole run, updates and validations included."""
         return self.curve["steps"][-1] / self.curve["seconds"][-1]
 
 
 def read_runs(file: Path) -> list[Run]:
-    """The runs of a file, in their order; none where there is no file.
+    """The runs in a file, in order; none if the file does not exist.
 
     Raises:
-        ValueError: a line is no run; the message says which.
+        ValueError: a line is not a run; the message says which.
     """
     runs = []
     for number, line in enumerate(file.read_text("utf-8").splitlines() if file.exists() else [], 1):
@@ -106,19 +106,19 @@ def read_runs(file: Path) -> list[Run]:
             fields = json.loads(line)
             runs.append(Run(**fields | {"job": Job(**fields["job"])}))
         except (ValueError, KeyError, TypeError) as error:
-            raise ValueError(f"{file}, line {number} is no run: {error}") from error
+            raise ValueError(f"{file}, line {number} is not a run: {error}") from error
     return runs
 
 
 def append_run(file: Path, run: Run) -> None:
-    """Add a run to a file, which is made if it is not there."""
+    """Append a run to a file, which is created if it does not exist."""
     file.parent.mkdir(parents=True, exist_ok=True)
     with file.open("a", encoding="utf-8") as stream:
         stream.write(json.dumps(asdict(run)) + "\n")
 
 
 def succeeded(runs: Sequence[Run]) -> tuple[list[Run], list[Run]]:
-    """The last run of each job: those that succeeded, and those that have failed at every try."""
+    """The last run of each job: of those that succeeded, and of those that always failed."""
     last: dict[str, Run] = {}
     for run in runs:
         if run.error is None or run.job.key not in last or last[run.job.key].error is not None:
@@ -146,7 +146,7 @@ class Estimate:
 def interquartile_mean(scores: Floats) -> Floats:
     """Mean over the middle half of runs, (runs, ..., points), at each point, (points,).
 
-    As `rliable.metrics.aggregate_iqm`, for all points at a time: it is taken of every resample.
+    Like `rliable.metrics.aggregate_iqm`, but for all points at once, as it runs on every resample.
     """
     ordered = np.sort(scores.reshape(-1, scores.shape[-1]), axis=0)
     cut = len(ordered) // 4
@@ -155,7 +155,7 @@ def interquartile_mean(scores: Floats) -> Floats:
 
 
 def estimate(scores: Floats) -> Estimate:
-    """Inter-quartile mean over runs, (runs, points), at each point, with its interval."""
+    """Interquartile mean over runs, (runs, points), at each point, with its interval."""
     return _estimate(scores[:, None], interquartile_mean)
 
 
@@ -185,8 +185,8 @@ def curves(runs: Sequence[Run], axis: Axis, grid: Floats, metric: str = "alignme
     """Validation scores of runs over seconds or steps, linear between validations.
 
     Returns:
-        (runs, points); NaN beyond the end of the shortest run, and, over steps, before the first
-        batch of any run has been scored.
+        (runs, points); NaN after the end of the shortest run and, over steps, before the first
+        scored batch of any run.
     """
     first = min(run.curve[axis][1] for run in runs) if axis == "steps" else 0.0
     last = min(run.curve[axis][-1] for run in runs)
@@ -196,13 +196,13 @@ def curves(runs: Sequence[Run], axis: Axis, grid: Floats, metric: str = "alignme
 
 
 def reached(run: Run, axis: Axis, level: float) -> float:
-    """Seconds or steps of the first validation with an alignment of `level`; inf for none."""
+    """Seconds or steps of the first validation with an alignment of `level`; inf if none."""
     points = zip(run.curve[axis], run.curve["alignment"], strict=True)
     return next((at for at, score in points if score >= level), math.inf)
 
 
 def overcome(run: Run, axis: Axis) -> float:
-    """Seconds or steps from which on a run stays above the constant answer; inf for never."""
+    """Seconds or steps after which a run stays above the constant answer; inf if it never does."""
     level = run.valid["constant"]["alignment"]
     since = math.inf
     for at, score in zip(run.curve[axis], run.curve["alignment"], strict=True):

@@ -1,15 +1,15 @@
-"""Every algorithm beside every other: alignment over seconds and over steps, with intervals.
+"""Compare all algorithms: alignment over time and over steps, with confidence intervals.
 
-Each row of `agents.ALGORITHMS`, REINFORCE with each of its baselines, and stock PPO as a user of
-Stable-Baselines3 writes it, learn the echo task and German to English, several seeds of each, for
-the same seconds of one core. Runs are added to a file, one JSON object a line, and those that it
-holds are not run again, so that the benchmark can be interrupted, and grows with the table.
+Each algorithm of `agents.ALGORITHMS`, REINFORCE with each of its baselines, and stock PPO as a
+user of Stable-Baselines3 would write it learn the echo task and German to English, with several
+seeds each, for the same time on one core. Runs are appended to a file, one JSON object per line,
+and runs that the file has are skipped, so that the benchmark can be interrupted and extended.
 
     python benchmarks/algorithms.py --data DIR
     python benchmarks/algorithms.py --data DIR --report-only
 
-DIR holds train.tsv, val.tsv and test.tsv. Run it on a machine that does nothing else; it pins its
-workers to cores, which takes Linux.
+DIR holds train.tsv, val.tsv and test.tsv. Run it on an otherwise idle machine. It pins its
+workers to cores, which requires Linux.
 """
 
 from __future__ import annotations
@@ -68,34 +68,34 @@ ROWS: Mapping[str, Mapping[str, Any]] = (
     | {f"reinforce-{one}": {"algo": "reinforce", "baseline": one} for one in _MORE_BASELINES}
     | {_PLAIN: {}}
 )
-"""The options of `train.py` that make a row; stock PPO has none."""
+"""The options of `train.py` that define each row; stock PPO has none."""
 
 
 @dataclass(frozen=True)
 class Options:
-    """Measure all algorithms for the same time, and write a page about it."""
+    """Train all algorithms for the same time, and write a page with the results."""
 
     data: Path = Path("../shared/data/multi30k-de-en")
     """Folder with train.tsv, val.tsv and test.tsv, columns source (German) and target (English)."""
     algos: tuple[str, ...] = tuple(ROWS)
     """Rows to run: algorithms of train.py, reinforce-BASELINE, or ppo-plain."""
     tasks: tuple[Task, ...] = get_args(Task)
-    """echo, where English captions are their own targets, and German to English."""
+    """echo, where English captions are their own targets, or de-en, German to English."""
     seeds: int = 5
-    """Runs of each, with the seeds 0, 1 and so on."""
+    """Number of runs of each row, with seeds 0, 1 and so on."""
     seconds: float = 60.0
-    """Of each run, validations included."""
+    """Time of each run, validations included."""
     results: Path = Path("benchmarks/results/algorithms.jsonl")
-    """File of runs, which are added to it."""
+    """File of runs, to which new runs are appended."""
     workers: int = 2
-    """Runs beside each other, each in a process on a core of its own."""
+    """Number of parallel runs, each in its own process on its own core."""
     page: Path = Path("docs/benchmarks.md")
-    """Where to write the page; plots come into a folder of its name beside it."""
+    """Where to write the page; plots go into a folder of the same name next to it."""
     report_only: bool = False
-    """Run nothing, and write the page of what the file holds."""
+    """Run nothing; only write the page from the runs in the file."""
 
     def __post_init__(self) -> None:
-        """Refuse what no run could use."""
+        """Reject options that no run could use."""
         if unknown := [name for name in self.algos if name not in ROWS]:
             raise ValueError(f"no algorithm {unknown[0]!r}; there are {', '.join(ROWS)}")
         for name in ("seeds", "seconds", "workers"):
@@ -103,13 +103,13 @@ class Options:
                 raise ValueError(f"{name} must be above 0, found {getattr(self, name)}")
 
 
-# ---------------------------------------------------------------------------- what is run
+# ---------------------------------------------------------------------------- jobs
 
 
 def run_config(
     data: Path, task: str, seconds: float, row: Mapping[str, Any] | None = None, seed: int = 0
 ) -> Config:
-    """The options of a run; without a row, what all runs of a task have in common."""
+    """The options of a run; without a row, the options that all runs of a task share."""
     return Config(
         data=DataConfig(
             data=str(data / "train.tsv"),
@@ -123,12 +123,12 @@ def run_config(
 
 
 def settings_of(algorithm: str) -> dict[str, Any]:
-    """What a row trains with, as plain JSON-able data: runs with other settings are others."""
+    """The settings of a row, JSON-serializable; runs with other settings are other jobs."""
     if algorithm == _PLAIN:
         return {"n_envs": _PLAIN_ENVS}
     config = AlgorithmConfig(**ROWS[algorithm])
     settings = asdict(tuned(find_algorithm(config.algo), config))
-    # Time ends a run; the others are what else could be chosen.
+    # Runs end by time, and the other two are alternatives that were not chosen.
     for name in ("total_steps", "distributions", "otherwise"):
         del settings[name]
     plain: dict[str, Any] = json.loads(json.dumps(settings, default=lambda cls: cls.__name__))
@@ -136,7 +136,7 @@ def settings_of(algorithm: str) -> dict[str, Any]:
 
 
 def plan(options: Options) -> list[Job]:
-    """All jobs; seeds outermost, so that what an interrupted benchmark has is balanced."""
+    """All jobs, with seeds outermost, so that an interrupted benchmark is balanced."""
     settings = {name: settings_of(name) for name in options.algos}
     return [
         Job(name, task, options.data.name, seed, options.seconds, settings[name])
@@ -147,13 +147,13 @@ def plan(options: Options) -> list[Job]:
 
 
 def pending(jobs: Sequence[Job], runs: Sequence[Run]) -> list[Job]:
-    """The jobs that no run has done yet; those that have failed are tried again."""
+    """The jobs without a successful run; failed ones are tried again."""
     done = {run.job.key for run in runs if run.error is None}
     return [job for job in jobs if job.key not in done]
 
 
 def current(runs: Sequence[Run], options: Options) -> list[Run]:
-    """The runs of this data set and time, with the settings that rows have now; any seed."""
+    """The runs, of any seed, with this data set and time and the rows' current settings."""
     settings = {name: settings_of(name) for name in ROWS}
     return [
         run
@@ -164,7 +164,7 @@ def current(runs: Sequence[Run], options: Options) -> list[Run]:
 
 
 def arguments(config: Config, default: Config) -> list[str]:
-    """The arguments of `train.py` that make one configuration of another."""
+    """The arguments of `train.py` that turn the default configuration into another."""
     found = []
     usual = default.as_json()
     for name, value in config.as_json().items():
@@ -179,7 +179,7 @@ def arguments(config: Config, default: Config) -> list[str]:
 
 
 def commands(options: Options) -> Commands:
-    """What to type for a row, with the arguments that a task's rows share in a variable."""
+    """The command of each row; a variable has the arguments that a task's rows share."""
     shared, rows = {}, {}
     for task in _TASKS:
         config, variable = run_config(Path("$DATA"), task, options.seconds), _variable(task)
@@ -203,13 +203,13 @@ def _variable(task: str) -> str:
 
 
 class Doublings(BaseCallback):
-    """Scores a policy whenever its steps have doubled.
+    """Scores a policy whenever its number of steps has doubled.
 
-    `Training` validates at equal distances of time, between which a fast algorithm goes a long way;
-    to compare at equal steps takes scores of early ones too.
+    `Training` validates at equal time intervals, in which a fast algorithm makes many steps;
+    a comparison at equal steps needs early scores too.
 
     Attributes:
-        records: one for each scoring, from 1,024 steps on.
+        records: one per scoring, from 1,024 steps on.
     """
 
     def __init__(self, corpus: Corpus) -> None:
@@ -238,7 +238,7 @@ class Doublings(BaseCallback):
 
 
 def train_plain(corpus: Corpus, seconds: float, seed: int, callback: BaseCallback) -> Trained:
-    """Stock PPO with SB3's own settings and environments, as its documentation leads to it."""
+    """Train stock PPO with SB3's default settings, as its documentation suggests."""
     env = sb3_make_vec_env("LLMAR/Align-v0", _PLAIN_ENVS, seed, env_kwargs={"data": corpus})
     kwargs = {"features_extractor_class": GRUFeatures}
     model = PPO("MlpPolicy", env, policy_kwargs=kwargs, seed=seed, device="cpu")
@@ -252,7 +252,7 @@ def train_plain(corpus: Corpus, seconds: float, seed: int, callback: BaseCallbac
 
 
 def run_job(job: Job, corpus: Corpus, data: Path, where: Mapping[str, Any]) -> Run:
-    """Train as a job says; what goes wrong is its error."""
+    """Train as a job specifies; an exception becomes the run's error."""
     doublings = Doublings(corpus)
     where = {**where, "date": time.strftime("%Y-%m-%d")}
     try:
@@ -272,7 +272,7 @@ def run_job(job: Job, corpus: Corpus, data: Path, where: Mapping[str, Any]) -> R
 
 
 def curve_of(records: Sequence[Record]) -> dict[str, list[float]]:
-    """Validations as columns, in the order of their seconds; rounded, to keep files small."""
+    """Validations as columns, in the order of their steps; rounded to keep files small."""
     ordered = sorted(records, key=lambda record: (record.steps, record.seconds))
     return {
         "seconds": [round(record.seconds, 3) for record in ordered],
@@ -284,13 +284,13 @@ def curve_of(records: Sequence[Record]) -> dict[str, list[float]]:
     }
 
 
-# ---------------------------------------------------------------------------- all of them
+# ---------------------------------------------------------------------------- all runs
 
-_corpora: dict[str, Corpus] = {}  # a worker's, by task
+_corpora: dict[str, Corpus] = {}  # of this worker, by task
 
 
 def begin_worker(cores: Queue[int], corpora: Mapping[str, Corpus]) -> None:
-    """Take a core, one thread and the texts."""
+    """Set up a worker with a core, one thread and the texts."""
     os.sched_setaffinity(0, {cores.get()})
     torch.set_num_threads(1)
     warnings.simplefilter("ignore")
@@ -298,24 +298,26 @@ def begin_worker(cores: Queue[int], corpora: Mapping[str, Corpus]) -> None:
 
 
 def work(job: Job, data: Path, where: Mapping[str, Any]) -> Run:
-    """Do a job, in a worker."""
+    """Run a job in a worker."""
     return run_job(job, _corpora[job.task], data, where)
 
 
 def run_all(jobs: Sequence[Job], options: Options) -> Iterator[Run]:
-    """Do jobs in their order, several at a time; runs come as they end.
+    """Run jobs in order, several in parallel; yields runs as they finish.
 
     Raises:
         ValueError: there are fewer cores than workers.
     """
     free = sorted(os.sched_getaffinity(0))
     if options.workers > len(free):
-        raise ValueError(f"{options.workers} workers need a core each, and there are {len(free)}")
+        raise ValueError(
+            f"{options.workers} workers need a core each, but only {len(free)} are free"
+        )
     corpora = {
         task: load_corpus(run_config(options.data, task, options.seconds))
         for task in dict.fromkeys(job.task for job in jobs)
     }
-    os.environ["OMP_NUM_THREADS"] = "1"  # workers read it as they import
+    os.environ["OMP_NUM_THREADS"] = "1"  # workers read it on import
     context = multiprocessing.get_context("spawn")
     cores = context.Queue()
     for core in free[: options.workers]:
@@ -345,7 +347,7 @@ def describe_machine() -> dict[str, Any]:
 
 
 def _commit() -> str:
-    """The commit of what is run, marked where it was changed since."""
+    """The current commit, marked if the code has changed since."""
     git = partial(subprocess.run, cwd=_REPOSITORY, capture_output=True, text=True, check=False)
     head = git(["git", "rev-parse", "--short", "HEAD"]).stdout.strip()
     changed = git(["git", "status", "--porcelain", "agents", "llmar_env"]).stdout
@@ -353,7 +355,7 @@ def _commit() -> str:
 
 
 def main(options: Options) -> None:
-    """Run what is missing, and write the page of all that there is."""
+    """Run the missing jobs, and write the page from all runs."""
     console = Console()
     runs = read_runs(options.results)
     jobs = [] if options.report_only else pending(plan(options), runs)
@@ -368,11 +370,11 @@ def main(options: Options) -> None:
     shown = current(runs, options)
     if len(shown) < len(runs):
         others = len(runs) - len(shown)
-        console.print(f"{others} runs of other data, seconds or settings are not on the page")
+        console.print(f"{others} runs with other data, seconds or settings are not on the page")
     if not shown:
         raise ValueError(f"{options.results} holds no run of {options.data.name} to report on")
     write_page(options.page, shown, commands(options))
-    console.print(f"the page is {options.page}", markup=False)
+    console.print(f"wrote {options.page}", markup=False)
 
 
 if __name__ == "__main__":

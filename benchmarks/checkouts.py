@@ -1,4 +1,4 @@
-"""Two checkouts side by side: a folder or a revision, and Python on its own packages."""
+"""Checkouts to compare: folders or revisions, each run with its own packages."""
 
 from __future__ import annotations
 
@@ -24,19 +24,19 @@ class BenchmarkError(Exception):
 
 @dataclass(frozen=True)
 class Side:
-    """A checkout that is measured."""
+    """A checkout to measure."""
 
     name: str  # old or new
     given: str  # on the command line
     tree: Path
-    commit: str | None  # None where the folder is under no version control
-    scratch: Path  # for what its runs leave behind
+    commit: str | None  # None if the folder is not in a git repository
+    scratch: Path  # for the files that its runs write
 
     def run(self, arguments: Sequence[str | Path]) -> str:
-        """Run Python on this side's packages; what it printed.
+        """Run Python with this side's packages; returns what it printed.
 
         Raises:
-            BenchmarkError: it failed.
+            BenchmarkError: the process failed.
         """
         done = subprocess.run(
             [sys.executable, *arguments],
@@ -55,7 +55,7 @@ class Side:
         return done.stdout
 
     def check_packages(self) -> int:
-        """Refuse packages of another checkout; the number of torch's threads.
+        """Reject packages of another checkout; returns torch's number of threads.
 
         Raises:
             BenchmarkError: `agents` or `llmar_env` is not this side's own.
@@ -70,14 +70,14 @@ class Side:
 
 
 def git(*arguments: str, cwd: Path | None = None) -> str | None:
-    """What a git command prints, or None where it fails."""
+    """The output of a git command, or None if it fails."""
     done = subprocess.run(["git", *arguments], cwd=cwd, capture_output=True, text=True, check=False)
     return done.stdout.strip() if done.returncode == 0 else None
 
 
 @contextmanager
 def open_side(name: str, given: str, scratch: Path) -> Iterator[Side]:
-    """The checkout of a folder or a revision; the worktree of a revision is removed at the end.
+    """Open a folder or a revision; the worktree of a revision is removed at the end.
 
     Raises:
         BenchmarkError: there is no such folder or revision.

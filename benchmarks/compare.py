@@ -1,17 +1,17 @@
-"""Is one revision slower than another? Rates of two checkouts, measured in turns on one machine.
+"""Is one revision slower than another? Rates of two checkouts, measured alternately on one machine.
 
     python benchmarks/compare.py HEAD~ . --data DIR --json runs/compare.json
 
-OLD and NEW are each a folder, taken as it is, or a revision of the repository that this is run in,
-checked out into a temporary worktree. Each side runs its own benchmarks, on its own packages, in
-processes of their own: old, new, new, old and so on, so that a machine that becomes slower or
-faster meanwhile does so to both. Of each quantity the median ratio counts; the exit status is 1
-where one is below `--least`, and 2 where nothing could be measured.
+OLD and NEW are each a folder, used in place, or a revision of the current repository, checked out
+into a temporary worktree. Each side runs its own benchmarks on its own packages in separate
+processes: old, new, new, old and so on, so that changes in the machine's speed affect both sides.
+The median ratio of each quantity counts; the exit status is 1 if one is below `--least`, and 2 if
+nothing could be measured.
 
-The parts `training`, `environments` and `writing` are those of `rates.py`: a side that has none
-yet runs the one beside this file. The part `translation` is the words per second of
-`translation.py --part throughput`, which takes some minutes a pair, and is not measured unless it
-is asked for. Run it on a machine that does nothing else.
+The parts `training`, `environments` and `writing` are those of `rates.py`; a side without that file
+runs the one next to this file. The part `translation` measures the words per second of
+`translation.py --part throughput`, which takes several minutes per pair, and is off by default.
+Run it on an otherwise idle machine.
 """
 
 from __future__ import annotations
@@ -48,15 +48,15 @@ class Options:
     """Compare the rates of two checkouts."""
 
     old: tyro.conf.Positional[str]
-    """A folder or a revision, as of git."""
+    """A folder or a git revision."""
     new: tyro.conf.Positional[str]
-    """The same for the other side."""
+    """The folder or git revision to compare with the old one."""
     data: Path | None = None
     """Folder with train.tsv, val.tsv and test.tsv; without it, each side's built-in corpus."""
     parts: tuple[Part, ...] = ("training", "environments", "writing")
     """What to measure; translation takes the longest, and needs --data."""
     pairs: int = 7
-    """Runs of each side, whose ratios' median counts."""
+    """Number of runs of each side; the median of their ratios counts."""
     least: float = 0.97
     """A median ratio of new to old below this is a failure."""
     json: Path | None = None
@@ -67,12 +67,12 @@ class Options:
 
 
 def order(pairs: int) -> list[tuple[str, str]]:
-    """Who is first in each pair: old, new, new, old and so on."""
+    """The order of the sides in each pair: old, new, new, old and so on."""
     return list(itertools.islice(itertools.cycle([("old", "new"), ("new", "old")]), pairs))
 
 
 def measure_rates(side: Side, parts: Sequence[str], data: Path | None) -> dict[str, float]:
-    """The figures of rates.py, the side's own where there is one."""
+    """The figures of rates.py, the side's own if it has one."""
     own, file = side.tree / "benchmarks" / "rates.py", side.scratch / "rates.json"
     texts: list[str | Path] = [] if data is None else ["--data", data]
     script = own if own.exists() else _RATES
@@ -82,7 +82,7 @@ def measure_rates(side: Side, parts: Sequence[str], data: Path | None) -> dict[s
 
 
 def measure_translation(side: Side, data: Path) -> dict[str, float]:
-    """Words per second of translation.py, after a warm start of no length on the first call."""
+    """Words per second of translation.py; the first call makes a minimal warm start."""
     file, folder = side.scratch / "translation.json", side.scratch / "translation"
     script = side.tree / "benchmarks" / "translation.py"
     run: list[str | Path] = [script, "--data", data, "--folder", folder, "--json", file]
@@ -129,7 +129,7 @@ class Comparison:
 def compare(
     old: Sequence[Mapping[str, float]], new: Sequence[Mapping[str, float]]
 ) -> dict[str, Comparison | str]:
-    """Each quantity's comparison, or the side that has it where the other has not."""
+    """Each quantity's comparison, or the name of the only side that has it."""
     found: dict[str, Comparison | str] = {}
     for name in dict.fromkeys(itertools.chain(*old, *new)):
         pairs = zip(old, new, strict=True)
@@ -186,7 +186,7 @@ def describe_machine(threads: Mapping[str, int]) -> dict[str, Any]:
 
 
 def check(options: Options) -> None:
-    """Refuse options that nothing could be measured with.
+    """Reject options with which nothing can be measured.
 
     Raises:
         BenchmarkError: a number is out of range, or the data are missing.
@@ -202,7 +202,7 @@ def check(options: Options) -> None:
 
 
 def head(data: Path, scratch: Path) -> Path:
-    """A file of the first training texts."""
+    """Write the first training texts to a file, and return its path."""
     texts = scratch / "texts.tsv"
     with (data / "train.tsv").open(encoding="utf-8") as lines:
         texts.write_text("".join(itertools.islice(lines, _TEXTS + 1)), "utf-8")
@@ -210,7 +210,7 @@ def head(data: Path, scratch: Path) -> Path:
 
 
 def main(options: Options) -> int:
-    """Measure, print, and write the figures; the exit status.
+    """Measure, print, and write the figures; returns the exit status.
 
     Raises:
         BenchmarkError: nothing could be measured.

@@ -1,15 +1,15 @@
-"""What groups bring to SB3's own algorithms: speed of PPO and A2C, memory of a replay buffer.
+"""Measure the gain from groups in SB3's algorithms: PPO's and A2C's speed, memory of a replay.
 
-The plain side is `GRUPolicy` on embeddings, each row of a batch encoded by itself, with SB3's
-buffers. The other side observes rows of the text store in groups of 16, and its minibatches keep
-the answers to a text together (`GroupedRolloutBuffer`), so that each text is encoded once a
-minibatch. Environments, batch size, epochs and network are the same: those of
-`agents.algorithms.ALGORITHMS`, but for groups of 16 on either side; PPO also with minibatches of
-2,048. Sides alternate, medians are reported.
+The baseline is `GRUPolicy` on embeddings, which encodes each row of a batch separately, with SB3's
+buffers. The other side observes row numbers of the text store in groups of 16, and its minibatches
+keep the answers to a text together (`GroupedRolloutBuffer`), so that each text is encoded once per
+minibatch. Environments, batch size, epochs and network are the same on both sides: those of
+`agents.algorithms.ALGORITHMS`, except for groups of 16; PPO also runs with minibatches of 2,048.
+Sides alternate, and medians are reported.
 
     python benchmarks/groups.py --data ../shared/data/multi30k-de-en
 
-DIR holds train.tsv. Run it on a machine that does nothing else.
+The folder holds train.tsv. Run it on an otherwise idle machine.
 """
 
 from __future__ import annotations
@@ -37,7 +37,7 @@ from llmar_env.text.pairs import TextPairs
 
 _GROUP_SIZE = 16
 _PPO = ALGORITHMS["ppo"]
-# A minibatch of 256 holds 16 texts, few enough that calls of operations take most of the time.
+# A minibatch of 256 holds 16 texts, so few that the overhead of operations dominates.
 _ROWS = {
     "ppo": _PPO,
     "ppo_2048": replace(_PPO, settings={**_PPO.settings, "batch_size": 2048}),
@@ -49,16 +49,16 @@ _NUM_ENVS = 512
 
 @dataclass(frozen=True)
 class Options:
-    """Measure what groups bring to SB3's own algorithms."""
+    """Measure the gain from groups in SB3's algorithms."""
 
     data: Path = Path("../shared/data/multi30k-de-en")
     """Folder with train.tsv, columns source and target."""
     json: Path | None = None
     """Write the figures to this file, one flat object."""
     seconds: float = 10.0
-    """Of training, for each side and repeat."""
+    """Training time of each side and repeat."""
     repeats: int = 3
-    """Runs of each side, whose median counts."""
+    """Number of runs of each side; the median is reported."""
     device: str = "auto"
     """As in train.py."""
 
@@ -88,7 +88,7 @@ def make_model(algorithm: Algorithm, corpus: Corpus, side: str, device: str) -> 
 
 
 def measure_speed(options: Options, corpus: Corpus, console: Console) -> dict[str, float]:
-    """Steps per second of each side, and ratios to the plain one."""
+    """Steps per second of each side, and ratios to the baseline."""
     sides = ("embeddings", "index", "grouped")
     table = Table("algorithm", *sides, "grouped / embeddings", title="steps/s")
     figures: dict[str, float] = {}
@@ -109,14 +109,14 @@ def measure_speed(options: Options, corpus: Corpus, console: Console) -> dict[st
 
 
 def measure_replay(corpus: Corpus, console: Console) -> dict[str, float]:
-    """Bytes of a replay buffer of a million transitions, for either observation."""
+    """Bytes of a replay buffer of a million transitions, for each observation."""
     table = Table("observation", "MB", title=f"replay of {_TRANSITIONS:,} transitions, D = 64")
     figures: dict[str, float] = {}
     for observation in ("index", "embeddings"):
         env = AlignVectorEnv(num_envs=_NUM_ENVS, data=corpus, observation=observation)
         spaces = (env.single_observation_space, env.single_action_space)
-        # As SAC and its like make them. Zeros take no memory until they are written, so a buffer
-        # that is larger than the machine can be weighed too.
+        # As SAC and similar algorithms make them. Zeros take no memory until they are written, so
+        # this also works for a buffer that is larger than the machine's memory.
         cls = GroupedReplayBuffer if observation == "index" else ReplayBuffer
         buffer = cls(_TRANSITIONS, *spaces, "cpu", n_envs=_NUM_ENVS)
         arrays = [value for value in vars(buffer).values() if isinstance(value, np.ndarray)]

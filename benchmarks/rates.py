@@ -1,9 +1,9 @@
-"""How fast one checkout is, in under a minute: steps per second of training, environments, writing.
+"""Measure one checkout in under a minute: steps per second of training, environments and writing.
 
-Rates only, of a few seconds each and without a peer: `speed.py` and `translation.py` measure whole
-trainings, beside what others do, and take too long to be repeated in turns. `compare.py` runs this
-against two checkouts, older ones too, and so it uses nothing of `agents` and `llmar_env` but what
-their users do.
+Rates only, over a few seconds each and without a baseline: `speed.py` and `translation.py` measure
+whole training runs against baselines, and take too long to alternate between checkouts.
+`compare.py` runs this file on two checkouts, possibly old ones, so it uses only the public
+interface of `agents` and `llmar_env`.
 
     python benchmarks/rates.py --data train.tsv --json runs/rates.json
 """
@@ -41,7 +41,7 @@ _ENVIRONMENTS: Mapping[str, tuple[str, dict[str, Any]]] = {
         },
     ),
 }
-"""Ids, and arguments of `gymnasium.make_vec`; what is not native is many single ones."""
+"""Ids, and arguments of `gymnasium.make_vec`; all but "sync" ones are native."""
 
 
 @dataclass(frozen=True)
@@ -55,14 +55,14 @@ class Options:
     part: tuple[Part, ...] = get_args(Part)
     """What to measure."""
     seconds: float = 10.0
-    """Of either training; a fifth of it of each environment."""
+    """Time of each training; each environment gets a fifth of it."""
 
 
 class Rate(BaseCallback):
-    """Takes the steps per second of whole iterations, the first one left out as a warm-up.
+    """Measures steps per second over whole iterations, without the first, which is a warm-up.
 
     Args:
-        seconds: after which the training ends; two iterations are counted at least.
+        seconds: time after which training ends, but not before two iterations have counted.
     """
 
     def __init__(self, seconds: float) -> None:
@@ -78,13 +78,13 @@ class Rate(BaseCallback):
 
     @property
     def steps_per_second(self) -> float:
-        """Between the first mark that counts and the last."""
+        """Steps per second between the first mark that counts and the last."""
         (start, before), (end, after) = self.marks[1], self.marks[-1]
         return (after - before) / (end - start)
 
 
 def steps_per_second(env: gymnasium.vector.VectorEnv[Any, Any, Any], seconds: float = 2.0) -> float:
-    """Rate of environments that answer fixed actions."""
+    """Steps per second of environments under fixed actions."""
     generator = np.random.default_rng(0)
     actions = generator.standard_normal(env.action_space.shape or (), np.float32) * 0.1
     env.reset(seed=0)
@@ -97,7 +97,7 @@ def steps_per_second(env: gymnasium.vector.VectorEnv[Any, Any, Any], seconds: fl
 
 
 def measure_environments(corpus: Corpus, seconds: float) -> dict[str, float]:
-    """The environments alone, and single ones in turn."""
+    """Steps per second of the environments alone."""
     figures = {}
     for name, (env_id, kwargs) in _ENVIRONMENTS.items():
         envs = gymnasium.make_vec(env_id, _NUM_ENVS, data=corpus, **kwargs)
@@ -106,7 +106,7 @@ def measure_environments(corpus: Corpus, seconds: float) -> dict[str, float]:
 
 
 def measure_training(corpus: Corpus, seconds: float) -> dict[str, float]:
-    """REINFORCE on Align, with the batch that `train.py` has: 384 texts, 16 answers to each."""
+    """REINFORCE on Align, with the batch of `train.py`: 384 texts, 16 answers to each."""
     env_kwargs = {"data": corpus, "observation": "index", "group_size": 16}
     env = make_vec_env("LLMAR/Align-v0", 384 * 16, env_kwargs=env_kwargs)
     rate = Rate(seconds)
@@ -137,7 +137,7 @@ def make_writing_env(corpus: Corpus) -> GymVecEnv:
     }
     try:
         return make_vec_env("LLMAR/Generate-v0", 64, env_kwargs=env_kwargs | {"credit": "sparse"})
-    except ValueError:  # what older checkouts call it
+    except ValueError:  # its name in older checkouts
         return make_vec_env("LLMAR/Generate-v0", 64, env_kwargs=env_kwargs | {"credit": "final"})
 
 

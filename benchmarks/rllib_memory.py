@@ -1,10 +1,10 @@
-"""What each RLlib env runner adds to a machine's memory: are the embeddings there once?
+"""Measure the memory of each RLlib env runner: are the embeddings shared?
 
     python benchmarks/rllib_memory.py --runners 1 2 4 --megabytes 200
 
-Trains one iteration on random texts, with a store of next to nothing and with one of the size
-given, and asks each runner for its memory. What runners hold privately must not depend on the
-size of the store. Linux only, whose `/proc` says which memory is shared.
+Trains one iteration on random texts, with a tiny store and with one of the given size, and
+measures the memory of each runner. The private memory of runners must not depend on the size of
+the store. Linux only, since `/proc` tells which memory is shared.
 """
 
 from __future__ import annotations
@@ -42,7 +42,7 @@ class Options:
 
 @dataclass(frozen=True)
 class SharedArray:
-    """Where an array of a runner lies."""
+    """Where an array of a runner is in memory."""
 
     in_store: bool
     writeable: bool
@@ -51,7 +51,7 @@ class SharedArray:
 
 @dataclass(frozen=True)
 class Memory:
-    """Of one runner, in MB: resident, its share of that, its own, and its own embeddings."""
+    """Memory of one runner, in MB: resident, proportional share, private, private embeddings."""
 
     rss: float
     pss: float
@@ -60,7 +60,7 @@ class Memory:
 
 
 def random_corpus(megabytes: float) -> Corpus:
-    """Random texts of the size given, each with vectors of its own."""
+    """Random texts of the given size, each with its own vectors."""
     generator = np.random.default_rng(0)
     num_texts = max(int(megabytes * 1e6) // (_LENGTH * _DIM * 4), 10)
     source = generator.standard_normal((num_texts * _LENGTH, _DIM), dtype=np.float32)
@@ -73,7 +73,7 @@ def random_corpus(megabytes: float) -> Corpus:
 
 
 def in_object_store(array: NDArray[Any]) -> bool:
-    """Whether all of an array lies in this process's mapping of Ray's object store."""
+    """Whether an array is entirely in this process's mapping of Ray's object store."""
     first = array.__array_interface__["data"][0]
     for line in Path("/proc/self/maps").read_text().splitlines():
         begin, end = (int(address, 16) for address in line.split()[0].split("-"))
@@ -101,7 +101,7 @@ def shared_arrays(runner: Any) -> dict[str, SharedArray]:
 
 
 def memory_of(runner: Any) -> Memory:
-    """The memory of the process that a runner lives in."""
+    """The memory of a runner's process."""
     rollup = Path("/proc/self/smaps_rollup").read_text()
     found = re.findall(r"^(\w+): +(\d+) kB", rollup, re.MULTILINE)
     megabytes = {name: int(kilobytes) / 1e3 for name, kilobytes in found}
@@ -111,7 +111,7 @@ def memory_of(runner: Any) -> Memory:
 
 
 def measure(megabytes: float, num_env_runners: int) -> list[Memory]:
-    """Train one iteration, and ask each runner."""
+    """Train one iteration, and return the memory of each runner."""
     config = ppo_config(share(random_corpus(megabytes)), num_env_runners=num_env_runners)
     algo = config.build_algo()
     algo.train()
@@ -125,7 +125,7 @@ def measure(megabytes: float, num_env_runners: int) -> list[Memory]:
 def main(options: Options) -> None:
     """Measure, and show a table."""
     ray.init(num_cpus=max(options.runners) + 1, include_dashboard=False, log_to_driver=False)
-    columns = ("store", "runners", "RSS", "PSS", "private", "private embeddings", "private in all")
+    columns = ("store", "runners", "RSS", "PSS", "private", "private embeddings", "private, total")
     table = Table(*columns, title="Memory of a runner, MB (means)")
     private = {}
     for megabytes in (_SMALL, options.megabytes):

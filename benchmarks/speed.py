@@ -1,14 +1,14 @@
-"""How fast, and how good by then: LLMAR beside its peers, in one run on one machine.
+"""Compare the speed and quality of LLMAR with its peers, in one run on one machine.
 
-The peer in speed is what the documentation of Stable-Baselines3 leads to: PPO, a GRU as features
+The peer in speed is what the documentation of Stable-Baselines3 suggests: PPO, a GRU as features
 extractor, `DummyVecEnv` of 8 environments, embeddings observed. The baseline in quality is the same
 network trained on the gradient of the cosine itself. Sides alternate, medians are reported, and
-all of our rows use one setting: the one that `train.py` uses.
+all rows of LLMAR use the settings of `train.py`.
 
     python benchmarks/speed.py --data DIR --json runs/speed.json
 
-DIR holds train.tsv, val.tsv and test.tsv. Run it on a machine that does nothing else; parts can
-be run by themselves with `--part`, and add their figures to the file.
+DIR holds train.tsv, val.tsv and test.tsv. Run it on an otherwise idle machine. `--part` runs
+single parts, which add their figures to the file.
 """
 
 from __future__ import annotations
@@ -65,7 +65,7 @@ _NUM_ENVS = 1024
 
 @dataclass(frozen=True)
 class Options:
-    """Measure speed and quality beside the peers."""
+    """Measure speed and quality against the peers."""
 
     data: Path = Path("../shared/data/multi30k-de-en")
     """Folder with train.tsv, val.tsv and test.tsv, columns source and target."""
@@ -74,7 +74,7 @@ class Options:
     part: tuple[Part, ...] = get_args(Part)
     """What to measure."""
     repeats: int = 3
-    """Runs of each side, whose median counts, and seeds of the translation."""
+    """Number of runs of each side, whose median is reported, and of seeds of the translation."""
     device: str = "auto"
     """As in train.py."""
 
@@ -94,7 +94,7 @@ def load(folder: Path, *, echo: bool) -> Corpus:
 
 
 class PeerFeatures(BaseFeaturesExtractor):
-    """A GRU over padded embeddings, as a user of SB3 writes it."""
+    """A GRU over padded embeddings, as a user of SB3 would write it."""
 
     def __init__(self, observation_space: gymnasium.spaces.Box, features_dim: int) -> None:
         super().__init__(observation_space, features_dim)
@@ -109,7 +109,7 @@ class PeerFeatures(BaseFeaturesExtractor):
 
 
 def make_peer(corpus: Corpus, seed: int, device: str) -> PPO:
-    """PPO with SB3's own settings; shorter rollouts (n_steps=256) learn more slowly."""
+    """PPO with SB3's default settings; shorter rollouts (n_steps=256) learn more slowly."""
     env = sb3_make_vec_env(
         "LLMAR/Align-v0", n_envs=8, seed=seed, env_kwargs={"data": corpus}, vec_env_cls=DummyVecEnv
     )
@@ -131,7 +131,7 @@ def score_peer(policy: BasePolicy, corpus: Corpus) -> float:
     vectors, _ = corpus.source.gather(np.arange(rows.start, rows.stop))
     answers, _ = policy.predict(vectors, deterministic=True)
     targets = corpus.target.means[rows.start : rows.stop]
-    # In torch, as `evaluate`: NumPy's BLAS threads would slow the training that goes on.
+    # In torch, like `evaluate`: NumPy's BLAS threads would slow down the training that follows.
     return score_answers(torch.as_tensor(answers), torch.as_tensor(targets)).alignment
 
 
@@ -139,14 +139,14 @@ def score_peer(policy: BasePolicy, corpus: Corpus) -> float:
 
 
 class Reach(BaseCallback):
-    """Takes the seconds until a policy reaches the mark on the test texts.
+    """Measures the seconds until a policy reaches the mark on the test texts.
 
-    The seconds that this scoring takes do not count, on either side.
+    The time that scoring takes does not count, on either side.
 
     Args:
         score: mean alignment of a policy on the test texts.
-        limit: seconds after which the training ends, or when the mark is reached; infinite for a
-            training that goes on and ends by itself.
+        limit: seconds after which training ends, unless the mark ends it before; if infinite,
+            neither ends it.
     """
 
     def __init__(self, score: Callable[[BasePolicy], float], limit: float = math.inf) -> None:
@@ -160,7 +160,7 @@ class Reach(BaseCallback):
 
     @property
     def elapsed(self) -> float:
-        """Seconds since the training began, less those of scoring."""
+        """Seconds since training started, without those of scoring."""
         return time.perf_counter() - self.started - self.scoring
 
     def _on_training_start(self) -> None:
@@ -183,7 +183,7 @@ class Reach(BaseCallback):
 
     @property
     def rate(self) -> float:
-        """Steps per second, updates included."""
+        """Steps per second, including updates."""
         return self.steps / self.seconds
 
 
@@ -191,7 +191,7 @@ class Reach(BaseCallback):
 
 
 def measure_environment(options: Options, console: Console) -> dict[str, float]:
-    """The environment alone, over SyncVectorEnv of the single one."""
+    """The environment alone, against SyncVectorEnv of the single one."""
     corpus = load(options.data, echo=False)
     figures: dict[str, float] = {}
     table = Table(
@@ -221,12 +221,12 @@ def measure_environment(options: Options, console: Console) -> dict[str, float]:
     ]
     figures["bytes_ratio"] = sizes[0] / sizes[1]
     console.print(table)
-    console.print(f"bytes of observation in a transition: {sizes[0]} against {sizes[1]}")
+    console.print(f"bytes of observation per transition: {sizes[0]} against {sizes[1]}")
     return figures
 
 
 def measure_echo(options: Options, console: Console) -> dict[str, float]:
-    """Training throughput, and time and quality on the echo task, over stock PPO."""
+    """Training throughput, and time and quality on the echo task, against stock PPO."""
     corpus = load(options.data, echo=True)
     ours: list[tuple[float, float, float]] = []  # steps/s, seconds to the mark, alignment
     peer: list[tuple[float, float, float]] = []
@@ -255,7 +255,7 @@ def measure_echo(options: Options, console: Console) -> dict[str, float]:
 
 
 def measure_translation(options: Options, console: Console) -> dict[str, float]:
-    """Quality of translation after 40 s, and texts encoded, over the supervised baseline."""
+    """Quality of translation after 40 s, and texts encoded, against the supervised baseline."""
     corpus = load(options.data, echo=False)
     valid = {rate: _supervised(options, corpus, 0, rate)[0] for rate in _SUPERVISED_RATES}
     for rate, scores in valid.items():

@@ -1,12 +1,12 @@
-"""How long the command line takes to answer: help, a mistake, and imports.
+"""Measure how long the command line takes to respond: help, a mistake, and imports.
 
-Each command runs in a process of its own, commands take turns, and medians are reported. `pass`
-and `import torch` are there for comparison: the least that Python takes, and most of what a
-command line would wait for that loaded everything first.
+Each command runs in its own process, commands alternate, and medians are reported. `pass` and
+`import torch` are references: the minimum that Python takes, and most of what a command line
+would take that loads everything first.
 
     python benchmarks/startup.py
 
-Run it on a machine that does nothing else.
+Run it on an otherwise idle machine.
 """
 
 from __future__ import annotations
@@ -37,19 +37,19 @@ _COMMANDS = {
 
 @dataclass(frozen=True)
 class Options:
-    """Measure how long the command line takes to answer."""
+    """Measure how long the command line takes to respond."""
 
     json: Path | None = None
     """Write the figures to this file, one flat object."""
     repeats: int = 9
-    """Runs of each command, whose median counts."""
+    """Number of runs of each command; the median is reported."""
 
 
 def seconds(arguments: tuple[str, ...]) -> float:
     """Wall-clock time of one process of Python, from start to exit.
 
     Raises:
-        RuntimeError: it ended in a traceback.
+        RuntimeError: the process printed a traceback.
     """
     start = time.perf_counter()
     outcome = subprocess.run(

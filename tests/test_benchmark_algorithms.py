@@ -186,7 +186,7 @@ def test_runs_survive_their_file(tmp_path):
         append_run(file, run)
     assert read_runs(file) == runs
     file.write_text(file.read_text() + "{}\n")
-    with pytest.raises(ValueError, match=r"runs\.jsonl, line 3 is no run: 'job'"):
+    with pytest.raises(ValueError, match=r"runs\.jsonl, line 3 is not a run: 'job'"):
         read_runs(file)
 
 
@@ -278,7 +278,7 @@ def test_a_page_of_fake_runs(tmp_path):
     order = [text.index(f"| {name} |") for name in ("**reinforce**", "ppo", "ppo-plain", "sac")]
     assert order == sorted(order)
     assert "**FAIL**: Every algorithm beats the constant answer on echo" in text
-    assert "**PASS**: REINFORCE, leave one out, is ahead" in text
+    assert "**PASS**: REINFORCE with leave-one-out is ahead" in text
     assert "**PASS**: PPO is at least as good as stock PPO" in text
     assert "- ars on de-en, seed 0: ValueError: no such luck" in text
     assert "abacus, 2 cores" in text
@@ -338,13 +338,13 @@ def test_the_benchmark_runs_once_and_resumes(sentences, tmp_path, capsys):
     with pytest.raises(ValueError, match="holds no run of"):
         algorithms.main(replace(options, seconds=2.0, report_only=True))
     assert (
-        "2 runs of other data, seconds or settings are not on the page" in capsys.readouterr().out
+        "2 runs with other data, seconds or settings are not on the page" in capsys.readouterr().out
     )
 
 
 def test_each_worker_needs_a_core(sentences):
     options = Options(data=sentences, workers=10_000)
-    with pytest.raises(ValueError, match="10000 workers need a core each, and there are"):
+    with pytest.raises(ValueError, match="10000 workers need a core each, but only"):
         next(algorithms.run_all(algorithms.plan(options), options))
 
 
