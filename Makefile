@@ -17,9 +17,9 @@ type:
 test:
 	pytest
 
-# Environments under every Gymnasium that we support: the oldest, the one that RLlib pins, the newest.
-# Each has an environment of its own that takes everything but Gymnasium from the present one; -v
-# shows the header, which says which Gymnasium was imported.
+# Tests of the environments under several versions of Gymnasium: the oldest that we support, the one
+# that RLlib pins, and the newest. Each has its own virtual environment, which takes all other
+# packages from the current one; -v prints the version of Gymnasium that was imported.
 GYMNASIUM ?= 1.1.0 1.2.2 1.4.0
 ENVIRONMENT_TESTS = $(addprefix tests/test_,$(addsuffix .py,align_env generate_env refine_env \
 	writing_envs spaces checks wrappers workers vec_env))
@@ -37,11 +37,11 @@ SITE = import site; print(site.getsitepackages()[0])
 	echo "import site; site.addsitedir('$$(python -c "$(SITE)")')" \
 		> "$$($@/bin/python -c "$(SITE)")/rest.pth"
 
-# The wheel, installed into an empty environment, trains and writes outside of the checkout.
+# Checks that the wheel, installed into an empty environment, works outside the checkout.
 wheel:
 	.ci/wheel
 
-# The examples of other libraries, and the tests of what is shipped for them.
+# Tests of the examples with other libraries, and of the integrations with them.
 examples: .gymnasium/1.2.2
 	pip install --quiet -c constraints.txt -e ".[benchmark,examples]"
 	pytest -m examples
@@ -49,13 +49,13 @@ examples: .gymnasium/1.2.2
 	pip --python $</bin/python install --quiet -c $</constraints.txt "ray[rllib]>=2.60"
 	$</bin/python -m pytest tests/test_rllib.py
 
-# Takes some 15 minutes, and a machine that does nothing else meanwhile.
+# Takes about 15 minutes on an otherwise idle machine.
 DATA ?= ../shared/data/multi30k-de-en
 bench:
 	mkdir -p runs
 	python benchmarks/speed.py --data $(DATA) --json runs/speed.json
 
-# Rates beside those of the commit before; takes some ten minutes, on a machine that does nothing else.
+# Compares rates with the previous commit; takes about 10 minutes on an otherwise idle machine.
 OLD ?= HEAD~
 NEW ?= .
 compare:
