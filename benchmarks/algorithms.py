@@ -131,6 +131,9 @@ def settings_of(algorithm: str) -> dict[str, Any]:
     # Runs end by time, and the other two are alternatives that were not chosen.
     for name in ("total_steps", "distributions", "otherwise"):
         del settings[name]
+    # Wherever a class stands, it is the same one.
+    for name in ("path", "policy"):
+        settings[name] = settings[name].rpartition(":")[2]
     plain: dict[str, Any] = json.loads(json.dumps(settings, default=lambda cls: cls.__name__))
     return plain
 
