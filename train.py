@@ -1,4 +1,4 @@
-"""Train an agent to align text, or to write it, and report: `python train.py --help`."""
+"""Train an agent to align or write texts, and report scores: `python train.py --help`."""
 
 from agents.commands.train import cli
 

@@ -1,7 +1,7 @@
 """The learners: Stable-Baselines3 policies and algorithms for LLMAR.
 
-Each name is imported from its module on first use (PEP 562): the command line reads its arguments
-before torch is loaded.
+Each name is imported from its module on first use (PEP 562), so that the command line can parse its
+arguments without loading torch.
 """
 
 from __future__ import annotations
@@ -129,10 +129,10 @@ _MODULES = {
     "refine": ".inference.refinement",
     "train_cross_entropy": ".training.cross_entropy",
 }
-# `import agents` is enough for `agents.policies.GRUPolicy`.
+# Subpackages that can be used after `import agents` alone, as in `agents.policies.GRUPolicy`.
 _PACKAGES = ("algorithms", "distributions", "policies", "vec_env")
 
-# Type checkers would take a `__getattr__` to mean that every name is there.
+# With a module-level `__getattr__`, type checkers would accept any name.
 if not TYPE_CHECKING:
 
     def __getattr__(name: str) -> Any:

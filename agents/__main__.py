@@ -22,12 +22,12 @@ def cli(arguments: Sequence[str] | None = None, prog: str = "llmar") -> None:
     """Run the command that the arguments name.
 
     Args:
-        arguments: those of the process by default.
-        prog: what the program is called in its help.
+        arguments: the arguments; by default those of the process.
+        prog: name of the program in its help.
 
     Raises:
-        SystemExit: the arguments cannot be used, or the command has failed; the code is the
-            message. Also after `--help`.
+        SystemExit: the arguments are invalid, or the command failed; the code is the message.
+            Also after `--help`.
     """
     with report_errors():
         command = tyro.cli(

@@ -1,4 +1,4 @@
-"""The options of a training run, in groups; the range and the scope of each stand beside it."""
+"""The options of a training run, in groups, each with its range and scope."""
 
 from __future__ import annotations
 
@@ -34,7 +34,7 @@ DistributionName = Literal["gaussian", "free_gaussian", "power_spherical"]
 
 
 class Scope(StrEnum):
-    """What an option is for, where it is not for every training."""
+    """The kind of training that an option applies to, if it does not apply to all."""
 
     WRITER = "writers (LLMAR/Generate-v0)"
     VECTORS = "models that answer with vectors (LLMAR/Align-v0)"
@@ -44,7 +44,7 @@ class Scope(StrEnum):
 
 @dataclass(frozen=True)
 class _Range:
-    """The numbers that an option accepts, all of them finite."""
+    """The interval of finite numbers that an option accepts."""
 
     low: float
     below: float
@@ -68,14 +68,14 @@ def option(
     below: float = math.inf,
     scope: Scope | None = None,
 ) -> Any:
-    """A field with its range and its scope.
+    """A dataclass field with a range and a scope.
 
     Args:
-        default: its value unless it is given; None, where it is the default, is in no range.
-        at_least: the lowest value.
-        above: what the value has to exceed, in place of `at_least`.
-        below: what the value must not reach.
-        scope: what it is for; None for every training.
+        default: the default value. None is always accepted, whatever the range.
+        at_least: inclusive lower bound.
+        above: exclusive lower bound, as an alternative to `at_least`.
+        below: exclusive upper bound.
+        scope: the kind of training it applies to; None for all.
     """
     low = at_least if above is None else above
     accepted = None if low is None else _Range(low, below, with_low=above is None)
@@ -83,10 +83,10 @@ def option(
 
 
 class _Group:
-    """A group of options; refuses a value outside of its range.
+    """A group of options, each checked against its range.
 
     Raises:
-        ValueError: an option has a value that no run could use.
+        ValueError: an option is out of range.
     """
 
     def __post_init__(self) -> None:
@@ -104,10 +104,10 @@ def _options(group: Any) -> Iterator[tuple[str, Any, Any]]:
 
 
 def _read_setting(arguments: list[str]) -> tuple[str, Any]:
-    """Read NAME=VALUE, VALUE being a Python literal, true, false or none, or else a string."""
+    """Parse NAME=VALUE. VALUE is a Python literal, true, false or none; otherwise a string."""
     name, sign, text = arguments[0].partition("=")
     if not (name and sign):
-        raise ValueError(f"a setting is NAME=VALUE, such as n_steps=64, found {arguments[0]!r}")
+        raise ValueError(f"a setting must be NAME=VALUE, as in n_steps=64, found {arguments[0]!r}")
     words = {"true": True, "false": False, "none": None}
     if text.lower() in words:
         return name, words[text.lower()]
@@ -128,91 +128,93 @@ _NAME_AND_VALUE = tyro.constructors.PrimitiveConstructorSpec(
 
 @dataclass(frozen=True)
 class DataConfig(_Group):
-    """Which texts, and how they are read and embedded."""
+    """The texts, and how they are read and embedded."""
 
     data: str = "phrasebook:de-en"
     """Training texts: a TSV, CSV, JSONL or parquet file with a source and a target column, or the
     built-in corpus: phrasebook:de-en, phrasebook:en (echo) and so on, of de, en, fr, zh."""
     valid: Path | None = None
-    """Texts that choose the best model; by default a part of --data."""
+    """Validation texts, used to select the best model; by default a part of --data."""
     test: Path | None = None
-    """Texts that only the report sees; by default a part of --data, unless --valid is given."""
+    """Test texts, used in the report only; by default a part of --data, unless --valid is given."""
     source_column: str = "source"
     """Column of the input texts."""
     target_column: str = "target"
-    """Column of the texts that should be answered; a file of one column is its own target."""
+    """Column of the target texts. In a file with one column, each text is its own target."""
     on_bad_row: Literal["error", "skip"] = "error"
-    """What to do with a row that cannot be used: stop, or skip it and say so."""
+    """How to handle an unusable row: stop with an error, or skip it with a warning."""
     max_length: int | None = option(None, at_least=1)
-    """Input texts are cut to this many vectors; by default none is."""
+    """Maximum length of input texts, in vectors; longer texts are cut. No limit by default."""
     dim: int | None = option(None, at_least=1)
-    """Dimension of the word vectors, which are then trained on --data; by default 64, or 256 for a
-    writer, and the built-in corpus comes with vectors of its own."""
+    """Dimension of word vectors trained on --data; by default 64, or 256 for a writer.
+    Without it, the built-in corpus uses its pretrained vectors."""
     vectors_seed: int = 0
-    """Seeds the word vectors that are trained on --data. Scores of runs with other vectors cannot
-    be compared."""
+    """Seed of the word vectors trained on --data.
+    Scores of runs with different vectors are not comparable."""
 
 
 @dataclass(frozen=True)
 class TaskConfig(_Group):
-    """What is learned: the environment, and what it shows and rewards."""
+    """The task: the environment, its observations and its rewards."""
 
     env: str = "LLMAR/Align-v0"
-    """What to train: LLMAR/Align-v0 answers with vectors, LLMAR/Generate-v0 writes texts."""
+    """Environment: LLMAR/Align-v0, with vectors as answers, or LLMAR/Generate-v0, with texts."""
     observation: Literal["index", "embeddings"] = option("index", scope=Scope.VECTORS)
-    """What the environment shows: the row of the text, looked up by the policy, or its vectors.
-    Training a writer takes the row."""
+    """Observation: the row number of the text, which the policy looks up, or the text's vectors.
+    A writer always observes row numbers."""
     num_vectors: int = option(1, at_least=1, scope=Scope.VECTORS)
-    """Vectors in an answer that is no text."""
+    """Number of vectors in an answer."""
     reward: str = option("bleu", scope=Scope.WRITER)
-    """Of a written text: bleu, chrf, rouge_l, mean, token_f1, ordered; with a length penalty,
-    mean@0.25; or a weighted sum, "0.7*bleu + 0.3*mean"."""
+    """Reward of a written text: bleu, chrf, rouge_l, mean, token_f1 or ordered; also with a length
+    penalty, as in mean@0.25, or as a weighted sum, as in "0.7*bleu + 0.3*mean"."""
     max_new_tokens: int = option(40, at_least=1, scope=Scope.WRITER)
-    """The most words of a written text."""
+    """Maximum number of words in a written text."""
 
 
 @dataclass(frozen=True)
 class AlgorithmConfig(_Group):
-    """What learns, for how long, and with which settings; by default those it was tuned to.
+    """The algorithm, its budget and its settings; the defaults are tuned for each algorithm.
 
     Raises:
-        ValueError: as for every group; or a setting is given twice, or is not plain data.
+        ValueError: an option is out of range; or a setting is given twice or is not plain data.
     """
 
     algo: str = "reinforce"
-    """Algorithm: reinforce, ppo, a2c, sac, td3 or ddpg; with the extra contrib also trpo,
-    recurrent_ppo, tqc, crossq and ars. A writer's is reinforce."""
+    """Algorithm: reinforce, ppo, a2c, sac, td3 or ddpg; with the extra contrib also trpo, tqc,
+    crossq, recurrent_ppo or ars. A writer requires reinforce."""
     total_steps: float | None = option(None, at_least=1)
-    """Steps of sub-environments to train on: answers, or words of a writer, where texts that have
-    ended wait for the longest. By default the algorithm's own."""
+    """Number of sub-environment steps, each an answer, or a word in the case of a writer.
+    Texts of a batch that end early are counted until the longest one ends.
+    By default the tuned value of the algorithm."""
     time_limit: float | None = option(None, above=0)
-    """Seconds of training after which it ends, if --total-steps has not come before; a writer's
-    warm start has limits of its own."""
+    """Time limit of the training, in wall-clock seconds; none by default.
+    A writer's warm start has separate limits."""
     learning_rate: float | None = option(None, above=0)
-    """Of Adam at the start; falls linearly to 0. By default the algorithm's own."""
+    """Initial learning rate; it decays linearly to 0.
+    By default the tuned value of the algorithm."""
     num_texts: int | None = option(None, at_least=1)
-    """Texts in a batch. By default the algorithm's own."""
+    """Number of texts in a batch. By default the tuned value of the algorithm."""
     group_size: int | None = option(None, at_least=1)
-    """Answers to each text of a batch. By default the algorithm's own."""
+    """Number of answers to each text of a batch. By default the tuned value of the algorithm."""
     settings: Annotated[
         tuple[Annotated[tuple[str, Any], _NAME_AND_VALUE], ...],
         tyro.conf.arg(name="set"),
         tyro.conf.UseAppendAction,
     ] = ()
-    """A further setting of the algorithm, n_steps=64, or of its policy, policy.net_arch=[64,64];
-    may be given several times. In Python pairs of name and value."""
+    """Another setting of the algorithm, as in n_steps=64,
+    or of its policy, as in policy.net_arch=[64,64]. In Python, pairs of name and value."""
     baseline: Baseline = option("leave_one_out", scope=Scope.REINFORCE)
-    """What REINFORCE compares rewards with."""
+    """Baseline that REINFORCE uses to compute advantages."""
     distribution: DistributionName | None = option(None, scope=Scope.DIRECTION)
-    """Noise around an answer, of reinforce, ppo, a2c and trpo (not power_spherical); by default the
-    algorithm's own. A writer chooses among its words instead."""
+    """Distribution of answers, for reinforce, ppo, a2c and trpo (trpo: not power_spherical).
+    By default the tuned value of the algorithm. A writer samples words instead."""
     noise_scale: float | None = option(None, above=0, scope=Scope.DIRECTION)
-    """Noise of a coordinate, at first, over the length of the mean answer, or over the policy's
-    radius where that length is free; by default the algorithm's own. For reinforce, ppo, a2c and
-    trpo, and not a writer's."""
+    """Initial standard deviation of each coordinate, relative to the length of the mean answer,
+    or with free_gaussian to the policy's radius; for reinforce, ppo, a2c and trpo.
+    By default the tuned value of the algorithm. Not for a writer."""
     hidden_dim: int | None = option(None, at_least=1)
-    """Width of the GRU, by default 128; a writer's decoder, whose encoder has two thirds of it in
-    each direction, has 384."""
+    """Width of the GRU, by default 128; for a writer, width of the decoder, by default 384.
+    Each direction of a writer's encoder is two thirds as wide."""
 
     def __post_init__(self) -> None:
         super().__post_init__()
@@ -222,49 +224,49 @@ class AlgorithmConfig(_Group):
         try:
             plain = json.loads(json.dumps([value for _, value in self.settings]))
         except TypeError as error:
-            raise ValueError(f"a setting must be plain, as JSON has it: {error}") from None
-        # As they come back from a saved model.
+            raise ValueError(f"a setting must be plain JSON data: {error}") from None
+        # The same form as after loading a saved model.
         object.__setattr__(self, "settings", tuple(zip(names, plain, strict=True)))
 
 
 @dataclass(frozen=True)
 class WritingConfig(_Group):
-    """How a writer learns: the warm start, and what is mixed with its reward."""
+    """How a writer learns: the supervised warm start, and the terms added to the RL loss."""
 
     warm_epochs: float = option(10.0, above=0, scope=Scope.WRITER)
-    """Passes of a writer's warm start, by cross-entropy, over the training texts."""
+    """Epochs of the warm start, which trains on the targets by cross-entropy."""
     warm_seconds: float | None = option(None, above=0, scope=Scope.WRITER)
-    """Seconds after which the warm start ends, if --warm-epochs have not come before."""
+    """Maximum duration of the warm start, in wall-clock seconds; none by default."""
     patience: int | None = option(6, at_least=1, scope=Scope.WRITER)
-    """Validations in a row without a better one, after which the warm start ends early."""
+    """The warm start ends early after this many validations in a row without improvement."""
     smoothing: float = option(0.1, at_least=0, below=1, scope=Scope.WRITER)
-    """Share of a word's probability that cross-entropy spreads over all words, in [0, 1)."""
+    """Label smoothing of the cross-entropy, in [0, 1)."""
     dropout: float = option(0.2, at_least=0, below=1, scope=Scope.WRITER)
-    """Share of a writer's features that are dropped while it learns, in [0, 1)."""
+    """Dropout rate of the writer's features in the supervised losses, in [0, 1)."""
     ce_weight: float = option(0.5, at_least=0, scope=Scope.WRITER)
-    """Weight of the cross-entropy beside the reward; 0 leaves it out."""
+    """Weight of the cross-entropy added to the policy-gradient loss; 0 disables it."""
     entropy: float = option(0.0, at_least=0, scope=Scope.WRITER)
-    """Weight of the entropy bonus where a writer's reinforcement begins; falls linearly to 0."""
+    """Initial weight of the entropy bonus in reinforcement learning; it decays linearly to 0."""
     kl_weight: float = option(0.0, at_least=0, scope=Scope.WRITER)
-    """Weight of what keeps the writer near its warm start; 0 leaves it out."""
+    """Weight of the KL penalty towards the policy after the warm start; 0 disables it."""
 
 
 @dataclass(frozen=True)
 class RunConfig(_Group):
-    """Where it runs, with which seed, and what it leaves behind."""
+    """Device, seed and output of the run."""
 
     device: str = "auto"
-    """auto, cpu, cuda, cuda:1; one that is asked for and absent is an error."""
+    """Device: auto, cpu, cuda, cuda:1 and so on. An unavailable device is an error."""
     seed: int = 0
-    """Seeds everything but the word vectors: the same seed gives the same run, up to the effect of
-    --time-limit."""
+    """Seed of everything except the word vectors.
+    The same seed reproduces a run, except under --time-limit."""
     supervised: bool = True
-    """Also train the same network on the gradient of the cosine itself, as long, for comparison; a
-    writer's warm start is supervised anyway."""
+    """Also train the same network on the gradient of the cosine, for the same time, as a baseline.
+    No effect on a writer, whose warm start is supervised."""
     name: str | None = None
-    """Folder of the run within --runs; by default a new one, named by data, algorithm and time."""
+    """Folder of the run in --runs; by default a new one, named by data, algorithm and time."""
     runs: Path = Path("runs")
-    """Where runs are kept."""
+    """Folder that contains the runs."""
     progress: bool = True
     """Show a progress bar."""
 
@@ -272,7 +274,7 @@ class RunConfig(_Group):
 @tyro.conf.configure(tyro.conf.OmitArgPrefixes)
 @dataclass(frozen=True)
 class Config:
-    """Train an agent to answer texts with vectors, or with texts, that align with their targets."""
+    """All options for training an agent whose answers, vectors or texts, align with targets."""
 
     data: DataConfig = field(default_factory=DataConfig)
     task: TaskConfig = field(default_factory=TaskConfig)
@@ -282,11 +284,11 @@ class Config:
 
     @property
     def writes(self) -> bool:
-        """Whether what is trained writes texts."""
+        """Whether the agent writes texts."""
         return self.task.env == "LLMAR/Generate-v0"
 
     def as_json(self) -> dict[str, Any]:
-        """The options of all groups in one object, as plain JSON-able data."""
+        """The options of all groups in one flat, JSON-serializable dict."""
         return {
             name: str(value) if isinstance(value, Path) else value
             for group in _groups(self)
@@ -295,10 +297,10 @@ class Config:
 
     @classmethod
     def from_json(cls, data: dict[str, Any]) -> Self:
-        """What `as_json` gave.
+        """Make a configuration from the output of `as_json`.
 
         Raises:
-            ValueError: an option is missing, unknown or out of its range.
+            ValueError: an option is missing, unknown or out of range.
         """
         given, groups = dict(data), {}
         for name, group in get_type_hints(cls).items():
@@ -311,7 +313,7 @@ class Config:
             }
             groups[name] = group(**values | paths)
         if given:
-            raise ValueError(f"there is no option {', '.join(given)}")
+            raise ValueError(f"unknown option in the configuration: {', '.join(given)}")
         return cls(**groups)
 
 
@@ -324,14 +326,14 @@ def _is_path(hint: Any) -> bool:
 
 
 def refuse_unused(config: Config, scopes: Container[Scope]) -> None:
-    """Refuse an option that this training would ignore.
+    """Check that no option is set that this training would ignore.
 
     Args:
         config: the options.
-        scopes: those that the training is in.
+        scopes: the scopes that apply to this training.
 
     Raises:
-        ValueError: an option of another scope is not as it is by default.
+        ValueError: an option of another scope differs from its default.
     """
     for group, default in zip(_groups(config), _groups(Config()), strict=True):
         for name, value, metadata in _options(group):

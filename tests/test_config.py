@@ -111,7 +111,9 @@ def test_configurations_cannot_be_changed():
 
 @pytest.mark.parametrize("change", [{"algos": "ppo"}, {"spread": 0.1}])
 def test_json_with_an_option_that_there_is_not(change):
-    with pytest.raises(ValueError, match=f"there is no option {next(iter(change))}"):
+    with pytest.raises(
+        ValueError, match=f"unknown option in the configuration: {next(iter(change))}"
+    ):
         Config.from_json(Config().as_json() | change)
 
 

@@ -281,13 +281,13 @@ def test_a_threshold_that_no_text_could_reach(model):
 
 def test_a_folder_without_a_model(tmp_path):
     message = refused("generate", f"--model={tmp_path}", "--text", "Ein Hund")
-    assert message.endswith(f"{tmp_path} holds no model: there is no model.json in it")
+    assert message.endswith(f"{tmp_path} contains no model: there is no model.json in it")
 
 
 @pytest.mark.parametrize("command", ["generate", "refine"])
 def test_a_model_that_answers_with_vectors_writes_nothing(command, aligning):
     message = refused(command, aligning[0], "--text", "Ein Hund")
-    assert "answers with vectors and writes no text" in message
+    assert "answers with vectors and cannot write texts" in message
     assert "LLMAR/Generate-v0" in message
 
 

@@ -233,22 +233,22 @@ def test_help_explains_every_field(capsys):
 def test_a_folder_that_is_there_already_is_said_before_training(run):
     folder, _ = run
     message = refused("--runs", str(folder.parent), "--name", "first")
-    assert "exists already: choose another --name" in message
+    assert "already exists: choose another --name" in message
 
 
 def test_a_folder_that_cannot_be_made_is_said_before_training(tmp_path):
     (tmp_path / "file").write_text("")
-    assert "cannot be made" in refused("--runs", str(tmp_path / "file"))
+    assert "cannot create" in refused("--runs", str(tmp_path / "file"))
 
 
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [
-        (["--algo", "sarsa"], "no algorithm 'sarsa'; there are reinforce, ppo, a2c"),
-        (["--device", "cuda:9"], "no device 'cuda:9' on this machine; there are cpu"),
+        (["--algo", "sarsa"], "unknown algorithm 'sarsa'; choose one of reinforce, ppo, a2c"),
+        (["--device", "cuda:9"], "no device 'cuda:9' on this machine; available: cpu"),
         (["--data", "phrasebook:de-xx"], "no language 'xx'; the phrasebook has de, en, fr, zh"),
-        (["--env", "LLMAR/Refine-v0"], "there is one on LLMAR/Align-v0, LLMAR/Generate-v0"),
-        (["--env", "LLMAR/Generate-v0", "--algo", "ppo"], "a writer is trained by reinforce"),
+        (["--env", "LLMAR/Refine-v0"], "choose one of LLMAR/Align-v0, LLMAR/Generate-v0"),
+        (["--env", "LLMAR/Generate-v0", "--algo", "ppo"], "a writer requires algo 'reinforce'"),
         (["--env", "LLMAR/Generate-v0", "--reward", "blue"], "no reward 'blue'; there are mean"),
     ],
 )

@@ -1,4 +1,4 @@
-"""The command line: a module for each command.
+"""The command line: one module for each command.
 
-Arguments are read before torch is loaded, so these modules import heavy packages inside functions.
+Arguments are parsed before torch is loaded, so these modules import heavy packages in functions.
 """

@@ -1,4 +1,4 @@
-"""What the commands that take a model have in common."""
+"""Options and helpers shared by the commands that take a model."""
 
 from __future__ import annotations
 
@@ -21,18 +21,18 @@ class Command:
     """Options of every command that takes a model."""
 
     model: Path
-    """Folder of a run, or of the model in it."""
+    """Folder of a run, or of the model inside it."""
     device: str = "auto"
-    """auto, cpu, cuda, cuda:1; one that is asked for and absent is an error."""
+    """Device: auto, cpu, cuda, cuda:1 and so on. An unavailable device is an error."""
     method: Method = "greedy"
-    """How texts are decoded: csls needs many texts in a batch, beam and best_of take longest."""
+    """Decoding method. csls needs many texts in a batch; beam and best_of are the slowest."""
     batch_size: int = 512
-    """Texts that are read, and then answered, at a time."""
+    """Number of texts that are read and answered at a time."""
     jsonl: bool = False
-    """Print JSON, one object a line; that of refine has the estimated alignment of each round."""
+    """Print one JSON object per line; refine includes the estimated alignment of each round."""
 
     def load(self) -> LLMAR:
-        """The model, on its device."""
+        """Load the model onto the device."""
         from ..llmar import LLMAR
 
         return LLMAR.load(self.model, device=self.device)
@@ -52,10 +52,10 @@ def batches(items: Iterable[_Item], size: int) -> Iterator[list[_Item]]:
 
 
 def lines_of(stream: BinaryIO, name: str) -> Iterator[str]:
-    """Lines of UTF-8, without the spaces around them.
+    """Lines of a UTF-8 stream, without surrounding whitespace.
 
     Raises:
-        ValueError: a line is not UTF-8; the message says which.
+        ValueError: a line is not UTF-8; the message gives its number.
     """
     for number, line in enumerate(stream, 1):
         try:

@@ -15,11 +15,11 @@ class Evaluate(Command):
     """Score the answers to a file of texts against their targets."""
 
     data: str
-    """A TSV, CSV, JSONL or parquet file, or the built-in corpus, of which "test" is taken."""
+    """A TSV, CSV, JSONL or parquet file, or the built-in corpus, whose "test" split is used."""
     source_column: str = "source"
     """Column of the input texts."""
     target_column: str = "target"
-    """Column of the texts that should be answered."""
+    """Column of the target texts."""
 
     def run(self) -> None:
         """Print the scores, as a table or as JSON."""

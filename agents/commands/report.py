@@ -1,4 +1,4 @@
-"""What a run leaves behind: tables in the terminal, and a folder of results."""
+"""The report of a run: tables in the terminal, and a folder of results."""
 
 from __future__ import annotations
 
@@ -73,7 +73,7 @@ _EXAMPLE_COLUMNS = {
 
 
 def print_report(trained: Trained, rows: list[dict[str, Any]], console: Console) -> None:
-    """Print scores, examples and rates."""
+    """Print scores, examples and throughput."""
     for split, scores in trained.scores.items():
         console.print(score_table(f"Scores on {split}", scores))
     print_signatures(_signatures(trained.scores), console)
@@ -104,7 +104,7 @@ def score_table(title: str, scores: Mapping[str, Scores | TextScores]) -> Table:
 
 
 def print_signatures(signatures: Mapping[str, str], console: Console) -> None:
-    """Print how sacrebleu scored, by metric, for comparison with others."""
+    """Print sacrebleu's signature of each metric, so that scores can be compared with others."""
     for name, signature in signatures.items():
         label = _COLUMNS[TextScores][name]
         console.print(f"{label}: {signature}", markup=False, highlight=False, soft_wrap=True)
@@ -120,7 +120,7 @@ def _known(scores: Mapping[str, Any]) -> list[str]:
 
 
 def _signatures(scores: Mapping[str, Mapping[str, Scores | TextScores]]) -> dict[str, str]:
-    """Sacrebleu's signatures by metric; none where no texts were written."""
+    """Sacrebleu's signatures by metric; empty if no texts were written."""
     found: dict[str, str] = {}
     for split in scores.values():
         for one in split.values():
@@ -134,7 +134,7 @@ def _example_table(rows: list[dict[str, Any]]) -> Table:
     for row in rows:
         cells = []
         for name, value in row.items():
-            # As `Text`, since strings with brackets would be read as markup.
+            # `Text`, because rich would parse brackets in a plain string as markup.
             text = f"{value:.3f}" if name == "alignment" else value
             right = name in ("nearest", "written") and value == row["target"]
             cells.append(Text(text, "green" if right else ""))
@@ -145,9 +145,9 @@ def _example_table(rows: list[dict[str, Any]]) -> Table:
 def plot_curves(
     curves: Mapping[str, list[Record]], constant: Scores | TextScores, path: Path
 ) -> None:
-    """Draw two validation scores against the seconds of training, as PNG.
+    """Plot two validation scores against seconds of training, as PNG.
 
-    Where there was a warm start, a line marks where reinforcement begins.
+    If there was a warm start, a vertical line marks the start of reinforcement learning.
     """
     from matplotlib.backends.backend_agg import FigureCanvasAgg
     from matplotlib.figure import Figure
@@ -178,10 +178,10 @@ def write_report(
     """Write results.json, examples.json and curve.png.
 
     Args:
-        config: the settings, as plain JSON-able data.
+        config: the settings, as JSON-serializable data.
         trained: scores, curves and timings.
         rows: examples.
-        folder: of the run.
+        folder: folder of the run.
     """
     results = {
         **{split: _plain(scores) for split, scores in trained.scores.items()},

@@ -1,4 +1,4 @@
-"""Train an agent to align text, or to write it, and report."""
+"""The command that trains an agent and reports the results."""
 
 from __future__ import annotations
 
@@ -20,11 +20,11 @@ if TYPE_CHECKING:
 
 __all__ = ["DESCRIPTION", "cli", "main", "new_folder"]
 
-DESCRIPTION = "Train an agent to align texts, or to write them, and report."
+DESCRIPTION = "Train an agent to align or write texts, and report scores."
 
 
 def main(config: Config) -> None:
-    """Train, print the report and write the folder of the run."""
+    """Train, print the report and save the results in the folder of the run."""
     from rich.console import Console
 
     from ..llmar import LLMAR
@@ -49,14 +49,14 @@ def main(config: Config) -> None:
 
 
 def new_folder(config: Config) -> Path:
-    """Make the folder of the run.
+    """Create the folder of the run.
 
     Raises:
-        ValueError: it exists already, or cannot be written.
+        ValueError: the folder already exists, or cannot be created.
     """
     stem = Path(config.data.data.replace("phrasebook:", "phrasebook-")).stem
     stamp = f"{stem}-{config.algorithm.algo}-{time.strftime('%Y%m%d-%H%M%S')}"
-    # Runs that begin in the same second count on.
+    # Runs that start in the same second get a number.
     new = itertools.chain([stamp], (f"{stamp}-{number}" for number in itertools.count(2)))
     for name in new if config.run.name is None else [config.run.name]:
         folder = config.run.runs / name
@@ -65,13 +65,13 @@ def new_folder(config: Config) -> Path:
         except FileExistsError:
             continue
         except OSError as error:
-            raise ValueError(f"{folder} cannot be made: {error.strerror}") from None
+            raise ValueError(f"cannot create {folder}: {error.strerror}") from None
         return folder
-    raise ValueError(f"{folder} exists already: choose another --name")
+    raise ValueError(f"{folder} already exists: choose another --name")
 
 
 def keep_best(llmar: LLMAR, folder: Path, console: Console) -> None:
-    """After a training that broke off: save the best model so far, or remove the empty folder."""
+    """Save the best model of an aborted training run, or remove the folder if it is empty."""
     if llmar.policy is not None:
         llmar.save(folder / "model")
         where = f"the best model so far is in {folder / 'model'}"
@@ -81,10 +81,10 @@ def keep_best(llmar: LLMAR, folder: Path, console: Console) -> None:
 
 
 def cli(arguments: Sequence[str] | None = None) -> None:
-    """Train by the arguments of `train.py`: those of the process by default.
+    """Run `train.py` with these arguments; by default those of the process.
 
     Raises:
-        SystemExit: as `agents.__main__.cli`.
+        SystemExit: as in `agents.__main__.cli`.
     """
     with report_errors():
         main(tyro.cli(Config, prog="train.py", description=DESCRIPTION, args=arguments))

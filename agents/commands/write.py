@@ -1,4 +1,4 @@
-"""Commands that write: generate and refine."""
+"""The commands that write texts: generate and refine."""
 
 from __future__ import annotations
 
@@ -20,27 +20,27 @@ __all__ = ["Generate", "Refine"]
 
 @dataclass(frozen=True, kw_only=True)
 class Writing(Command, ABC):
-    """Options of the commands that write, and how they read and print."""
+    """Options, input and output of the commands that write texts."""
 
     text: str | None = None
-    """The text to write about."""
+    """The input text."""
     file: Path | None = None
-    """A file of such texts, one a line. Without it, and without --text, standard input is read."""
+    """A file of input texts, one per line. Without --file and --text, standard input is read."""
 
     def run(self) -> None:
-        """Read texts, and print what is written about them, batch by batch."""
+        """Read texts and print the answers, batch by batch."""
         for _ in self.write():
             pass
 
     def write(self) -> Iterator[dict[str, Any]]:
         """Print the answer to each text, and yield it."""
         llmar = self.load()
-        _ = llmar.writer  # a model that writes nothing is refused before texts are read
+        _ = llmar.writer  # raises for a model that answers with vectors, before texts are read
         for batch in batches(self.sources(), self.batch_size):
             texts = [source for source in batch if source]
             answers = iter(self.answer(llmar, texts) if texts else [])
             for source in batch:
-                # A blank line stays blank, so that lines keep their numbers.
+                # A blank line stays blank, so that output lines match input lines.
                 answer = next(answers) if source else {"text": ""}
                 if self.jsonl:
                     print(json.dumps({"source": source} | answer, ensure_ascii=False))
@@ -51,10 +51,10 @@ class Writing(Command, ABC):
 
     @abstractmethod
     def answer(self, llmar: LLMAR, texts: list[str]) -> list[dict[str, Any]]:
-        """What is written about texts, as JSON-able data, with the string as "text"."""
+        """The answers to texts, as JSON-serializable data, with the string under "text"."""
 
     def sources(self) -> Iterator[str]:
-        """The texts, read as they are asked for.
+        """The input texts, read on demand.
 
         Raises:
             ValueError: both --text and --file are given, or --text is blank.
@@ -74,29 +74,29 @@ class Writing(Command, ABC):
 
 @dataclass(frozen=True, kw_only=True)
 class Generate(Writing):
-    """Write a text about each input text."""
+    """Write answers to texts."""
 
     def answer(self, llmar: LLMAR, texts: list[str]) -> list[dict[str, Any]]:
-        """The texts."""
+        """The written texts."""
         return [{"text": text} for text in llmar.generate(texts, method=self.method)]
 
 
 @dataclass(frozen=True, kw_only=True)
 class Refine(Writing):
-    """Write texts, and correct them until they align."""
+    """Write answers to texts, and correct them until they align."""
 
     threshold: float = 0.9
-    """Alignment that is good enough, in (0, 1]; an estimate of the model, which knows no target."""
+    """Alignment to reach, in (0, 1], as the model estimates it; the targets are unknown."""
     max_rounds: int = 8
-    """Rounds, in each of which one word of a text is corrected, at the most."""
+    """Maximum number of rounds. Each round corrects at most one word of a text."""
 
     def run(self) -> None:
-        """Print the texts, and on standard error how many have reached the threshold."""
+        """Print the texts; report on standard error how many have reached the threshold."""
         reached = [answer["reached"] for answer in self.write() if "reached" in answer]
         count = f"{sum(reached)} of {len(reached)} texts"
         print(f"{count} have reached {self.threshold}", file=sys.stderr)
 
     def answer(self, llmar: LLMAR, texts: list[str]) -> list[dict[str, Any]]:
-        """The texts, with their scores by round and whether they have reached the threshold."""
+        """The texts, with their scores by round and whether they reached the threshold."""
         refined = llmar.refine(texts, self.threshold, self.max_rounds, method=self.method)
         return [asdict(text) for text in refined]
