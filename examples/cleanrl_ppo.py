@@ -12,20 +12,20 @@ from torch.distributions import Normal
 
 
 class Agent(nn.Module):
-    """A GRU; the mean of its states gives the value and the direction of the mean answer."""
+    """A GRU, whose mean state gives the value and the direction of the mean answer."""
 
     def __init__(self, dim: int, answer_dim: int) -> None:
         super().__init__()
         self.gru, self.head = nn.GRU(dim, 64, batch_first=True), nn.Linear(64, 1 + answer_dim)
 
     def forward(self, texts: Tensor) -> tuple[Normal, Tensor]:
-        """Distribution (N, D), of fixed length, of answers to texts (N, L, dim); values (N, 1)."""
+        """Distribution (N, D) of answers to texts (N, L, dim), of fixed length; values (N, 1)."""
         value, direction = self.head(self.gru(texts)[0].mean(1)).tensor_split([1], dim=-1)
         return Normal(nn.functional.normalize(direction, dim=-1) / 2, 0.08), value
 
 
 def evaluate(agent: Agent, data: str) -> float:
-    """Mean alignment of answers without noise to 1024 texts of the split "test"."""
+    """Mean alignment of the deterministic answers to 1024 texts of the split "test"."""
     envs = gym.make_vec("llmar_env:LLMAR/Align-v0", 1024, data=data, split="test")
     answers = agent(torch.as_tensor(envs.reset(seed=0)[0]))[0].mean
     return float(envs.step(answers.detach().numpy())[1].mean())

@@ -1,4 +1,4 @@
-"""RLlib's PPO with our GRU, on as many processes and machines as Ray has.
+"""RLlib's PPO with LLMAR's GRU, on as many processes and machines as Ray has.
 
 pip install "torch==2.13.0" -e ".[rllib]" && python examples/rllib.py --num-env-runners 2
 python examples/rllib.py --num-env-runners 2 --restore runs/rllib
@@ -28,13 +28,13 @@ def main(
     """Train, and save a checkpoint.
 
     Args:
-        num_env_runners: processes that gather experience.
-        iterations: of 4096 answers and a PPO update each.
-        data: the built-in corpus's name, or a file of texts.
-        seed: of weights, noise and texts.
-        restore: the checkpoint to go on from, of the same data.
+        num_env_runners: processes that collect experience.
+        iterations: training iterations, each with 4096 answers and one PPO update.
+        data: name of the built-in corpus, or a file of texts.
+        seed: seeds weights, noise and the choice of texts.
+        restore: the checkpoint to continue from, trained on the same data.
         save: the folder of the new checkpoint.
-        address: of a Ray cluster, such as "auto"; by default Ray starts on this machine.
+        address: address of a Ray cluster, such as "auto"; by default Ray starts on this machine.
 
     Returns:
         Mean alignment on the test split before and after.

@@ -20,7 +20,7 @@ from agents.policies.features import GRUFeatures
 
 
 class Policy(GaussianMixin, Model):
-    """The mean answer is a direction at a fixed length, since a cosine knows no length."""
+    """The mean answer has a fixed length, since a cosine depends on the direction only."""
 
     def __init__(self, observation_space: gym.Space, action_space: gym.Space) -> None:
         Model.__init__(self, observation_space=observation_space, action_space=action_space)
@@ -28,14 +28,14 @@ class Policy(GaussianMixin, Model):
         self.net = nn.Sequential(GRUFeatures(observation_space), nn.Linear(128, self.num_actions))
 
     def compute(self, inputs: dict[str, Tensor], _: str = "") -> tuple[Tensor, dict[str, Tensor]]:
-        """Mean (N, D) of the answers to N flattened texts, and their noise."""
+        """Mean (N, D) of the answers to N flattened texts, and their log standard deviation."""
         directions = self.net(inputs["observations"].unflatten(1, self.observation_space.shape))
         mean = nn.functional.normalize(directions, dim=-1) / 2
         return mean, {"log_std": torch.full_like(mean, -2.5)}
 
 
 def evaluate(policy: Policy, env: Wrapper) -> float:
-    """Mean alignment, without noise, on the first texts of an environment just wrapped."""
+    """Mean alignment, without noise, on the first texts of a newly wrapped environment."""
     return env.step(policy.compute({"observations": env.reset()[0]})[0].detach())[1].mean().item()
 
 

@@ -1,4 +1,4 @@
-"""Tianshou's PPO, on its own vector environment: 64 single ones, stepped in turn.
+"""Tianshou's PPO, on Tianshou's vector environment: 64 single environments, stepped in turn.
 
 pip install -e ".[tianshou]" && python examples/tianshou_ppo.py
 Alignment on test: 0.00 untrained, 0.83 trained, at least 0.7 more; 41 seconds of one core.
@@ -22,15 +22,15 @@ from agents.policies.features import GRUFeatures
 
 
 class Actor(nn.Sequential):
-    """Layers in Tianshou's form: an array in, the mean answer and no state out."""
+    """Layers with Tianshou's actor interface: takes an array, returns the mean answer and state."""
 
     def forward(self, obs: np.ndarray, state: None = None, **_: object) -> tuple[Tensor, None]:
-        """A direction at a fixed length, since a cosine knows no length."""
+        """The mean answer, at a fixed length, since a cosine depends on the direction only."""
         return nn.functional.normalize(super().forward(torch.as_tensor(obs)), dim=-1) / 2, state
 
 
 def collector(policy: ProbabilisticActorPolicy, seed: int, **options: str) -> Collector:
-    """Collects the policy's answers in 64 environments."""
+    """A collector of the policy's answers in 64 environments."""
     envs = DummyVectorEnv([lambda: gym.make("llmar_env:LLMAR/Align-v0", **options)] * 64)
     envs.seed(seed)
     return Collector(policy, envs, VectorReplayBuffer(1024, 64))
@@ -38,7 +38,7 @@ def collector(policy: ProbabilisticActorPolicy, seed: int, **options: str) -> Co
 
 def main(data: str = "phrasebook:en", steps: int = 81_920, seed: int = 0) -> tuple[float, float]:
     """Train on `steps` answers; return alignment on 1024 texts of "test", before and after."""
-    np.random.seed(seed)  # noqa: NPY002 - Tianshou's minibatches are drawn from it
+    np.random.seed(seed)  # noqa: NPY002 - Tianshou draws its minibatches from it
     torch.manual_seed(seed)
     env = gym.make("llmar_env:LLMAR/Align-v0", data=data)
     policy = ProbabilisticActorPolicy(

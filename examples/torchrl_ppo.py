@@ -19,13 +19,13 @@ from agents.policies.features import GRUFeatures
 
 
 def around(loc: Tensor) -> IndependentNormal:
-    """Noise around a direction at a fixed length, since a cosine knows no length."""
+    """Noise around a mean of fixed length, since a cosine depends on the direction only."""
     return IndependentNormal(nn.functional.normalize(loc, dim=-1) / 2, torch.full_like(loc, 0.08))
 
 
 @set_exploration_type(ExplorationType.DETERMINISTIC)
 def evaluate(policy: ProbabilisticActor, env: GymWrapper) -> float:
-    """Mean alignment of answers without noise, to the same texts at each call."""
+    """Mean alignment of the deterministic answers, on the same texts at each call."""
     env.set_seed(0)
     return env.rollout(1, policy)["next", "reward"].mean().item()
 

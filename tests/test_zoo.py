@@ -37,7 +37,7 @@ def test_files_are_what_the_script_makes():
 
 
 def test_answers_that_cannot_be_shared_out_are_refused():
-    with pytest.raises(ValueError, match="33 answers to an update are no multiple of 64"):
+    with pytest.raises(ValueError, match="33 answers per update are not a multiple of 64"):
         make.hyperparams(replace(ALGORITHMS["sac"], num_texts=33, group_size=1))
 
 

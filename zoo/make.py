@@ -1,4 +1,4 @@
-"""Write the Zoo's files from the table of tuned settings: `python zoo/make.py`."""
+"""Write the Zoo's configuration files from the tuned settings: `python zoo/make.py`."""
 
 from __future__ import annotations
 
@@ -13,11 +13,11 @@ __all__ = ["FOLDER", "NUM_ENVS", "files", "hyperparams"]
 
 FOLDER = Path(__file__).parent
 NUM_ENVS = 64
-"""Single environments, which the Zoo steps in turn."""
+"""Number of single environments, which the Zoo steps in turn."""
 
 _ZOO_NAMES = {"recurrent_ppo": "ppo_lstm"}
-_BUFFERS = ("rollout_buffer_class", "replay_buffer_class")  # of groups, which the Zoo has not
-# YAML can name no class, but the Zoo evaluates a string in place of arguments.
+_BUFFERS = ("rollout_buffer_class", "replay_buffer_class")  # for groups, which the Zoo lacks
+# YAML cannot name a class, but the Zoo evaluates `policy_kwargs` if it is a string.
 _FEATURES = (
     "features_extractor_class=__import__('agents').GRUFeatures, "
     "features_extractor_kwargs={'layer_norm': True}"
@@ -25,7 +25,7 @@ _FEATURES = (
 
 
 def files() -> dict[str, str]:
-    """The text of each file by its name, one for every algorithm that the Zoo knows."""
+    """The contents of each file by file name, one for every algorithm that the Zoo supports."""
     return {
         f"{_ZOO_NAMES.get(name, name)}.yml": yaml.safe_dump(
             {"LLMAR/Align-v0": hyperparams(algorithm)}, sort_keys=False
@@ -39,7 +39,7 @@ def hyperparams(algorithm: Algorithm) -> dict[str, Any]:
     """The settings of an algorithm in the Zoo's form.
 
     Raises:
-        ValueError: the answers to an update cannot be shared out among `NUM_ENVS` environments.
+        ValueError: the answers per update are not a multiple of `NUM_ENVS`.
     """
     steps = _steps(algorithm)
     settings = dict(algorithm.settings)
@@ -59,16 +59,16 @@ def hyperparams(algorithm: Algorithm) -> dict[str, Any]:
 
 def _policy_kwargs(algorithm: Algorithm) -> dict[str, Any]:
     given = algorithm.policy_kwargs
-    if ":" not in algorithm.policy:  # one of the algorithm's own, which reads no texts
+    if ":" not in algorithm.policy:  # the algorithm's own policy, which cannot read texts
         own = "".join(f", {name}={value!r}" for name, value in given.items())
         return {"policy_kwargs": f"dict({_FEATURES}{own})"}
     return {"policy_kwargs": dict(given)} if given else {}
 
 
 def _steps(algorithm: Algorithm) -> dict[str, int]:
-    """As many answers to an update as in the table, by more steps of fewer environments.
+    """As many answers per update as in the table, from more steps of fewer environments.
 
-    None for ARS, which counts episodes and has a single environment in the Zoo.
+    Empty for ARS, which counts episodes and has a single environment in the Zoo.
     """
     settings = algorithm.settings
     if "gradient_steps" in settings:
@@ -79,7 +79,7 @@ def _steps(algorithm: Algorithm) -> dict[str, int]:
         return {}
     answers = algorithm.num_texts * algorithm.group_size * steps
     if answers % NUM_ENVS:
-        raise ValueError(f"{answers} answers to an update are no multiple of {NUM_ENVS}")
+        raise ValueError(f"{answers} answers per update are not a multiple of {NUM_ENVS}")
     return {"n_envs": NUM_ENVS, name: answers // NUM_ENVS}
 
 
