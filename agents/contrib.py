@@ -1,4 +1,4 @@
-"""The GRU for sb3-contrib's algorithms; needs the extra "contrib"."""
+"""GRU policies for sb3-contrib's algorithms; needs the extra "contrib"."""
 
 from __future__ import annotations
 
@@ -27,17 +27,17 @@ class GRUCrossQPolicy(DirectionActor, CrossQPolicy):
 
 
 class GRUSearchPolicy(ARSPolicy):
-    """A GRU reads the text, linear layers give the answer; ARS searches all weights.
+    """ARS policy that reads the text with a GRU and answers with linear layers.
 
-    Make ARS with `zero_policy=False`: from weights that are all zero, a GRU answers every text
-    alike.
+    ARS searches all weights. Use it with `zero_policy=False`: if all weights are 0, a GRU gives
+    the same answer to every text.
 
     Args:
         observation_space: embeddings, Box (L, D), or `TextIndex`.
         action_space: Box (D,) or (T, D).
-        hidden_dim: H, the GRU's state.
+        hidden_dim: H, size of the GRU's state.
         net_arch: layers between the GRU and the answer; none by default.
-        **kwargs: of `ARSPolicy`.
+        **kwargs: passed to `ARSPolicy`.
     """
 
     def __init__(
@@ -56,23 +56,23 @@ class GRUSearchPolicy(ARSPolicy):
         return super()._get_constructor_parameters() | {"hidden_dim": self.hidden_dim}
 
     def make_features_extractor(self) -> BaseFeaturesExtractor:
-        """The GRU."""
+        """Make the GRU."""
         return GRUFeatures(self.observation_space, self.hidden_dim, layer_norm=True)
 
 
-class _StopLearning(Exception):  # noqa: N818 - no error
-    """A callback has said that learning is to end."""
+class _StopLearning(Exception):  # noqa: N818 - not an error
+    """A callback requested the end of learning."""
 
 
 class ARS(sb3_contrib.ARS):
-    """sb3-contrib's ARS, with a correct count of steps, and callbacks that can end it.
+    """sb3-contrib's ARS with a correct step count and callbacks that can stop it.
 
-    Upstream counts all N environments again at the step of each, which is N times too many, and
-    ignores a callback that returns False. With `async_eval` both are as upstream.
+    Upstream adds N steps for each step of one of N environments, and ignores callbacks that return
+    False. With `async_eval`, both remain as upstream.
     """
 
     def learn(self, *args: Any, **kwargs: Any) -> Self:
-        """As upstream's; the weights stay those of the last whole update."""
+        """Learn, as upstream; a callback that stops it leaves the weights of the last update."""
         try:
             return super().learn(*args, **kwargs)
         except _StopLearning as stop:
@@ -85,7 +85,7 @@ class ARS(sb3_contrib.ARS):
         _locals: dict[str, Any],
         _globals: dict[str, Any],
         callback: BaseCallback,
-        n_envs: int,  # noqa: ARG002 - upstream's form
+        n_envs: int,  # noqa: ARG002 - upstream's signature
     ) -> None:
         self.num_timesteps += 1
         if not callback.on_step():

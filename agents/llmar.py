@@ -1,4 +1,4 @@
-"""LLMAR from end to end: train an agent, let it answer, save it and load it again."""
+"""LLMAR from end to end: train an agent, answer texts with it, save it and load it."""
 
 from __future__ import annotations
 
@@ -50,29 +50,30 @@ _TRAINERS: Mapping[str, type[AlignTrainer] | type[GenerateTrainer]] = {
 class LLMAR:
     """Reinforcement-learned text alignment: the method from end to end.
 
-    A trainer makes the policy and answers with it: with vectors (`AlignTrainer`), or with texts
-    (`GenerateTrainer`), as `config.task.env` says.
+    A trainer makes the policy and answers with it: with vectors (`AlignTrainer`) or with texts
+    (`GenerateTrainer`), depending on `config.task.env`.
 
     Args:
-        config: the options.
+        config: the options; the defaults if None.
 
     Attributes:
-        trainer: trains the policy, and answers.
-        corpus: what was trained on, None before `train` and after `load`.
-        source_embedder: of the texts that are answered.
-        target_embedder: of the texts that answers should align with.
-        targets: the distinct targets of the training texts, which `nearest` chooses from; none
-            where texts are written.
+        trainer: trains the policy, and answers with it.
+        corpus: the training corpus; None before `train` and after `load`.
+        source_embedder: embeds input texts.
+        target_embedder: embeds target texts.
+        targets: the distinct targets of the training texts, from which `nearest` chooses; empty
+            for a model that writes texts.
 
     Raises:
-        ValueError: there is no such environment to train on, no such algorithm or device.
+        ValueError: the environment, the algorithm or the device is not available, or an option
+            does not apply.
     """
 
     def __init__(self, config: Config | None = None) -> None:
         config = Config() if config is None else config
         if config.task.env not in _TRAINERS:
             raise ValueError(
-                f"no training on {config.task.env}; there is one on {', '.join(_TRAINERS)}"
+                f"cannot train on {config.task.env}; choose one of {', '.join(_TRAINERS)}"
             )
         self.device = resolve_device(config.run.device)
         self.trainer = _TRAINERS[config.task.env](config, self.device)
@@ -89,12 +90,12 @@ class LLMAR:
 
     @property
     def algorithm(self) -> Algorithm:
-        """What reinforces, with the settings that replace its own."""
+        """The reinforcement-learning algorithm, with the settings from the options."""
         return self.trainer.algorithm
 
     @property
     def policy(self) -> BasePolicy | None:
-        """The trained policy, the best so far; None before `train`."""
+        """The best policy so far; None before `train` and `load`."""
         return self.trainer.policy
 
     def train(
@@ -107,13 +108,13 @@ class LLMAR:
         """Train, and score against the baselines.
 
         Args:
-            data: what `Corpus.load` takes; by default what the configuration names. The splits
-                are "train", "valid" and, for the report alone, "test".
-            folder: where TensorBoard's scalars go; nowhere if None.
-            callback: a further SB3 callback.
+            data: as in `Corpus.load`; by default the data named by the configuration. The splits
+                are "train", "valid" and, for the report only, "test".
+            folder: folder for TensorBoard logs; no logs if None.
+            callback: an additional SB3 callback.
 
         Returns:
-            Scores, curves and timings. The policy that was best on "valid" stays in `policy`.
+            Scores, curves and timings. `policy` is then the best policy on "valid".
 
         Raises:
             ValueError: the data cannot be used; the message says why.
@@ -128,7 +129,7 @@ class LLMAR:
         return self.trainer.train(corpus, clock=clock, folder=folder, callback=callback)
 
     def _adopt(self, corpus: Corpus) -> None:
-        """Keep what answering needs."""
+        """Store the corpus, and the embedders and targets that are needed to answer texts."""
         self.corpus = corpus
         self.source_embedder, self.target_embedder = corpus.source_embedder, corpus.target_embedder
         if isinstance(self.trainer, AlignTrainer):
@@ -137,21 +138,21 @@ class LLMAR:
         self._target_means = None
 
     def generate(self, text: str | Sequence[str], **options: Any) -> Any:
-        """Answer texts, without noise.
+        """Answer texts, without exploration noise.
 
         Args:
-            text: one text or n of them, each cut to `config.data.max_length` vectors; a warning
-                counts those that were.
-            **options: of a model that writes, those of `decode`: `method` ("greedy", "csls",
-                "best_of" or "beam") and what belongs to it.
+            text: one text, or a sequence of n. Each is cut to `config.data.max_length` vectors; a
+                warning gives the number of texts that were cut.
+            **options: for a model that writes texts, options of `decode`: `method` ("greedy",
+                "csls", "best_of" or "beam") and its parameters.
 
         Returns:
-            Of a model that answers with vectors, (T, D) unit vectors for one text, (n, T, D) for
-            several. Of one that writes, a str for one text, a list of n for several.
+            For a model that answers with vectors, unit vectors (T, D) for one text, (n, T, D) for a
+            sequence. For one that writes texts, a str for one text, a list of n for a sequence.
 
         Raises:
             RuntimeError: there is no trained policy, or no embedder of its input.
-            ValueError: a text is empty, or there is none; or an option is none of those above.
+            ValueError: a text or the sequence is empty, or an option is not one of those above.
         """
         answers = self.trainer.generate(self._embed(text), **options)
         return answers[0] if isinstance(text, str) else answers
@@ -163,21 +164,21 @@ class LLMAR:
         max_rounds: int = 8,
         **options: Any,
     ) -> Any:
-        """Write texts, and correct them until they align, by the policy's own estimate.
+        """Write answers, and correct them until the policy estimates that they align.
 
         Args:
-            text: one text or n of them, as in `generate`.
-            threshold: the estimated alignment that is good enough, in (0, 1].
-            max_rounds: after so many it ends at the latest.
-            **options: of `agents.refine`; and `method`, by which drafts are decoded.
+            text: one text, or a sequence of n, as in `generate`.
+            threshold: the estimated alignment to reach, in (0, 1].
+            max_rounds: maximum number of rounds, at least 0.
+            **options: options of `agents.refine`; and `method`, by which drafts are decoded.
 
         Returns:
-            A `RefinedText` for one text, a list of n for several.
+            A `RefinedText` for one text, a list of n for a sequence.
 
         Raises:
             RuntimeError: there is no trained policy, or no embedder of its input.
-            ValueError: the model answers with vectors; a text is empty, or there is none; or an
-                option has a value that is not among those above.
+            ValueError: the model answers with vectors; a text or the sequence is empty; or an
+                option has an invalid value.
         """
         refined = self.writer.refine(self._embed(text), threshold, max_rounds, **options)
         return refined[0] if isinstance(text, str) else refined
@@ -197,20 +198,20 @@ class LLMAR:
 
     @property
     def writer(self) -> GenerateTrainer:
-        """The trainer, of a model that writes.
+        """The trainer of a model that writes texts.
 
         Raises:
             ValueError: this model answers with vectors.
         """
         if not isinstance(self.trainer, GenerateTrainer):
             raise ValueError(
-                "this model answers with vectors and writes no text; one that writes is trained "
-                "on LLMAR/Generate-v0"
+                "this model answers with vectors and cannot write texts; train one that can on "
+                "LLMAR/Generate-v0"
             )
         return self.trainer
 
     def score(self, text: str, vectors: NDArray[np.floating]) -> float:
-        """Alignment of vectors, (T, D), with a target text: the cosine of their means, [-1, 1].
+        """Alignment of vectors (T, D) with a target text: the cosine of the means, in [-1, 1].
 
         Raises:
             RuntimeError: there is no embedder of the targets.
@@ -220,11 +221,11 @@ class LLMAR:
         return float(alignment_score(target[None], np.asarray(vectors, np.float32)))
 
     def evaluate(self, answers: Sequence[Any], targets: Sequence[str]) -> Scores | TextScores:
-        """Score n answers, as `generate` gives them, against n targets.
+        """Score n answers, as returned by `generate`, against n targets.
 
         Raises:
             RuntimeError: there is no embedder of the targets.
-            ValueError: the two differ in number, there are none, or a target is empty.
+            ValueError: the numbers of answers and targets differ or are 0, or a target is empty.
         """
         return self.trainer.score(answers, targets, self._required(self.target_embedder))
 
@@ -233,11 +234,11 @@ class LLMAR:
 
         Raises:
             RuntimeError: there is no trained policy, or there are no targets as strings.
-            ValueError: the text is empty, k is not in 1 to the number of targets, or the model
-                writes texts.
+            ValueError: the text is empty, k is not between 1 and the number of targets, or the
+                model writes texts.
         """
         if isinstance(self.trainer, GenerateTrainer):
-            raise ValueError("this model writes texts: generate gives them, and needs no nearest")
+            raise ValueError("this model writes texts: call generate instead of nearest")
         if self._target_means is None:
             targets = self._required(self.targets)
             self._target_means = self._required(self.target_embedder).embed(targets).means
@@ -246,16 +247,16 @@ class LLMAR:
         return [self.targets[row] for row in rows[0]]
 
     def examples(self, split: str, size: int = 10) -> list[dict[str, Any]]:
-        """Texts of a split, evenly spread over it, and what the agent makes of them.
+        """Texts that are evenly spread over a split, with the agent's answers.
 
         Args:
-            split: of the corpus that was trained on.
-            size: the most texts.
+            split: a split of the training corpus.
+            size: maximum number of texts.
 
         Returns:
-            For each its source and the right target; and the text that was written, or the target
-            of the split that is nearest to the answer, with the answer's alignment with the right
-            one. Nothing where the corpus holds no strings.
+            For each text, its source and right target; and either the written text, or the target
+            of the split nearest to the answer, with the alignment of the answer with the right
+            target. Empty if the corpus has no strings.
         """
         if self.corpus is None or self.policy is None or not self.corpus.sources:
             return []
@@ -266,19 +267,19 @@ class LLMAR:
     def _required(part: _Part | None) -> _Part:
         if not part:
             raise RuntimeError(
-                "this needs a model that was trained on texts: call train() or LLMAR.load(folder)"
+                "this needs a model trained on texts: call train() or LLMAR.load(folder) first"
             )
         return part
 
     def save(self, folder: str | os.PathLike[str]) -> None:
-        """Write the trained model to a folder: safetensors and JSON, no pickle.
+        """Save the trained model to a folder, as safetensors and JSON, without pickle.
 
         Raises:
-            RuntimeError: nothing is trained.
+            RuntimeError: there is no trained model.
         """
         policy, folder = self._required(self.policy), Path(folder)
         folder.mkdir(parents=True, exist_ok=True)
-        # Copies: on CUDA the weights of a GRU are views of one buffer, which safetensors refuses.
+        # Copies: on CUDA, a GRU's weights are views of one buffer, which safetensors rejects.
         weights = {name: w.detach().cpu().clone() for name, w in policy.state_dict().items()}
         save_file(weights, str(folder / _WEIGHTS))
         shared = self.source_embedder is self.target_embedder
@@ -305,29 +306,29 @@ class LLMAR:
         source_embedder: type[Embedder] = WordVectors,
         target_embedder: type[Embedder] = WordVectors,
     ) -> Self:
-        """Read what `save` wrote.
+        """Load a model that `save` wrote.
 
         Args:
-            folder: of the model, or of a run that holds it in `model/`.
-            device: where to put it, as in `Config`.
-            source_embedder: the class whose `load` reads the source embedder back.
-            target_embedder: the class whose `load` reads the target embedder back.
+            folder: folder of the model, or of a run that contains it in `model/`.
+            device: the policy's device, as in `Config`.
+            source_embedder: class whose `load` reads the source embedder.
+            target_embedder: class whose `load` reads the target embedder.
 
         Raises:
-            FileNotFoundError: the folder holds no model.
-            ValueError: the model has a format that this version does not read, its files are
-                damaged or of different models, or the device is not there.
+            FileNotFoundError: the folder contains no model.
+            ValueError: this version does not support the model's format, its files are damaged or
+                from different models, or the device is not available.
         """
         folder = Path(folder)
         if (folder / "model" / _MANIFEST).exists():
             folder = folder / "model"
         if not (folder / _MANIFEST).exists():
-            raise FileNotFoundError(f"{folder} holds no model: there is no {_MANIFEST} in it")
+            raise FileNotFoundError(f"{folder} contains no model: there is no {_MANIFEST} in it")
         try:
             manifest = json.loads((folder / _MANIFEST).read_text("utf-8"))
             if manifest.get("format") != _FORMAT:
                 raise ValueError(
-                    f"{folder} holds a model of format {manifest.get('format')!r}; this version "
+                    f"{folder} contains a model of format {manifest.get('format')!r}; this version "
                     f"reads format {_FORMAT}: train it again"
                 )
             llmar = cls(Config.from_json(manifest["config"] | {"device": device}))
@@ -341,16 +342,16 @@ class LLMAR:
             policy = llmar.trainer.restore(folder, manifest, llmar.target_embedder)
             _load_weights(policy, load_file(str(folder / _WEIGHTS)))
         except (json.JSONDecodeError, KeyError, SafetensorError) as error:
-            raise ValueError(f"{folder} holds a model that is damaged: {error}") from error
+            raise ValueError(f"{folder} contains a damaged model: {error}") from error
         policy.to(llmar.device)
         return llmar
 
 
 def _load_weights(policy: nn.Module, weights: Mapping[str, torch.Tensor]) -> None:
-    """Give a policy weights, of the names and shapes that it has.
+    """Load weights into a policy.
 
     Raises:
-        ValueError: they are those of another.
+        ValueError: their names or shapes differ from those of the policy.
     """
     own = policy.state_dict()
     shapes, found = (
@@ -360,7 +361,7 @@ def _load_weights(policy: nn.Module, weights: Mapping[str, torch.Tensor]) -> Non
     if shapes != found:
         name = next(name for name in [*shapes, *found] if shapes.get(name) != found.get(name))
         raise ValueError(
-            f"the weights are of another network: {name} is {found.get(name)}, and should be "
+            f"the weights are from another network: {name} has shape {found.get(name)}, expected "
             f"{shapes.get(name)}"
         )
     policy.load_state_dict(weights)

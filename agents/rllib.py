@@ -1,7 +1,7 @@
-"""LLMAR on Ray's RLlib, over any number of machines; needs the extra "rllib".
+"""LLMAR on Ray's RLlib, with any number of machines; needs the extra "rllib".
 
-One copy of the corpus lies in Ray's object store on each machine. Environments, modules and
-learners read it in place, whatever their number, and send 8 bytes for each text observed.
+Each machine has one copy of the corpus in Ray's object store. All its environments, modules and
+learners read it without a copy, and an observed text is sent as 8 bytes, its row number.
 """
 
 from __future__ import annotations
@@ -39,33 +39,33 @@ except ImportError as error:
 __all__ = ["GRUModule", "NextStepReset", "evaluate", "make_env", "ppo_config", "share"]
 
 _ENV = "LLMAR/Align-v0"
-# Texts that are answered at a time.
+# Number of texts answered at a time.
 _BLOCK = 512
 
 
 def share(corpus: Corpus) -> Any:
-    """Put a corpus into Ray's object store, for environments and modules to read in place.
+    """Put a corpus into Ray's object store, where environments and modules read it without a copy.
 
-    Strings and embedders, which neither needs, are left out.
+    Strings and embedders are left out, since neither environments nor modules need them.
 
     Returns:
-        Ray's `ObjectRef` of the corpus, which stays in the store for as long as a reference lives.
-        `ray.get` of it copies no array.
+        Ray's `ObjectRef` of the corpus, which stays in the store as long as a reference exists.
+        `ray.get` does not copy its arrays.
     """
     lean = replace(corpus, sources=(), targets=(), source_embedder=None, target_embedder=None)
-    # What a store computes on demand is computed once, before it is shared, not in each process.
+    # Compute cached properties once, before sharing, instead of in each process.
     _ = lean.source.fingerprint, lean.source.max_length, lean.target.unit_means
     return ray.put(lean)
 
 
 class NextStepReset(VectorWrapper):
-    """Gymnasium's NEXT_STEP, the one autoreset of RLlib, where all episodes end together.
+    """Adds NEXT_STEP autoreset, which RLlib requires, to environments whose episodes end together.
 
-    The step after the end begins the next episodes: its actions do nothing, its rewards are 0.
+    The step after the end starts the next episodes: its actions are ignored, its rewards are 0.
 
     Args:
-        env: with `AutoresetMode.DISABLED`. Where only some of its episodes have ended, it refuses
-            to go on.
+        env: a vector environment with `AutoresetMode.DISABLED`. If only some of its episodes have
+            ended, its next step raises an error.
     """
 
     def __init__(self, env: VectorEnv[Any, Any, Any]) -> None:
@@ -76,12 +76,12 @@ class NextStepReset(VectorWrapper):
     def reset(
         self, *, seed: int | None = None, options: dict[str, Any] | None = None
     ) -> tuple[Any, dict[str, Any]]:
-        """Begin the next episodes."""
+        """Start the next episodes."""
         self._ended = False
         return self.env.reset(seed=seed, options=options)
 
     def step(self, actions: Any) -> tuple[Any, Any, Any, Any, dict[str, Any]]:
-        """Answer, or begin the next episodes where those before have ended."""
+        """Take a step, or start the next episodes if the previous ones have ended."""
         if self._ended:
             observations, infos = self.reset()
             never = np.zeros(self.num_envs, np.bool_)
@@ -92,11 +92,11 @@ class NextStepReset(VectorWrapper):
 
 
 def make_env(context: Mapping[str, Any]) -> NextStepReset:
-    """LLMAR/Align-v0 as RLlib asks for it: N environments in one batch, which show rows.
+    """Make LLMAR/Align-v0 for RLlib: N environments in one batch, which show row numbers.
 
     Args:
-        context: RLlib's, with `num_envs`; `corpus`, as `share` returned it; and options of
-            `AlignMDP` other than `observation`.
+        context: RLlib's environment context, with `num_envs`; `corpus`, as returned by `share`; and
+            options of `AlignMDP` other than `observation`.
     """
     options = dict(context)
     corpus: Corpus = ray.get(options.pop("corpus"))
@@ -107,23 +107,25 @@ def make_env(context: Mapping[str, Any]) -> NextStepReset:
 
 
 class GRUModule(TorchRLModule, ValueFunctionAPI):
-    """RLlib's `GRUPolicy`: a GRU reads the text, a linear layer gives the answer's direction.
+    """`GRUPolicy` for RLlib: a GRU reads the text, a linear layer gives the answer's direction.
 
-    The mean of an action is a direction at a fixed radius, since a cosine knows no length, and its
-    noise is fixed. The value function reads the same GRU state. `model_config` holds:
+    The mean of an action has a fixed length, since a cosine depends on the direction only, and its
+    noise is fixed. The value function shares the GRU. `model_config` contains:
 
-    - corpus: that of the environments, as `share` returned it.
-    - hidden_dim: H, the GRU's state; 128 by default.
-    - noise_scale: noise of a coordinate, over the length of the mean vector; 0.2 by default.
+    - corpus: the corpus of the environments, as returned by `share`.
+    - hidden_dim: H, size of the GRU's state; 128 by default.
+    - noise_scale: noise of each coordinate, relative to the mean's length; 0.2 by default.
 
     Raises:
         ValueError: the answer is not one vector, Box (D,).
     """
 
     def setup(self) -> None:
-        """Make the network, over the texts in Ray's object store."""
+        """Make the network, which looks up texts in Ray's object store."""
         if len(self.action_space.shape) != 1:
-            raise ValueError(f"an answer is one vector here, Box (D,), found {self.action_space}")
+            raise ValueError(
+                f"GRUModule answers with one vector, Box (D,), found {self.action_space}"
+            )
         hidden_dim = self.model_config.get("hidden_dim", 128)
         self.features = GRUFeatures(self.observation_space, hidden_dim)
         self.features.attach(ray.get(self.model_config["corpus"]).source)
@@ -133,13 +135,13 @@ class GRUModule(TorchRLModule, ValueFunctionAPI):
         )
         self.register_buffer("log_noise_scale", log_noise_scale.detach())
         self.value = nn.Linear(hidden_dim, 1)
-        # DDP, for several learners, would broadcast buffers: into memory that all of them share.
+        # With several learners, DDP would broadcast buffers, and so write to shared memory.
         ignored = [name for name, _ in self.named_buffers()]
         leave_out = DistributedDataParallel._set_params_and_buffers_to_ignore_for_model
         leave_out(self, ignored)  # type: ignore[no-untyped-call]  # torch's has no annotations
 
     def _forward(self, batch: dict[str, Any], **_: Any) -> dict[str, Tensor]:
-        """Parameters of RLlib's diagonal Gaussian, (B, 2 D), and the GRU's states, (B, H)."""
+        """Parameters (B, 2D) of RLlib's diagonal Gaussian, and the GRU's states (B, H)."""
         states = self.features(batch[Columns.OBS])
         answers = self.distribution.proba_distribution(self.direction(states), self.log_noise_scale)
         log_std = self.log_noise_scale + math.log(answers.radius)
@@ -150,31 +152,31 @@ class GRUModule(TorchRLModule, ValueFunctionAPI):
         }
 
     def compute_values(self, batch: dict[str, Any], embeddings: Tensor | None = None) -> Tensor:
-        """(B,) estimated values of the texts observed."""
+        """(B,) estimated values of the observed texts."""
         states = self.features(batch[Columns.OBS]) if embeddings is None else embeddings
         values: Tensor = self.value(states).squeeze(-1)
         return values
 
 
 def ppo_config(corpus: Any, *, num_env_runners: int, seed: int = 0, **model_config: Any) -> Any:
-    """RLlib's PPO on LLMAR/Align-v0, with settings that learn it.
+    """Configure RLlib's PPO for LLMAR/Align-v0, with tuned settings.
 
-    An episode is a stream of texts, since RLlib spends far more on an episode than on a step. An
-    answer has no part in the rewards of later texts, hence the discount of 0. Runners that fail
-    are started anew.
+    An episode is a stream of texts, since an episode costs far more in RLlib than a step. Answers
+    do not affect the rewards of later texts, so the discount factor is 0. Failed runners are
+    restarted.
 
-    To go on from a checkpoint, call `restore_from_path` on an algorithm built from this.
-    `Algorithm.from_checkpoint` cannot: a checkpoint's own configuration names a corpus in the
-    store of the Ray of its time.
+    To continue from a checkpoint, call `restore_from_path` on an algorithm built from this.
+    `Algorithm.from_checkpoint` does not work: the configuration in a checkpoint refers to a corpus
+    in the object store of a previous Ray session.
 
     Args:
-        corpus: as `share` returned it.
-        num_env_runners: processes that gather experience; 0 leaves it to the learner's.
-        seed: of weights, noise and texts.
-        **model_config: of `GRUModule`.
+        corpus: as returned by `share`.
+        num_env_runners: processes that collect experience; with 0, the learner's process does.
+        seed: seeds weights, noise and the choice of texts.
+        **model_config: options of `GRUModule`.
 
     Returns:
-        An RLlib `PPOConfig`, to change further or to build.
+        An RLlib `PPOConfig`, to modify or to build.
     """
     register_env(_ENV, make_env)
     return (
@@ -210,11 +212,11 @@ def ppo_config(corpus: Any, *, num_env_runners: int, seed: int = 0, **model_conf
 
 @torch.no_grad()
 def evaluate(module: GRUModule, corpus: Corpus, split: str) -> Scores:
-    """Score a module's answers, without noise, to the texts of a split.
+    """Score a module's deterministic answers to the texts of a split.
 
     Args:
-        module: an algorithm's `get_module()`.
-        corpus: that of its environments.
+        module: the module, from an algorithm's `get_module()`.
+        corpus: the corpus of its environments.
         split: the name of the split.
     """
     rows = torch.tensor(corpus.rows(split), device=module.log_noise_scale.device)

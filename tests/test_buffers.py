@@ -188,7 +188,7 @@ def test_a_million_transitions_take_less_than_700_mb():
         ({"group_size": 3}, "group_size=3 must divide the number of environments, 20"),
         (
             {"optimize_memory_usage": True, "handle_timeout_termination": False},
-            "no optimize_memory_usage",
+            "does not support optimize_memory_usage",
         ),
     ],
 )

@@ -353,7 +353,7 @@ def test_bad_options(words, writer, options, message):
 
 
 def test_texts_it_cannot_read(words, corpus, writer):
-    with pytest.raises(ValueError, match="reads vectors of dimension 16, and these texts have 6"):
+    with pytest.raises(ValueError, match="reads vectors of dimension 16, but these texts have 6"):
         decode(writer, corpus.source)
     for row in (45, -1):
         with pytest.raises(IndexError):

@@ -232,9 +232,9 @@ def test_the_slope_is_the_change_of_log_density_with_the_cosine(cls):
 @both
 def test_what_only_a_softmax_has_is_refused(cls):
     distribution, *_ = made(cls)
-    with pytest.raises(ValueError, match=f"{cls.__name__} has no tokens to smooth"):
+    with pytest.raises(ValueError, match=f"{cls.__name__} has no tokens to smooth labels"):
         distribution.log_prob_of(distribution.sample(), 0.1)
-    with pytest.raises(ValueError, match=f"{cls.__name__} gives probability to no tokens"):
+    with pytest.raises(ValueError, match=f"{cls.__name__} has no tokens and no token prob"):
         distribution.log_probs()
 
 

@@ -184,9 +184,9 @@ def test_spaces_it_does_not_take(corpus):
 def test_the_store_of_another_environment_is_refused(corpus):
     other = EmbeddedTexts(corpus.source.table + 1, corpus.source.ids, corpus.source.offsets)
     policy = policy_for(corpus, "index")
-    with pytest.raises(ValueError, match="rows of another store are other texts"):
+    with pytest.raises(ValueError, match="rows of another store are different texts"):
         policy.attach(other)
-    with pytest.raises(ValueError, match="looks nothing up"):
+    with pytest.raises(ValueError, match="observes embeddings and needs no text store"):
         policy_for(corpus, "embeddings").attach(corpus.source)
     model = PPO(GRUPolicy, align_env(corpus, "index"), n_steps=4, batch_size=16, device="cpu")
     with pytest.raises(ValueError, match="Observation spaces do not match"):

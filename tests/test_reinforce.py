@@ -588,7 +588,7 @@ def test_a_gradient_that_is_not_finite_is_no_better():
     ("kwargs", "message"),
     [
         ({"baseline": "rloo"}, "none, leave_one_out, mean, group"),
-        ({"device": "cuda:7"}, "there are cpu"),
+        ({"device": "cuda:7"}, "available: cpu"),
     ],
 )
 def test_unknown_settings_list_what_there_is(corpus, kwargs, message):
@@ -724,7 +724,7 @@ def test_a_writer_with_another_vocabulary_than_the_environments_is_refused(words
     other = Vocabulary(words.target_embedder.table[:50], np.arange(50), words.target_embedder)
     options = {"data": words, "observation": "embeddings"}
     env = make_vec_env("LLMAR/Generate-v0", 4, env_kwargs=options)
-    with pytest.raises(ValueError, match=f"{other.fingerprint}, and the environment reads with"):
+    with pytest.raises(ValueError, match=f"{other.fingerprint}, but the environment reads with"):
         REINFORCE("WriterPolicy", env, policy_kwargs={"vocabulary": other})
 
 

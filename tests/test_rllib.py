@@ -201,7 +201,9 @@ def test_the_module_answers_as_the_policy_of_the_same_weights(corpus, shared):
 
 def test_a_module_has_one_vector_to_answer_with(shared):
     envs = make_env({"corpus": shared, "num_envs": 1, "num_vectors": 2})
-    with pytest.raises(ValueError, match=r"one vector here, Box \(D,\), found Box.*\(2, 64\)"):
+    with pytest.raises(
+        ValueError, match=r"answers with one vector, Box \(D,\), found Box.*\(2, 64\)"
+    ):
         GRUModule(
             observation_space=envs.single_observation_space,
             action_space=envs.single_action_space,

@@ -335,7 +335,7 @@ def test_evaluate_takes_what_generate_gives(trained, aligning):
 
 def test_each_kind_of_model_says_what_it_does_not_do(trained, aligning):
     llmar, _ = trained
-    with pytest.raises(ValueError, match="answers with vectors and writes no text"):
+    with pytest.raises(ValueError, match="answers with vectors and cannot write texts"):
         aligning.refine("Ein Hund")
     with pytest.raises(ValueError, match="writes texts"):
         llmar.nearest("Ein Hund")
@@ -415,18 +415,18 @@ def test_a_vocabulary_that_differs_from_the_embedders_is_refused(trained, saved)
     WordVectors(embedder.config, embedder.tokenizer, embedder.table * 2).save(
         saved / "target.safetensors"
     )
-    with pytest.raises(ValueError, match=f"writes with the vocabulary {right}, and its embedder"):
+    with pytest.raises(ValueError, match=f"writes with the vocabulary {right}, but its target emb"):
         LLMAR.load(saved)
     few = WordVectors(embedder.config, embedder.tokenizer, embedder.table[:50])
     few.save(saved / "target.safetensors")
-    with pytest.raises(ValueError, match="The files are of different models"):
+    with pytest.raises(ValueError, match="The files are from different models"):
         LLMAR.load(saved)
 
 
 def test_another_order_of_the_words_is_another_vocabulary(saved):
     ids = load_file(saved / "vocabulary.safetensors")["ids"]
     save_file({"ids": ids[::-1].copy()}, saved / "vocabulary.safetensors")
-    with pytest.raises(ValueError, match="tokens would stand for other words"):
+    with pytest.raises(ValueError, match="whose tokens stand for other words"):
         LLMAR.load(saved)
 
 
@@ -456,7 +456,7 @@ def cut_short(path):
 )
 def test_damaged_files_are_said(saved, damage):
     damage(saved)
-    with pytest.raises(ValueError, match=f"{saved} holds a model that is damaged"):
+    with pytest.raises(ValueError, match=f"{saved} contains a damaged model"):
         LLMAR.load(saved)
 
 
@@ -468,7 +468,7 @@ def test_weights_of_another_network_are_said(saved, change):
     if "dropout" in change:  # which changes no weight
         assert LLMAR.load(saved, device="cpu").policy.writer.dropout == 0.5
         return
-    with pytest.raises(ValueError, match=r"the weights are of another network: .* and should be"):
+    with pytest.raises(ValueError, match=r"the weights are from another network: .*, expected"):
         LLMAR.load(saved)
 
 
@@ -480,7 +480,7 @@ def test_weights_that_are_missing_or_superfluous_are_said(saved, which):
     else:
         weights["more"] = np.zeros(3, np.float32)
     save_file(weights, saved / "policy.safetensors")
-    with pytest.raises(ValueError, match=r"(log_noise_scale is None|more is \(3,\))"):
+    with pytest.raises(ValueError, match=r"(log_noise_scale has shape None|more has shape \(3,\))"):
         LLMAR.load(saved)
 
 
@@ -490,9 +490,9 @@ def test_weights_that_are_missing_or_superfluous_are_said(saved, which):
 @pytest.mark.parametrize(
     ("settings", "message"),
     [
-        ({"env": "LLMAR/Refine-v0"}, "there is one on LLMAR/Align-v0, LLMAR/Generate-v0"),
-        ({"env": "CartPole-v1"}, "no training on CartPole-v1"),
-        ({"algo": "ppo"}, "a writer is trained by reinforce, found algo 'ppo'"),
+        ({"env": "LLMAR/Refine-v0"}, "choose one of LLMAR/Align-v0, LLMAR/Generate-v0"),
+        ({"env": "CartPole-v1"}, "cannot train on CartPole-v1"),
+        ({"algo": "ppo"}, "a writer requires algo 'reinforce', found 'ppo'"),
         ({"reward": "blue"}, "no reward 'blue'; there are mean"),
         ({"max_new_tokens": 0}, "max_new_tokens must be at least 1"),
         ({"warm_epochs": 0}, "warm_epochs must be above 0"),
@@ -530,7 +530,7 @@ def test_the_phrasebook_keeps_its_vectors_unless_others_are_asked_for(words):
     assert book is load_corpus(Config())
     assert book.target_embedder.config.whitening == 0
     assert load_corpus(flat_config(dim=16), words) is words
-    with pytest.raises(ValueError, match="dim=8, but the corpus brings vectors of dimension 16"):
+    with pytest.raises(ValueError, match="dim=8, but the corpus has vectors of dimension 16"):
         load_corpus(flat_config(dim=8), words)
 
 

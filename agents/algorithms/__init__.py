@@ -1,4 +1,4 @@
-"""REINFORCE, buffers that keep groups together, and every algorithm's tuned settings."""
+"""REINFORCE, SB3 buffers that keep groups together, and the tuned settings of all algorithms."""
 
 from .baselines import advantages
 from .buffers import GroupedReplayBuffer, GroupedRolloutBuffer

@@ -1,7 +1,7 @@
-"""SB3 buffers that keep the answers to one text together, so that it is encoded once.
+"""SB3 buffers that keep the answers to one text together, so that the text is encoded once.
 
-`GRUFeatures` encodes each distinct text of a minibatch once. Rows that are shuffled one by one
-spread the K answers to a text over K minibatches; these buffers shuffle texts.
+`GRUFeatures` encodes each distinct text of a minibatch once. SB3's buffers shuffle single rows,
+which spreads the K answers to a text over many minibatches; these buffers shuffle texts.
 """
 
 from __future__ import annotations
@@ -20,11 +20,11 @@ __all__ = ["GroupedReplayBuffer", "GroupedRolloutBuffer"]
 
 
 class GroupedRolloutBuffer(RolloutBuffer):
-    """Rollout buffer whose minibatches hold all answers to a text, texts being shuffled.
+    """Rollout buffer that shuffles texts and keeps all answers to a text in one minibatch.
 
-    For PPO, A2C and TRPO as `rollout_buffer_class`. Every row comes once an epoch, as in SB3's
-    own; a group that the end of a minibatch cuts goes on in the next one. Embeddings, which show
-    no row number, are shuffled as in SB3's own.
+    Use it as `rollout_buffer_class` of PPO, A2C and TRPO. As in SB3's buffer, every row is used
+    once per epoch. A group that does not fit into a minibatch continues in the next one. With
+    embeddings as observations, which do not include row numbers, rows are shuffled as in SB3.
     """
 
     def get(self, batch_size: int | None = None) -> Iterator[RolloutBufferSamples]:  # type: ignore[override]  # SB3's type is a generator
@@ -32,9 +32,9 @@ class GroupedRolloutBuffer(RolloutBuffer):
         if not isinstance(self.observation_space, TextIndex):
             yield from super().get(batch_size)
             return
-        next(super().get(1))  # flattens the arrays, once a rollout
+        next(super().get(1))  # flattens the arrays, once per rollout
         _, text = np.unique(self.observations[:, 0], return_inverse=True)
-        # SB3 seeds and draws from NumPy's global generator, and its buffers own no other.
+        # SB3 seeds NumPy's global generator, and its buffers draw from it.
         rank = np.random.permutation(text.max() + 1)  # noqa: NPY002
         order = np.argsort(rank[text], kind="stable")
         size = batch_size or len(order)
@@ -43,16 +43,16 @@ class GroupedRolloutBuffer(RolloutBuffer):
 
 
 class GroupedReplayBuffer(ReplayBuffer):
-    """Replay buffer that samples whole groups: K answers that were given side by side.
+    """Replay buffer that samples whole groups: the K answers to a text in one step.
 
-    For SAC, TD3, DDPG, TQC and CrossQ as `replay_buffer_class`. A batch of B transitions holds
-    B / K groups, drawn with replacement, so each transition is as likely as in SB3's own buffer,
-    but K of them share their text. With index observations a transition takes 16 bytes of text.
+    Use it as `replay_buffer_class` of SAC, TD3, DDPG, TQC and CrossQ. A batch of B transitions
+    holds B / K groups, drawn with replacement, so each transition is as likely as in SB3's buffer,
+    but K of them share their text. With index observations, those of a transition take 16 bytes.
 
     Args:
-        *args: of `ReplayBuffer`.
-        group_size: K, as of the environment; divides the number of environments.
-        **kwargs: of `ReplayBuffer`.
+        *args: passed to `ReplayBuffer`.
+        group_size: K, the group size of the environment; must divide the number of environments.
+        **kwargs: passed to `ReplayBuffer`.
 
     Raises:
         ValueError: K does not divide the number of environments, or `optimize_memory_usage` is
@@ -63,8 +63,8 @@ class GroupedReplayBuffer(ReplayBuffer):
         super().__init__(*args, **kwargs)
         if self.optimize_memory_usage:
             raise ValueError(
-                "GroupedReplayBuffer has no optimize_memory_usage; with index observations it "
-                "would save 8 bytes a transition"
+                "GroupedReplayBuffer does not support optimize_memory_usage, which would save only "
+                "8 bytes per transition with index observations; leave it out"
             )
         if self.n_envs % group_size:
             raise ValueError(
@@ -73,11 +73,11 @@ class GroupedReplayBuffer(ReplayBuffer):
         self.group_size = group_size
 
     def sample(self, batch_size: int, env: VecNormalize | None = None) -> ReplayBufferSamples:
-        """Draw `batch_size` transitions; the last group is cut where K does not divide it."""
+        """Draw `batch_size` transitions; the last group is cut if K does not divide it."""
         size = self.group_size
         groups = -(-batch_size // size)
         filled = self.buffer_size if self.full else self.pos
-        # As above: the generator is the one that SB3 seeds.
+        # As above, NumPy's global generator is the one that SB3 seeds.
         step = np.random.randint(filled, size=groups)  # noqa: NPY002
         first = np.random.randint(self.n_envs // size, size=groups) * size  # noqa: NPY002
         at = np.repeat(step, size)[:batch_size]

@@ -1,4 +1,4 @@
-"""Whole episodes, as REINFORCE collects them."""
+"""Batches of whole episodes, as REINFORCE collects them."""
 
 from __future__ import annotations
 
@@ -15,10 +15,10 @@ __all__ = ["EpisodeBatch", "Regularizer"]
 
 
 class EpisodeBatch:
-    """Whole episodes of all sub-environments, with the graph that sampled them.
+    """Whole episodes of all sub-environments, with the autograd graph that sampled them.
 
-    It takes the place of SB3's rollout buffer, with the same form of constructor. Samples are used
-    once, so their log-probabilities can keep the graph that sampled them.
+    It replaces SB3's rollout buffer, and its constructor accepts the same arguments. Samples are
+    used once, so their log-probabilities can keep the graph of the forward pass.
     """
 
     def __init__(self, *_: Any, gamma: float = 1.0, **__: Any) -> None:
@@ -26,50 +26,50 @@ class EpisodeBatch:
         self.reset()
 
     def reset(self) -> None:
-        """Forget everything."""
-        self.states: list[SamplingState] = []  # one a round
+        """Empty the batch."""
+        self.states: list[SamplingState] = []  # one per round
         self.rewards: list[Tensor] = []  # (N,) each
-        self.masks: list[Tensor] = []  # (N,) bool each: the episode had not ended before
-        self.returns: list[Tensor] = []  # (N,) each, of closed rounds
+        self.masks: list[Tensor] = []  # (N,) bool each: the episode had not ended before the step
+        self.returns: list[Tensor] = []  # (N,) each, for closed rounds
         self.starts: list[int] = []  # the first step of each round
-        self.discarded = 0  # steps after the end of an episode, until the longest one ended
+        self.discarded = 0  # steps of ended episodes, while others were still running
         self.clipped = 0.0  # sum over steps of the fraction of clipped coordinates
-        self.log_prob: Tensor | None = None  # (S, N) of all steps, with gradient, once evaluated
-        self.entropy: Tensor | None = None  # (S, N), where the states give it
+        self.log_prob: Tensor | None = None  # (S, N) for all steps, with gradient, once evaluated
+        self.entropy: Tensor | None = None  # (S, N), if the states provide it
 
     def __len__(self) -> int:
-        """Count the steps."""
+        """Number of steps."""
         return len(self.rewards)
 
     @property
     def rounds(self) -> int:
-        """How many rounds are closed; each is one episode of every sub-environment."""
+        """Number of closed rounds; a round is one episode of every sub-environment."""
         return len(self.starts)
 
     @property
     def mask(self) -> Tensor:
-        """(S, N) bool, the steps that belong to an episode."""
+        """(S, N) bool, True for steps that belong to an episode."""
         return torch.stack(self.masks)
 
     @property
     def compares_ended(self) -> bool:
-        """Whether an episode that has ended is compared with those that go on."""
+        """Whether an ended episode is still compared with those that are running."""
         return any(state.compares_ended for state in self.states)
 
     def evaluate(self) -> None:
-        """Compute the log-probabilities of all steps, and the entropies where there are some."""
+        """Compute the log-probabilities of all steps, and their entropies if available."""
         log_probs, entropies = zip(*(state.evaluate() for state in self.states), strict=True)
         self.log_prob = torch.cat(log_probs)
         self.entropy = None if None in entropies else torch.cat(entropies)
 
     def mean_entropy(self) -> Tensor:
-        """() mean over the states of all episodes, with gradient."""
+        """() mean entropy over the steps of all episodes, with gradient."""
         assert self.entropy is not None
         mask = self.mask
         return (self.entropy * mask).sum() / mask.sum()
 
     def close_round(self) -> None:
-        """Turn the rewards since the last call into discounted rewards-to-go."""
+        """Convert the rewards since the last call into discounted rewards-to-go."""
         first = len(self.returns)
         self.starts.append(first)
         to_go = torch.zeros_like(self.rewards[first])
@@ -81,8 +81,8 @@ class EpisodeBatch:
             backwards.append(to_go)
         forwards = backwards[::-1]
         if self.states[-1].compares_ended:
-            # An episode that has ended keeps its last return, so that the last one of a group to
-            # end still has others to be compared with.
+            # An ended episode keeps its last return, so that the longest episode of a group can
+            # still be compared with the others.
             for step in range(1, len(forwards)):
                 mask = self.masks[first + step]
                 forwards[step] = torch.where(mask, forwards[step], forwards[step - 1])
@@ -90,4 +90,4 @@ class EpisodeBatch:
 
 
 Regularizer = Callable[[ActorCriticPolicy, EpisodeBatch], Tensor]
-"""What is added to the loss: a function of a policy and its latest episodes, to a scalar ()."""
+"""A term of the loss: maps a policy and its latest episodes to a scalar ()."""

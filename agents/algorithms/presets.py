@@ -1,4 +1,4 @@
-"""The algorithms by name, with the settings they were tuned to."""
+"""The algorithms by name, with their tuned settings."""
 
 from __future__ import annotations
 
@@ -22,33 +22,32 @@ class Algorithm:
     """An SB3 algorithm and its default settings."""
 
     path: str
-    """Of its class, as `pkgutil.resolve_name` takes it."""
+    """Import path of the class, in the format of `pkgutil.resolve_name`."""
     num_texts: int
-    """Texts that the environments show at a time."""
+    """Number of texts that the environments show in one step."""
     group_size: int
-    """Answers to each of them."""
+    """Number of answers to each text."""
     learning_rate: float
     total_steps: float
-    """Steps of sub-environments after which it ends; some minutes on two cores, or less."""
+    """Number of sub-environment steps; training takes a few minutes on two cores, or less."""
     policy: str = "agents.policies:GRUPolicy"
-    """A policy of this package, as a path, or one of the algorithm's own by its alias, which then
-    reads texts by `GRUFeatures`."""
+    """Import path of a policy of this package, or an SB3 alias of one of the algorithm's policies,
+    which then reads texts with `GRUFeatures`."""
     settings: Mapping[str, Any] = field(default_factory=dict)
-    """Further arguments of the class."""
+    """Additional arguments of the class."""
     policy_kwargs: Mapping[str, Any] = field(default_factory=dict)
-    """Further arguments of the policy."""
+    """Additional arguments of the policy."""
     distributions: tuple[str, ...] = tuple(DISTRIBUTIONS)
-    """Those that `GRUPolicy` can explore with under it."""
+    """Distributions that `GRUPolicy` can use with this algorithm."""
     otherwise: Algorithm | None = None
-    """What it trains with under a distribution other than that of `policy_kwargs`; None for no
-    difference."""
+    """Settings for distributions other than that of `policy_kwargs`; None if they are the same."""
 
     @property
     def cls(self) -> type[BaseAlgorithm]:
-        """The class.
+        """The algorithm's class.
 
         Raises:
-            ImportError: it comes with an extra that is not installed.
+            ImportError: the class is part of an extra that is not installed.
         """
         found: type[BaseAlgorithm] = resolve(self.path)
         return found
@@ -198,12 +197,12 @@ ALGORITHMS: Mapping[str, Algorithm] = {
 
 @dataclass(frozen=True)
 class Supervised:
-    """What the supervised baseline trains with, whatever the agent's algorithm."""
+    """Settings of the supervised baseline, the same for every algorithm of the agent."""
 
     num_texts: int = 384
-    """Texts in a batch."""
+    """Number of texts in a batch."""
     learning_rate: float = 1.6e-2
-    """Of Adam at the start; the best on Multi30k's validation texts."""
+    """Adam's initial learning rate, the best one on Multi30k's validation texts."""
 
 
 SUPERVISED = Supervised()
@@ -214,20 +213,20 @@ class Writing:
     """A writer's default settings."""
 
     word_vectors: WordVectorsConfig
-    """Trained for it, where texts come without vectors."""
+    """Word vectors to train if the texts come without vectors."""
     hidden_dim: int
-    """Width of the decoder; each direction of the encoder has two thirds of it."""
+    """Width of the decoder; each direction of the encoder is two thirds as wide."""
     warm_texts: int
-    """Texts in a batch of the warm start."""
+    """Batch size of the warm start, in texts."""
     warm_learning_rate: float
-    """Of Adam in the warm start, at its highest."""
+    """Adam's peak learning rate in the warm start."""
     temperature_scale: float
-    """Factor of the softmax's temperature where reinforcement begins: label smoothing leaves it too
-    high, and samples with words that nothing asks for."""
+    """Factor applied to the softmax temperature before reinforcement learning. Label smoothing
+    leaves the temperature so high that samples contain unrelated words."""
     reinforcement: Algorithm
-    """What follows the warm start."""
+    """The algorithm that follows the warm start."""
     validations: int
-    """In either part of the training; each writes all validation texts."""
+    """Number of validations in each of the two phases; each one writes all validation texts."""
 
 
 WRITING = Writing(
@@ -256,4 +255,4 @@ def resolve(path: str) -> Any:
         if error.name != "sb3_contrib":
             raise
         name = path.partition(":")[2]
-        raise ImportError(f'{name} is of sb3-contrib: pip install "llmar[contrib]"') from error
+        raise ImportError(f'{name} needs sb3-contrib: pip install "llmar[contrib]"') from error

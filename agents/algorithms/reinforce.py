@@ -36,11 +36,11 @@ from .update import descend
 
 __all__ = ["REINFORCE"]
 
-# Episodes longer than this are taken for endless ones.
+# Longer episodes are assumed never to end.
 _MAX_EPISODE_STEPS = 100_000
 
 _ACTION_SPACES = (spaces.Box, spaces.Discrete, spaces.MultiDiscrete, spaces.MultiBinary)
-# Arguments that SB3's on-policy algorithms have to be given and that mean nothing here.
+# Arguments that SB3's on-policy base class requires but REINFORCE does not use.
 _UNUSED: dict[str, Any] = {
     "gae_lambda": 1.0,
     "vf_coef": 0.0,
@@ -52,38 +52,37 @@ _UNUSED: dict[str, Any] = {
 class REINFORCE(OnPolicyAlgorithm):
     """REINFORCE (Williams 1992) with a choice of baselines.
 
-    Ascends E[sum_t A_t grad log p(a_t | s_t)], with A_t the discounted reward-to-go less a
+    Ascends E[sum_t A_t grad log p(a_t | s_t)], with A_t the discounted reward-to-go minus a
     baseline, averaged over episodes (policy gradient theorem, Sutton et al. 2000). Whole episodes
     are collected: all sub-environments start together and are stepped until each has ended once.
-    Steps after an early end are discarded, and counted. A truncated episode gets no value for what
-    would have followed.
+    Steps after an early end are discarded, and counted. Truncated episodes are not bootstrapped.
 
-    Where the environment has groups (`group_size=K`), baselines compare the K members of a group,
-    which saw the same text; elsewhere, all sub-environments. With `GRUPolicy` each text is encoded
-    once a group, in the one forward pass that sampling and learning share.
+    If the environment has groups (`group_size=K`), baselines compare the K members of a group,
+    which saw the same text; otherwise they compare all sub-environments. `GRUPolicy` encodes each
+    text once per group, in a single forward pass that serves both sampling and learning.
 
     Args:
         policy: "MlpPolicy", `GRUPolicy` or any other SB3 actor-critic policy; the value function
             is not used.
-        env: as in SB3; `agents.make_vec_env` gives the fast one.
-        learning_rate: of the optimizer, or a schedule of it.
-        n_steps: at least so many steps of each sub-environment for one update; the episodes that
-            are running then are completed.
+        env: as in SB3; environments from `agents.make_vec_env` are the fastest.
+        learning_rate: learning rate of the optimizer, or its schedule.
+        n_steps: minimum number of steps of each sub-environment per update; episodes that are
+            still running are completed.
         gamma: discount factor in [0, 1].
         baseline: see `advantages`.
-        ent_coef: weight of the entropy bonus, or a schedule of it.
-        noise_scale: a schedule of the noise scale of the distribution; by default the policy's own.
-        max_grad_norm: the gradient is scaled down to this norm.
-        regularizers: further losses, such as `CrossEntropy` and `KLToReference`, each called with
-            the policy and the episodes of every update.
+        ent_coef: weight of the entropy bonus, or its schedule.
+        noise_scale: schedule of the distribution's noise scale; by default the policy sets it.
+        max_grad_norm: maximum norm of the gradient, for clipping.
+        regularizers: additional losses, such as `CrossEntropy` and `KLToReference`, each called
+            with the policy and the episodes of every update.
         stats_window_size, tensorboard_log, policy_kwargs, verbose, seed, device: as in SB3.
 
     Raises:
-        ValueError: an unknown baseline, or one that compares where there is one episode only.
+        ValueError: the baseline is unknown, or compares episodes but there is only one at a time.
     """
 
     policy_aliases: ClassVar[dict[str, type[BasePolicy]]] = A2C.policy_aliases
-    rollout_buffer: EpisodeBatch  # type: ignore[assignment]  # in the place of SB3's buffer
+    rollout_buffer: EpisodeBatch  # type: ignore[assignment]  # instead of SB3's buffer
     policy: ActorCriticPolicy
 
     def __init__(
@@ -132,38 +131,38 @@ class REINFORCE(OnPolicyAlgorithm):
 
     def _setup_model(self) -> None:
         super()._setup_model()
-        # A loaded model comes with both, and goes on from them.
+        # A loaded model already has both, and continues from them.
         self._n_updates = getattr(self, "_n_updates", 0)
         self._seeds = getattr(self, "_seeds", None) or np.random.default_rng(self.seed)
-        self._in_round = False  # whether episodes have begun that are not complete
+        self._in_round = False  # whether a round of episodes is incomplete
         self._adapt_to_env()
 
     def _setup_learn(self, *args: Any, **kwargs: Any) -> tuple[int, BaseCallback]:
         if self._in_round:
-            # Learning was interrupted in the middle of episodes: begin new ones.
+            # Learning was interrupted in the middle of episodes: start new ones.
             self._seed_groups()
             self._last_obs = None
             self._in_round = False
         return super()._setup_learn(*args, **kwargs)
 
     def set_env(self, env: GymEnv, force_reset: bool = True) -> None:
-        """Go on in another environment, with the same spaces and on the same text store."""
+        """Continue in another environment, with the same spaces and the same text store."""
         super().set_env(env, force_reset)
         self._adapt_to_env()
 
     def _get_policy_from_name(self, policy_name: str) -> type[BasePolicy]:
-        """A policy of SB3's alias, or one of this package by the name of its class."""
+        """Find a policy by the class name of one in this package, or by its SB3 alias."""
         found: type[BasePolicy] | None = getattr(policies, policy_name, None)
         return super()._get_policy_from_name(policy_name) if found is None else found
 
     def _adapt_to_env(self) -> None:
-        """Take group size and texts from the environment; without groups all are one group."""
+        """Take group size and texts from the environment; no groups means one group of all."""
         if self.noise_scale is not None and not (
             isinstance(self.policy, HasNoiseScale) and not self.policy.learn_noise_scale
         ):
             raise ValueError(
-                "a schedule of the noise scale needs a policy whose distribution has one that is "
-                "not learned: GRUPolicy or WriterPolicy, with learn_noise_scale=False"
+                "a schedule of the noise scale needs a policy whose noise scale is not learned: "
+                "GRUPolicy or WriterPolicy with learn_noise_scale=False"
             )
         if self.env is None:
             return
@@ -174,8 +173,8 @@ class REINFORCE(OnPolicyAlgorithm):
             self.policy.bind(self.env)
         if self.group_size == 1 and self.baseline != "none":
             raise ValueError(
-                f"baseline={self.baseline!r} compares episodes that run side by side, and there "
-                "is one environment; make several, or take baseline='none'"
+                f"baseline={self.baseline!r} compares episodes of several environments, but there "
+                "is only one; make several, or use baseline='none'"
             )
 
     def collect_rollouts(  # type: ignore[override]  # takes an EpisodeBatch
@@ -224,7 +223,7 @@ class REINFORCE(OnPolicyAlgorithm):
         else:
             raise RuntimeError(
                 f"an episode has not ended after {_MAX_EPISODE_STEPS} steps; REINFORCE learns "
-                "from whole episodes, so give the environment a time limit"
+                "from whole episodes: add a time limit to the environment"
             )
         self._in_round = False
         batch.close_round()
@@ -232,7 +231,7 @@ class REINFORCE(OnPolicyAlgorithm):
         return True
 
     def _begin_sampling(self, batch: EpisodeBatch) -> SamplingState:
-        """Begin a round."""
+        """Start a round."""
         group_size = self.group_size if self.shares_texts else 1
         entropy = self._at_present(self.ent_coef) != 0
         state = begin_sampling(self.policy, self._last_obs, group_size, entropy=entropy)
@@ -242,18 +241,18 @@ class REINFORCE(OnPolicyAlgorithm):
     def _begin_together(
         self, env: VecEnv, dones: NDArray[np.bool_], *, ended_together: bool
     ) -> None:
-        """Reset the sub-environments where they do not stand at the start of episodes by now."""
+        """Reset the sub-environments, unless they all start new episodes together already."""
         scattered = self.shares_texts and not ended_together
         if dones.all() and not _resets_late(env) and not scattered:
             return
         self._seed_groups()
-        # SB3 types it as an array or a dict, and VecEnv.reset also as a tuple.
+        # SB3 annotates it as an array or a dict, but VecEnv.reset may also return a tuple.
         self._last_obs = env.reset()  # type: ignore[assignment]
 
     def _seed_groups(self) -> None:
-        """Let the next reset bring the members of each group together, on new texts.
+        """Seed the next reset, so that the members of each group see the same new text.
 
-        Members whose episodes were short have gone on to further texts.
+        Members with short episodes have moved on to other texts.
         """
         if self.shares_texts:
             assert self.env is not None
@@ -262,7 +261,7 @@ class REINFORCE(OnPolicyAlgorithm):
     def _step(
         self, env: VecEnv, actions: Tensor, running: NDArray[np.bool_], batch: EpisodeBatch
     ) -> tuple[Any, NDArray[np.float64], NDArray[np.bool_], Any]:
-        """Act, and record the statistics of the `running` episodes that ended."""
+        """Take a step, and record the statistics of the `running` episodes that ended in it."""
         if isinstance(self.action_space, spaces.Box):
             actions = self._clip(actions.view(-1, *self.action_space.shape), batch)
         array = actions.cpu().numpy()
@@ -276,7 +275,7 @@ class REINFORCE(OnPolicyAlgorithm):
         return obs, rewards, terminated | truncated, env.last_infos()
 
     def _clip(self, actions: Tensor, batch: EpisodeBatch) -> Tensor:
-        """Actions within the bounds; the fraction that was not is counted."""
+        """Clip actions to the bounds, and count the clipped fraction."""
         space = self.action_space
         assert isinstance(space, spaces.Box)
         lowest, highest = actions.aminmax()
@@ -292,7 +291,7 @@ class REINFORCE(OnPolicyAlgorithm):
     def _record_episodes(
         self, env: GymVecEnv, running: NDArray[np.bool_], arrays: dict[str, Any]
     ) -> None:
-        """What `_update_info_buffer` does, without a loop over sub-environments."""
+        """Do the work of `_update_info_buffer` without a loop over sub-environments."""
         index, returns, lengths = env.episode_statistics()
         kept = np.flatnonzero(running[index])[-self._stats_window_size :]
         assert self.ep_info_buffer is not None
@@ -306,7 +305,7 @@ class REINFORCE(OnPolicyAlgorithm):
             self.ep_success_buffer.extend(success[index[kept]].tolist())
 
     def train(self) -> None:
-        """One update from the episodes collected.
+        """Update the policy once, from the collected episodes.
 
         Raises:
             NonFiniteLossError: the loss or its gradient is NaN or infinite.
@@ -328,7 +327,7 @@ class REINFORCE(OnPolicyAlgorithm):
         self._log(batch, returns, policy_loss, grad_norm)
 
     def _policy_loss(self, batch: EpisodeBatch, returns: Tensor) -> Tensor:
-        """() whose gradient is the policy gradient, negative; of (S, B, K) rewards-to-go."""
+        """() loss whose gradient is the negative policy gradient, from (S, B, K) rewards-to-go."""
         mask = batch.mask.view(returns.shape)
         compared = None if batch.compares_ended else mask
         advantage = advantages(returns, self.baseline, compared) * mask
@@ -337,7 +336,7 @@ class REINFORCE(OnPolicyAlgorithm):
         return -weighted.sum() / (batch.rounds * mask[0].numel())
 
     def _at_present(self, value: float | Schedule) -> float:
-        """A setting or its schedule, at the present progress."""
+        """The current value of a setting that may be a schedule."""
         return float(value(self._current_progress_remaining) if callable(value) else value)
 
     def _update_noise_scale(self) -> None:

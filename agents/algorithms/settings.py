@@ -1,4 +1,4 @@
-"""From a name and the settings given to an algorithm: which there are, and what each accepts."""
+"""Find an algorithm by name, and check and apply the settings given for it."""
 
 from __future__ import annotations
 
@@ -17,22 +17,22 @@ from .presets import ALGORITHMS, Algorithm, resolve
 __all__ = ["find_algorithm", "policy_class", "tuned"]
 
 _OPEN = (inspect.Parameter.VAR_POSITIONAL, inspect.Parameter.VAR_KEYWORD)
-# Numbers by default, which take other values too.
+# Settings with a numeric default that also accept other types.
 _OF_ANY_KIND = ("train_freq", "ent_coef", "target_entropy")
 _DISCRETE = ("dqn", "qrdqn", "maskableppo")
-_SPACES = "the environment decides it"
+_SPACES = "the environment determines it"
 _OURS = {
-    "policy": "--algo decides it",
+    "policy": "--algo determines it",
     "env": "give --env and --data",
     "learning_rate": "give --learning-rate",
     "baseline": "give --baseline",
     "seed": "give --seed",
     "device": "give --device",
     "policy_kwargs": "give policy.NAME=VALUE",
-    "regularizers": "a writer's are given by --ce-weight and --kl-weight",
-    "tensorboard_log": "it is the folder of the run",
-    "verbose": "the report and TensorBoard's scalars tell all",
-    "_init_setup_model": "it is SB3's own",
+    "regularizers": "for a writer, give --ce-weight and --kl-weight",
+    "tensorboard_log": "logs are written to the folder of the run",
+    "verbose": "see the report and TensorBoard for all values",
+    "_init_setup_model": "it is internal to SB3",
 }
 _OURS_OF_POLICY = {
     "observation_space": _SPACES,
@@ -45,11 +45,11 @@ _OURS_OF_POLICY = {
 
 
 def find_algorithm(name: str) -> Algorithm:
-    """The algorithm of a name; case, hyphens and underscores do not matter.
+    """Find an algorithm by name, ignoring case, hyphens and underscores.
 
     Raises:
-        ValueError: there is none, or it chooses among numbered actions and cannot answer with
-            vectors; the message lists those that can.
+        ValueError: the name is unknown, or the algorithm has discrete actions and cannot answer
+            with vectors; the message lists those that can.
     """
     plain = _plain(name)
     for known, algorithm in ALGORITHMS.items():
@@ -57,10 +57,10 @@ def find_algorithm(name: str) -> Algorithm:
             return algorithm
     if plain in _DISCRETE:
         raise ValueError(
-            f"{name} chooses among numbered actions (Discrete), and an answer here is a vector of "
-            f"real numbers (Box); those that can give one are {', '.join(ALGORITHMS)}"
+            f"{name} needs discrete actions (Discrete), but an answer is a vector of real numbers "
+            f"(Box); suitable algorithms are {', '.join(ALGORITHMS)}"
         )
-    raise ValueError(f"no algorithm {name!r}; there are {', '.join(ALGORITHMS)}")
+    raise ValueError(f"unknown algorithm {name!r}; choose one of {', '.join(ALGORITHMS)}")
 
 
 def _plain(name: str) -> str:
@@ -68,11 +68,11 @@ def _plain(name: str) -> str:
 
 
 def tuned(algorithm: Algorithm, config: AlgorithmConfig) -> Algorithm:
-    """An algorithm, with the settings that options replace.
+    """Apply the options to an algorithm's settings.
 
     Raises:
-        ImportError: the algorithm comes with an extra that is not installed.
-        ValueError: the algorithm, or its policy, has no such setting, or it takes another value.
+        ImportError: the algorithm is part of an extra that is not installed.
+        ValueError: the algorithm or its policy has no such setting, or its value has a wrong type.
     """
     named = algorithm.policy_kwargs.get("distribution")
     if config.distribution not in (None, named) and algorithm.otherwise is not None:
@@ -101,7 +101,7 @@ def tuned(algorithm: Algorithm, config: AlgorithmConfig) -> Algorithm:
 
 
 def _with_noise(algorithm: Algorithm, config: AlgorithmConfig) -> dict[str, Any]:
-    """The policy's arguments, with the noise that options ask for."""
+    """The policy's arguments, with distribution and noise scale from the options."""
     kwargs = dict(algorithm.policy_kwargs)
     if config.distribution is not None:
         kwargs["distribution"] = config.distribution
@@ -124,7 +124,7 @@ def policy_class(algorithm: Algorithm) -> type[BasePolicy]:
 def _parameters(cls: type) -> dict[str, Any]:
     """The arguments of a class by name, with their defaults.
 
-    Those of its bases are among them for as long as each hands further ones on.
+    They include those of base classes, as far as constructors accept `**kwargs`.
     """
     found: dict[str, Any] = {}
     for base in inspect.getmro(cls):
@@ -142,17 +142,17 @@ def _parameters(cls: type) -> dict[str, Any]:
 def _check_setting(
     name: str, value: Any, parameters: Mapping[str, Any], ours: Mapping[str, str]
 ) -> None:
-    """Refuse a setting that there is not, that has its own option, or of another type."""
+    """Refuse a setting that is unknown, has a separate option, or has a value of a wrong type."""
     if name in ours:
         raise ValueError(f"--set does not take {name}: {ours[name]}")
     if name not in parameters:
         near = difflib.get_close_matches(name, parameters, n=1)
         hint = f"; did you mean {near[0]}?" if near else "."
         known = ", ".join(sorted(set(parameters) - set(ours)))
-        raise ValueError(f"no setting {name!r}{hint} There are {known}")
+        raise ValueError(f"unknown setting {name!r}{hint} The settings are {known}")
     default = parameters[name]
     kinds = {bool: (bool,), int: (int,), float: (int, float)}.get(type(default))
     if name in _OF_ANY_KIND or kinds is None:
         return
     if not isinstance(value, kinds) or isinstance(value, bool) != isinstance(default, bool):
-        raise ValueError(f"{name} is {default} by default, and takes no {value!r}")
+        raise ValueError(f"{name} must have the type of its default, {default}, found {value!r}")

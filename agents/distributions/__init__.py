@@ -1,4 +1,4 @@
-"""Distributions of actions around a direction, as SB3's `Distribution`."""
+"""Action distributions around a direction, as SB3 `Distribution`s."""
 
 from .directional import (
     DISTRIBUTIONS,

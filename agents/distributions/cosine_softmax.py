@@ -1,4 +1,4 @@
-"""Log-probabilities of a softmax over scaled cosines, without keeping a row for every token."""
+"""Log-probabilities of a softmax over scaled cosines, without storing all probabilities."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from torch import Tensor
 
 __all__ = ["cosine_log_softmax", "cosine_probabilities"]
 
-# Probabilities computed at a time: a block stays in the cache from its product to its sum.
+# Probabilities computed at a time, so that a block stays in the cache between product and sum.
 _BLOCK = 600_000
 
 
@@ -18,16 +18,16 @@ def cosine_log_softmax(
 ) -> Tensor:
     """Log-probability of each chosen token under p(e | u, s) ~ exp(s cos(u, e)).
 
-    No cosine exceeds 1, so exp(s (cos - 1)) cannot overflow, and with s up to 80 the nearest token
-    keeps it from vanishing; blocks of it are computed once forward and once backward, never kept.
-    Under autocast they are bfloat16 and their sums float32.
+    No cosine exceeds 1, so exp(s (cos - 1)) cannot overflow; for s up to 80, the term of the
+    nearest token keeps the sum from underflowing. Blocks are computed once in the forward and once
+    in the backward pass, and never stored. Under autocast, blocks are bfloat16, sums float32.
 
     Args:
         directions: (n, D) unit vectors u.
         scale: (n,) s in (0, 80]; the softmax's temperature is 1 / s.
         tokens: (V, D) unit vectors e.
         chosen: (n,) integers in [0, V).
-        smoothing: share of the target spread evenly over all tokens (Szegedy et al. 2016).
+        smoothing: label smoothing (Szegedy et al. 2016), in [0, 1).
 
     Returns:
         (n,) float32; differentiable in `directions` and `scale`.
@@ -39,7 +39,7 @@ def cosine_log_softmax(
 
 
 def cosine_probabilities(directions: Tensor, scale: Tensor, tokens: Tensor) -> Tensor:
-    """Probabilities but for their sum: exp(s (cos(u, e) - 1)).
+    """Unnormalized probabilities exp(s (cos(u, e) - 1)).
 
     Args:
         directions: (n, D) unit vectors u.
@@ -74,7 +74,7 @@ class _CosineLogSoftmax(torch.autograd.Function):
             pull = (1 - smoothing) * pull + smoothing * tokens.mean(0)
         ctx.save_for_backward(u, scale, tokens, pull, total)
         ctx.kind = kind
-        # The shift as it was rounded in the blocks, so that it cancels.
+        # The shift is rounded as in the blocks, so that it cancels.
         return ((u * pull).sum(-1, keepdim=True) * scale - scale.to(kind))[:, 0] - total.log()
 
     @staticmethod

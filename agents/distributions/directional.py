@@ -1,9 +1,9 @@
 """Action distributions centered on a direction.
 
-A cosine reward depends on directions only. So the mean of an action is a direction at a fixed
-radius, and its length, which the reward could not correct, cannot drift. `FreeGaussian` alone
-leaves the length to the state. Each distribution can give a *group* of K actions for each state,
-which share everything computed from the state.
+A cosine reward depends on directions only. The mean of an action is therefore a direction at a
+fixed radius; a free length would drift, because the reward does not constrain it. Only in
+`FreeGaussian` does the length depend on the state. Each distribution can give a *group* of K
+actions for each state, which share everything computed from the state.
 """
 
 from __future__ import annotations
@@ -32,7 +32,7 @@ __all__ = [
 ]
 
 FREE_NOISE = 0.25
-"""Noise of a coordinate at which actions around short means lie within the action space."""
+"""Noise per coordinate with which actions around short means stay within the action space."""
 
 
 class DirectionDistribution(Distribution):
@@ -43,8 +43,8 @@ class DirectionDistribution(Distribution):
     Args:
         num_vectors: T.
         dim: D.
-        radius: length of the mean vectors, or their unit where it is free; at 0.5 the bounds of the
-            action space, -1 and 1, lie far outside the noise of a mean of fixed length.
+        radius: length of the mean vectors, or their unit of length if that is free. At 0.5, the
+            noise around a mean of fixed length stays far from the action bounds, -1 and 1.
 
     Attributes:
         center: (B, T, D) unit vectors.
@@ -77,7 +77,7 @@ class DirectionDistribution(Distribution):
 
         Args:
             directions: (B, T * D) of any length.
-            log_noise_scale: () logarithm of the noise's standard deviation over the radius.
+            log_noise_scale: () logarithm of the noise's standard deviation, relative to the radius.
             group_size: K, actions for each of the B states.
         """
         vectors = directions.view(len(directions), self.num_vectors, self.dim)
@@ -87,7 +87,7 @@ class DirectionDistribution(Distribution):
         return self
 
     def mode(self) -> Tensor:
-        """(B * K, T * D) the directions themselves, at the radius."""
+        """(B * K, T * D) the directions, scaled to the radius."""
         return (self.radius * self.center).flatten(1).repeat_interleave(self.group_size, dim=0)
 
     def actions_from_params(
@@ -106,15 +106,15 @@ class DirectionDistribution(Distribution):
     @property
     @abstractmethod
     def noise_scale(self) -> Tensor:
-        """() typical noise of one coordinate, over the radius."""
+        """() typical noise of one coordinate, relative to the radius."""
 
     @property
     def cosine_slope(self) -> Tensor:
-        """(B,) or (1,), what log-probability gains with the cosine of action and direction."""
+        """(B,) or (1,) slope of the log-probability in the cosine of action and direction."""
         return self.noise_scale.pow(-2).view(1)
 
     def attach(self, tokens: Tensor) -> None:
-        """Take the (V, D) unit vectors of a vocabulary, where the distribution chooses of them."""
+        """Set the (V, D) unit vectors of a vocabulary; only distributions over tokens use them."""
 
     def tempered(self, temperature: float) -> Self:
         """The same distribution with its noise multiplied by the temperature."""
@@ -126,45 +126,45 @@ class DirectionDistribution(Distribution):
     def choose(self, generator: torch.Generator | None = None) -> Tensor:
         """Sample choices, one for each of the B * K actions.
 
-        A choice is what `log_prob_of` reads: an action, (T * D,), or the number of a token, ().
-        No gradient flows into it.
+        A choice is the input of `log_prob_of`: an action, (T * D,), or the index of a token, ().
+        It carries no gradient.
 
         Args:
-            generator: by default torch's own.
+            generator: by default torch's global generator.
         """
 
     def actions_of(self, choices: Tensor) -> Tensor:
-        """(n, T * D) the actions of n choices."""
+        """(n, T * D) actions for n choices."""
         return choices
 
     def sample(self) -> Tensor:
-        """(B * K, T * D) actions; no gradient flows into them."""
+        """(B * K, T * D) actions, without gradient."""
         return self.actions_of(self.choose())
 
     def log_prob_of(self, choices: Tensor, smoothing: float = 0.0) -> Tensor:
         """(B * K,) log-probabilities of B * K choices.
 
         Args:
-            choices: as `choose` gives them.
-            smoothing: share of the label spread evenly over all tokens; 0 where there are none.
+            choices: from `choose`.
+            smoothing: label smoothing over all tokens, in [0, 1); 0 if there are no tokens.
 
         Raises:
-            ValueError: the distribution chooses of no tokens, and smoothing is not 0.
+            ValueError: smoothing is not 0, but the distribution is not one over tokens.
         """
         if smoothing:
-            raise ValueError(f"{type(self).__name__} has no tokens to smooth a label over")
+            raise ValueError(f"{type(self).__name__} has no tokens to smooth labels over")
         return self.log_prob(choices)
 
     def log_probs(self) -> Tensor:
         """(B, V) log-probabilities of all tokens.
 
         Raises:
-            ValueError: the distribution chooses of no tokens.
+            ValueError: the distribution is not one over tokens.
         """
-        raise ValueError(f"{type(self).__name__} gives probability to no tokens")
+        raise ValueError(f"{type(self).__name__} has no tokens and no token probabilities")
 
     def _dot(self, actions: Tensor, vectors: Tensor) -> tuple[Tensor, Tensor]:
-        """Actions as (B, K, T, D), and their products with (B, T, D) vectors, (B, K, T)."""
+        """Actions as (B, K, T, D), and their dot products with (B, T, D) vectors, (B, K, T)."""
         grouped = actions.view(-1, self.group_size, self.num_vectors, self.dim)
         if self.num_vectors == 1:
             # A batched product reads each action once, forward and backward.
@@ -177,17 +177,17 @@ class DirectionDistribution(Distribution):
 class DirectionalGaussian(DirectionDistribution):
     """Isotropic Gaussian noise around a direction: a ~ N(radius * u, (radius * noise_scale)^2 I).
 
-    The K > 1 actions of a group deviate from their direction by one length, at right angles to
-    each other (orthogonal Monte Carlo, Choromanski et al. 2018): each action alone has the
-    distribution above, but together they cover the space, so that the part of the policy
-    gradient's variance that comes from the choice of noise falls from D / K to D / K - 1 times the
-    squared gradient; at K = D there remains the length's, 2 / D. Every baseline of REINFORCE that
-    is unbiased for independent actions stays so: given one action's noise e, the others are
-    distributed alike for -e, so their mean reward is even in e, and its product with the score,
-    odd in e, has mean zero. Where the noise scale is learned, whose score is even in e, each action
-    draws its own length. The groups of a batch take their directions from one random frame,
-    which costs one QR factorization of a (T * D, T * D) matrix; a random sign for each group keeps
-    the noise of one group uncorrelated with the rewards of all others.
+    In a group of K > 1 actions, the noise vectors have equal lengths and are mutually orthogonal
+    (orthogonal Monte Carlo, Choromanski et al. 2018). Each action alone has the distribution above,
+    but together they cover the space: the part of the policy gradient's variance that comes from
+    the noise falls from D / K to D / K - 1 times the squared gradient; at K = D, the variance from
+    the length remains, 2 / D. Baselines of REINFORCE that are unbiased for independent actions
+    remain unbiased: given one action's noise e, the others have the same distribution as for -e, so
+    their mean reward is even in e, and its product with the score, which is odd in e, has mean
+    zero. The score of a learned noise scale is even in e, so with one, each action draws its own
+    length. The groups of a batch take their noise from one random orthonormal frame, which costs
+    one QR factorization of a (T * D, T * D) matrix. A random sign for each group keeps the noise of
+    one group uncorrelated with the rewards of all others.
 
     Attributes:
         mean: (B, T, D) mean vectors.
@@ -198,7 +198,7 @@ class DirectionalGaussian(DirectionDistribution):
     def proba_distribution(
         self, directions: Tensor, log_noise_scale: Tensor, group_size: int = 1
     ) -> Self:
-        """Set the parameters; `distribution`, over the B states, is for SB3's `kl_divergence`."""
+        """Set the parameters, and `distribution`, over B states, for SB3's `kl_divergence`."""
         super().proba_distribution(directions, log_noise_scale, group_size)
         self.mean = self.radius * self._unscaled_mean(directions.view_as(self.center))
         self._make_normal()
@@ -209,7 +209,7 @@ class DirectionalGaussian(DirectionDistribution):
         self.distribution = Independent(normal, 1, validate_args=False)
 
     def _unscaled_mean(self, vectors: Tensor) -> Tensor:  # noqa: ARG002 - for `FreeGaussian`
-        """The mean over the radius, for the linear layer's vectors; both (B, T, D)."""
+        """The mean divided by the radius, for the linear layer's vectors; both (B, T, D)."""
         return self.center
 
     def mode(self) -> Tensor:
@@ -218,7 +218,7 @@ class DirectionalGaussian(DirectionDistribution):
 
     @property
     def noise_scale(self) -> Tensor:
-        """() standard deviation of one coordinate, over the radius."""
+        """() standard deviation of one coordinate, relative to the radius."""
         return self.log_noise_scale.exp()
 
     def tempered(self, temperature: float) -> Self:
@@ -228,7 +228,7 @@ class DirectionalGaussian(DirectionDistribution):
         return other
 
     def choose(self, generator: torch.Generator | None = None) -> Tensor:
-        """(B * K, T * D) actions; no gradient flows into them."""
+        """(B * K, T * D) actions, without gradient."""
         with torch.no_grad():
             mean = self.mean.flatten(1).unsqueeze(1)  # (B, 1, T * D)
             shape = (len(mean), self.group_size, mean.shape[2])
@@ -238,14 +238,14 @@ class DirectionalGaussian(DirectionDistribution):
                 noise.normal_(generator=generator)
                 return torch.addcmul(mean, noise, scale).flatten(0, 1)
             # A Gaussian vector is a uniform direction times an independent chi-distributed length.
-            # A group shares its length, unless the noise scale is learned: from lengths that are
-            # all alike, a baseline over the group could tell nothing about it.
+            # A group shares one length, unless the noise scale is learned: with equal lengths, a
+            # baseline over the group would cancel its gradient.
             lengths = self.group_size if self.log_noise_scale.requires_grad else 1
             size = (len(mean), lengths, 1)
             half = torch.full(size, shape[2] / 2, device=mean.device, dtype=mean.dtype)
             length = (2 * torch._standard_gamma(half, generator)).sqrt() * scale
-            # Groups share a frame, and would share its noise too: a sign for each group makes the
-            # noise of one group uncorrelated with the rewards of another.
+            # Groups share a frame, so their noise would be correlated. A random sign for each group
+            # makes the noise of one group uncorrelated with the rewards of another.
             sign = torch.randint(2, (len(mean), 1, 1), device=mean.device, generator=generator)
             length = length * (2 * sign - 1)
             frames = _orthonormal_groups(*shape, like=mean, generator=generator)
@@ -254,8 +254,8 @@ class DirectionalGaussian(DirectionDistribution):
     def log_prob(self, actions: Tensor) -> Tensor:
         """(B * K,) log-density of (B * K, T * D) actions.
 
-        |a - m|^2 is taken apart into |a|^2 - 2 a.m + |m|^2, so that the gradient with respect to
-        m is one batched product instead of three passes over all actions.
+        |a - m|^2 is expanded to |a|^2 - 2 a.m + |m|^2, so that the gradient with respect to m is
+        one batched product instead of three passes over all actions.
         """
         grouped, dot = self._dot(actions, self.mean)
         square = torch.linalg.vecdot(grouped, grouped)
@@ -278,16 +278,16 @@ class FreeGaussian(DirectionalGaussian):
 
     With v the vector, a ~ N(radius * v, (radius * noise_scale)^2 I).
 
-    A new network's vectors are short beside a noise scale of 1 or more, so that the first actions
-    point anywhere and their rewards tell the most; learning makes them longer, and so the noise
-    smaller beside them. An update can also turn a short mean by a large angle within the ratios
-    that PPO allows. The radius times the noise scale should be about `FREE_NOISE`, well within the
-    bounds of the action space. Under PPO the mean stays within them too; REINFORCE and A2C make it
-    ever longer, until the bounds cut a large share of the actions off (`rollout/clipped_fraction`
-    tells).
+    The vectors of a new network are short compared with a noise scale of 1 or more, so the first
+    actions point in all directions and their rewards are most informative. Learning makes the
+    vectors longer, and thereby the noise relatively smaller. Also, an update can turn a short mean
+    by a large angle within the probability ratios that PPO allows. The radius times the noise scale
+    should be about `FREE_NOISE`, well within the bounds of the action space. Under PPO, the mean
+    stays within them too. REINFORCE and A2C keep lengthening it, until a large share of the actions
+    is clipped (see `rollout/clipped_fraction`).
 
-    With several vectors an environment scores their mean, in which longer ones weigh more, and
-    `agents.answer` gives unit vectors.
+    An environment scores the mean of several vectors, in which longer ones weigh more, while
+    `agents.answer` returns unit vectors.
     """
 
     def _unscaled_mean(self, vectors: Tensor) -> Tensor:
@@ -295,15 +295,15 @@ class FreeGaussian(DirectionalGaussian):
 
 
 class PowerSpherical(DirectionDistribution):
-    """Noise on the sphere itself: p(x) ~ (1 + u.x)^kappa (De Cao and Aziz 2020), x = a / radius.
+    """Noise on the sphere: p(x) ~ (1 + u.x)^kappa (De Cao and Aziz 2020), x = a / radius.
 
-    The concentration follows from the noise scale: kappa = 2 / noise_scale^2, so that for small
-    noise scales a coordinate's deviation is the noise scale, as in the Gaussian.
+    The concentration is kappa = 2 / noise_scale^2. For small noise scales, the standard deviation
+    of a coordinate is then the noise scale, as in the Gaussian.
     """
 
     @property
     def noise_scale(self) -> Tensor:
-        """() for small noise scales the standard deviation of one coordinate, over the radius."""
+        """() for small values, the standard deviation of one coordinate, relative to the radius."""
         return self.log_noise_scale.exp()
 
     @property
@@ -317,7 +317,7 @@ class PowerSpherical(DirectionDistribution):
         return beta + self.concentration, beta
 
     def choose(self, generator: torch.Generator | None = None) -> Tensor:
-        """(B * K, T * D) actions of length radius; no gradient flows into them."""
+        """(B * K, T * D) actions of length radius, without gradient."""
         with torch.no_grad():
             shape = (len(self.center), self.group_size, self.num_vectors)
             alpha, beta = self._beta()
@@ -328,7 +328,7 @@ class PowerSpherical(DirectionDistribution):
             noise = torch.empty((*shape, self.dim), device=along.device, dtype=along.dtype)
             noise.normal_(generator=generator)
             center = self.center.unsqueeze(1)
-            # A uniform direction of the tangent space: the noise less its part along u.
+            # A uniform direction in the tangent space: the noise minus its component along u.
             noise -= (noise * center).sum(-1, keepdim=True) * center
             tangent = F.normalize(noise, dim=-1)
             across = (1 - along.square()).clamp_min(0).sqrt()
@@ -336,7 +336,7 @@ class PowerSpherical(DirectionDistribution):
             return (self.radius * x).view(-1, self.num_vectors * self.dim)
 
     def log_prob(self, actions: Tensor) -> Tensor:
-        """(B * K,) log-density, on the sphere of the radius, of the actions' directions."""
+        """(B * K,) log-density of the actions' directions, on the sphere of that radius."""
         grouped, dot = self._dot(actions, self.center)
         cosine = dot / torch.linalg.vector_norm(grouped, dim=-1)
         log_one_plus = torch.log1p(cosine.clamp_min(-1 + 1e-6))
@@ -344,14 +344,14 @@ class PowerSpherical(DirectionDistribution):
         return density.sum(-1).flatten()
 
     def entropy(self) -> Tensor:
-        """(B * K,) differential entropy on the sphere of the radius (De Cao and Aziz, eq. 18)."""
+        """(B * K,) differential entropy on the sphere of that radius (De Cao and Aziz, eq. 18)."""
         alpha, beta = self._beta()
         mean_log = math.log(2) + torch.digamma(alpha) - torch.digamma(alpha + beta)
         value = self.num_vectors * (self._log_normalizer() - self.concentration * mean_log)
         return value.expand(len(self.center) * self.group_size)
 
     def _log_normalizer(self) -> Tensor:
-        """Logarithm of the integral of (1 + u.x)^kappa over the sphere of the radius."""
+        """Logarithm of the integral of (1 + u.x)^kappa over the sphere of that radius."""
         alpha, beta = self._beta()
         return (
             (alpha + beta) * math.log(2)
@@ -365,10 +365,10 @@ class PowerSpherical(DirectionDistribution):
 def _orthonormal_groups(
     batch: int, size: int, dim: int, *, like: Tensor, generator: torch.Generator | None
 ) -> Tensor:
-    """(batch, size, dim) uniform unit vectors, at right angles within each `dim` of a group.
+    """(batch, size, dim) uniform unit vectors; every `dim` of a group are mutually orthogonal.
 
-    One Haar-distributed frame serves the batch. Each group takes a window of it, from a start of
-    its own: given the frame, the groups are independent, and each covers all of it in expectation.
+    The batch shares one Haar-distributed frame. Each group takes a window of it from a random
+    start: given the frame, the groups are independent, and each covers all of it in expectation.
     """
     start = torch.randint(dim, (batch,), device=like.device, generator=generator)
     windows = []
@@ -379,7 +379,7 @@ def _orthonormal_groups(
         frame, triangle = torch.linalg.qr(gaussian)
         # The signs make the frame uniform (Mezzadri 2007).
         frame = frame * triangle.diagonal().sign()
-        # A window is one run of memory in the frame laid twice end to end, and is copied whole.
+        # In two copies of the frame end to end, each window is contiguous and copied at once.
         every = torch.cat([frame, frame]).as_strided((dim, width * dim), (dim, 1))
         windows.append(every.index_select(0, start).view(batch, width, dim))
     return windows[0] if len(windows) == 1 else torch.cat(windows, dim=1)
@@ -390,4 +390,4 @@ DISTRIBUTIONS: dict[str, type[DirectionDistribution]] = {
     "free_gaussian": FreeGaussian,
     "power_spherical": PowerSpherical,
 }
-"""The distributions by the names that configuration uses."""
+"""The distributions by their names in the configuration."""

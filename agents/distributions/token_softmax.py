@@ -1,4 +1,4 @@
-"""One of many tokens, by a softmax over scaled cosines with a direction."""
+"""A distribution over tokens: a softmax over scaled cosines with a direction."""
 
 from __future__ import annotations
 
@@ -16,14 +16,14 @@ _MAX_SCALE = 80.0
 
 
 class TokenSoftmax(DirectionDistribution):
-    """One of V tokens, by a softmax over scaled cosines: P(e) ~ exp(s cos(u, e)).
+    """Softmax over V tokens by scaled cosines: P(e) ~ exp(s cos(u, e)).
 
-    An action is the token's own direction at the radius. An environment that reads actions as
-    their nearest tokens makes the same of any other action near it; so the probability of an
-    action is that of its nearest token, and the policy gradient is free of the variance that
-    noise in D dimensions would add. The scale s is the state's own, times a common 1 / noise_scale:
-    a unit vector can point at one token, but cannot by itself tell how sure it is. It ends at 80:
-    beyond, exp(s (cos - 1)) could vanish for all tokens.
+    An action is the direction of a token, scaled to the radius. The environment decodes an action
+    to its nearest token, so the probability of an action is that of its nearest token, and the
+    policy gradient is free of the variance that noise in D dimensions would add. The scale s is a
+    factor that depends on the state, divided by a common noise_scale: a unit vector can point at
+    one token, but cannot express confidence. It is limited to 80; with a larger scale,
+    exp(s (cos - 1)) could underflow for all tokens.
 
     Args:
         dim: D.
@@ -56,7 +56,8 @@ class TokenSoftmax(DirectionDistribution):
         """Set the parameters.
 
         Args:
-            directions: (B, D + 1), a direction of any length and the logarithm of the scale.
+            directions: (B, D + 1), a direction of any length and the logarithm of the state's
+                factor of the scale.
             log_noise_scale: () logarithm of the common noise scale.
             group_size: K, actions for each of the B states.
         """
@@ -77,7 +78,7 @@ class TokenSoftmax(DirectionDistribution):
         return self.scale
 
     def attach(self, tokens: Tensor) -> None:
-        """Choose of the (V, D) unit vectors of a vocabulary."""
+        """Set the tokens, the (V, D) unit vectors of a vocabulary."""
         self.tokens = tokens
 
     def tempered(self, temperature: float) -> Self:
@@ -88,7 +89,7 @@ class TokenSoftmax(DirectionDistribution):
         return other
 
     def choose(self, generator: torch.Generator | None = None) -> Tensor:
-        """(B * K,) tokens, sampled."""
+        """(B * K,) sampled tokens."""
         with torch.no_grad():
             if self._is_bounded:
                 weights = cosine_probabilities(self.center[:, 0], self.scale[:, None], self.tokens)
@@ -101,7 +102,7 @@ class TokenSoftmax(DirectionDistribution):
             return tokens.clamp_max(len(self.tokens) - 1).flatten()
 
     def actions_of(self, choices: Tensor) -> Tensor:
-        """(n, D) the directions of n tokens, at the radius."""
+        """(n, D) directions of n tokens, scaled to the radius."""
         return self.radius * self.tokens[choices]
 
     def nearest(self, actions: Tensor) -> Tensor:
@@ -113,7 +114,7 @@ class TokenSoftmax(DirectionDistribution):
         return self.log_prob_of(self.nearest(actions))
 
     def log_prob_of(self, choices: Tensor, smoothing: float = 0.0) -> Tensor:
-        """(B * K,) log-probabilities of tokens, (B * K,); see `cosine_log_softmax`."""
+        """(B * K,) log-probabilities of B * K tokens; see `cosine_log_softmax`."""
         center = self.center[:, 0].repeat_interleave(self.group_size, dim=0)
         scale = self.scale.repeat_interleave(self.group_size, dim=0)
         return cosine_log_softmax(center, scale, self.tokens, choices, smoothing)

@@ -1,1 +1,1 @@
-"""From a policy to answers, texts and scores."""
+"""Answers, texts and scores of a trained policy."""

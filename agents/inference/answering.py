@@ -1,4 +1,4 @@
-"""From a policy to answers: its most likely vectors for texts, without noise."""
+"""The deterministic answers of a policy that answers with vectors."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from llmar_env.text.embedded import EmbeddedTexts
 
 __all__ = ["answer"]
 
-# Texts that are answered at a time.
+# Number of texts answered at a time.
 _BLOCK = 512
 
 
@@ -28,10 +28,10 @@ def answer(
     """Answer texts of any store, without noise.
 
     Args:
-        policy: any SB3 policy that reads texts by `GRUFeatures`, of either observation, such as
-            `GRUPolicy` or SAC's "MlpPolicy" with that features extractor.
+        policy: any SB3 policy that reads texts with `GRUFeatures`, such as `GRUPolicy` or SAC's
+            "MlpPolicy" with that features extractor; both kinds of observation are supported.
         texts: the store.
-        rows: which of its texts, in which order; all of them if None.
+        rows: the rows of the texts to answer, in order; all of them if None.
 
     Returns:
         (n, T, D) float32 unit vectors.
@@ -52,16 +52,16 @@ def answer(
 
 
 def _act(policy: BasePolicy, vectors: Tensor) -> Tensor:
-    """The most likely actions for texts, (B, L, D), at the start of an episode.
+    """The deterministic actions for texts, (B, L, D), at the start of an episode.
 
-    `predict` would refuse texts that are longer or shorter than those of the observation space.
+    `predict` would reject texts whose length differs from that of the observation space.
     """
     act: Callable[..., Any] = policy._predict
     state_shape: tuple[int, int, int] | None = getattr(policy, "lstm_hidden_state_shape", None)
     if state_shape is None:
         actions: Tensor = act(vectors, deterministic=True)
         return actions
-    # sb3-contrib's recurrent policies.
+    # sb3-contrib's recurrent policies also take an LSTM state and episode starts.
     zero = vectors.new_zeros(state_shape[0], len(vectors), state_shape[2])
     starts = vectors.new_ones(len(vectors))
     actions, _ = act(vectors, (zero, zero), starts, deterministic=True)

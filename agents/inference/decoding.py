@@ -1,4 +1,4 @@
-"""From a policy to texts: greedy, by CSLS, the best of several samples, or by beam search."""
+"""Decode texts from a policy: greedily, with CSLS, as the best of samples, or by beam search."""
 
 from __future__ import annotations
 
@@ -26,9 +26,9 @@ from .methods import Method
 
 __all__ = ["Method", "decode", "estimated_alignment", "read_blocks", "token_directions"]
 
-# Texts that are written at a time.
+# Number of texts written at a time.
 _BLOCK = 512
-# Texts whose directions are the bank of CSLS, and how many directions count for each token.
+# Number of texts whose directions CSLS uses as queries, and of nearest queries for each token.
 _BANK = 1000
 _NEIGHBOURS = 10
 
@@ -49,40 +49,41 @@ def decode(
     max_new_tokens: int = 40,
     seed: int = 0,
 ) -> NDArray[np.int64]:
-    """Write a text about each of many, without an environment.
+    """Write an answer to each of many texts, without an environment.
 
-    "greedy" takes the token nearest to each direction, which is what LLMAR/Generate-v0 makes of
-    the policy's noiseless actions. "csls" chooses by cross-domain similarity local scaling, which
-    penalises tokens that lie near everything (`llmar_env.text.decoding`). It measures that by the
-    directions of greedy texts about up to 1,000 of the same texts, so it needs many. "best_of"
-    writes the greedy text and `num_samples` sampled ones, and keeps the one whose estimated
-    alignment is highest. "beam" searches for the most probable text: of each text's hypotheses it
-    keeps the `beam_size` best at every step, until that many have ended or no other could still be
-    better.
+    "greedy" takes the token nearest to each direction, as LLMAR/Generate-v0 does with the policy's
+    deterministic actions. "csls" chooses by cross-domain similarity local scaling, which penalises
+    tokens that are near many directions (`llmar_env.text.decoding`). It estimates this from the
+    directions of greedy answers to up to 1,000 of the same texts, so it needs many texts.
+    "best_of" writes the greedy answer and `num_samples` sampled ones, and keeps the one with the
+    highest estimated alignment. "beam" searches for the most probable answer: at every step it
+    keeps the `beam_size` best hypotheses for each text, until that many have ended or no other can
+    become better.
 
-    A text's result depends on the other texts only with "csls" and "best_of".
+    The answer to a text depends on the other texts only with "csls" and "best_of".
 
     Args:
-        policy: left in evaluation mode.
+        policy: the policy; left in evaluation mode.
         texts: a store of texts in the language that the policy reads.
-        rows: which of them, in which order; all of them if None.
+        rows: the rows of the texts to answer, in order; all of them if None.
         method: one of those above.
-        num_samples: of "best_of".
-        temperature: of its samples, relative to the policy's own noise scale. Label smoothing
-            makes that scale wide: at 1, most samples would have words that do not belong there.
-        beam_size: hypotheses of "beam" for each text.
-        length_power: "beam" compares log-probabilities over length ** `length_power`, EOS
-            counted; without it, short texts would win (Wu et al. 2016).
-        max_new_tokens: M, where a text is cut that has no EOS by then; a warning counts them.
-        seed: of the samples.
+        num_samples: number of samples for "best_of".
+        temperature: temperature of the samples, relative to the policy's noise scale. Label
+            smoothing makes that scale large: at 1, most samples would contain unrelated words.
+        beam_size: number of hypotheses per text for "beam".
+        length_power: "beam" compares log-probabilities divided by length ** `length_power`, EOS
+            included; without it, short texts would win (Wu et al. 2016).
+        max_new_tokens: M, maximum length. Texts without an EOS by then are cut; a warning gives
+            their number.
+        seed: seed of the samples.
 
     Returns:
-        (n, M) tokens, filled with EOS behind each text's end.
+        (n, M) tokens, filled with EOS after each text's end.
 
     Raises:
-        ValueError: an option is not as described above; the texts' vectors have another dimension
-            than those that the policy reads; or the method is "beam", and the policy's words have
-            no probabilities.
+        ValueError: an option is not as described above; the texts' vectors have a dimension other
+            than the policy's input; or the method is "beam", but the policy gives words no
+            probabilities.
         IndexError: a row is not in the store.
     """
     counts = {"num_samples": num_samples, "beam_size": beam_size, "max_new_tokens": max_new_tokens}
@@ -108,7 +109,7 @@ def decode(
     if cut:
         warnings.warn(
             f"{cut} of {len(tokens)} texts reached max_new_tokens={max_new_tokens} without an EOS",
-            stacklevel=3,  # past torch's decorator
+            stacklevel=3,  # skips torch's decorator
         )
     return tokens
 
@@ -116,26 +117,26 @@ def decode(
 def read_blocks(
     policy: WriterPolicy, texts: EmbeddedTexts, rows: NDArray[np.int64], size: int
 ) -> Iterator[tuple[NDArray[np.int64], Memory]]:
-    """Read texts, those of like length together, with the policy in evaluation mode.
+    """Encode texts in blocks of similar length, with the policy in evaluation mode.
 
     Args:
-        policy: reads.
+        policy: the policy that reads.
         texts: the store.
-        rows: (n,) which of its texts.
-        size: the most texts of a block.
+        rows: (n,) rows of the texts to read.
+        size: maximum number of texts in a block.
 
     Yields:
-        Places (B,) in `rows`, and what was read there; each place once.
+        Places (B,) in `rows`, and the memory of the texts there; each place once.
 
     Raises:
-        ValueError: the texts' vectors have another dimension than those that the policy reads.
+        ValueError: the texts' vectors have a dimension other than the policy's input.
         IndexError: a row is not in the store.
     """
     network = policy.reader.network
     dim = network.encoder.w_ih.shape[2]
     if texts.dim != dim:
         raise ValueError(
-            f"this policy reads vectors of dimension {dim}, and these texts have {texts.dim}"
+            f"this policy reads vectors of dimension {dim}, but these texts have {texts.dim}"
         )
     policy.set_training_mode(False)
     for places, vectors, lengths in texts.blocks(rows, size):
@@ -148,11 +149,11 @@ def read_blocks(
 
 
 def estimated_alignment(sums: Tensor, predicted: Tensor) -> Tensor:
-    """Alignment of written texts with unknown targets, as the policy predicts them.
+    """Estimate the alignment of written texts with unknown targets, which the policy predicts.
 
     Args:
-        sums: (B, ..., D) of the word vectors of each text; a cosine needs no division by lengths.
-        predicted: (B, D) the directions of the targets' mean vectors, by `Writer.alignment`.
+        sums: (B, ..., D) sums of each text's word vectors; the cosine is the same as for means.
+        predicted: (B, D) directions of the targets' mean vectors, from `Writer.alignment`.
 
     Returns:
         (B, ...) cosines, in [-1, 1]; 0 for a text without a word.
@@ -177,8 +178,8 @@ def _check(
         raise ValueError(f"length_power must be at least 0 and finite, found {length_power}")
     if method == "beam" and policy.distribution != "tokens":
         raise ValueError(
-            'beam search needs probabilities of words, which distribution="tokens" gives and '
-            f"distribution={policy.distribution!r} does not; use greedy, csls or best_of"
+            'beam search needs word probabilities, so distribution="tokens", found '
+            f"distribution={policy.distribution!r}; use greedy, csls or best_of"
         )
 
 
@@ -194,7 +195,7 @@ def token_directions(policy: WriterPolicy) -> Tensor:
 
 @dataclass(frozen=True)
 class _Nearest:
-    """Chooses the token nearest to the direction: by cosine, or by CSLS."""
+    """Chooses the token nearest to the direction, by cosine or by CSLS."""
 
     directions: Tensor  # (V, D)
     hubness: Tensor | float = 0.0  # (V,)
@@ -208,7 +209,7 @@ class _Nearest:
 
 @dataclass(frozen=True)
 class _Sample:
-    """Samples a token from the policy's distribution, narrowed by the temperature."""
+    """Samples a token from the policy's distribution, with noise scaled by the temperature."""
 
     directions: Tensor  # (V, D)
     temperature: float
@@ -225,14 +226,14 @@ class _Sample:
 def _next_word(
     policy: WriterPolicy, memory: Memory, previous: Tensor, states: Tensor
 ) -> tuple[DirectionDistribution, Tensor]:
-    """The distribution of the words behind (B, D) others, and the decoder's states after those."""
+    """The distributions of the words after (B, D) words, and the decoder's states after those."""
     with policy.precision():
         features, states = policy.reader.network.write(memory, previous[:, None], states)
     return policy.distribution_of(features[:, 0].float()), states
 
 
 def _write(policy: WriterPolicy, memory: Memory, choose: _Choose, max_new_tokens: int) -> Tensor:
-    """(B, M) tokens, written word by word; texts that have ended take no further work."""
+    """(B, M) tokens, written word by word; ended texts are no longer computed."""
     reader, eos = policy.reader, _eos(policy)
     live = torch.arange(len(memory.mean), device=policy.device)
     tokens = torch.full((len(live), max_new_tokens), eos, device=policy.device)
@@ -255,7 +256,7 @@ def _write(policy: WriterPolicy, memory: Memory, choose: _Choose, max_new_tokens
 def _hubness(
     policy: WriterPolicy, texts: EmbeddedTexts, rows: NDArray[np.int64], max_new_tokens: int
 ) -> Tensor:
-    """(V,) hubness of the tokens among the directions that greedy texts are written by."""
+    """(V,) hubness of the tokens with respect to the directions of greedy answers."""
     assert policy.vocabulary is not None
     reader, nearest = policy.reader, _Nearest(token_directions(policy))
     some = rows[np.linspace(0, len(rows) - 1, min(len(rows), _BANK)).astype(np.int64)]
@@ -272,7 +273,7 @@ def _hubness(
 
 
 def _most_aligned(policy: WriterPolicy, memory: Memory, first: Tensor, others: Tensor) -> Tensor:
-    """(B, M) of texts (B, M) and K others about each, (B * K, M), those that align best."""
+    """(B, M) the best-aligned among answers (B, M) and K others to each text, (B * K, M)."""
     drafts = torch.cat([first[:, None], others.view(len(first), -1, first.shape[1])], dim=1)
     sums = policy.reader.padded_table[drafts].sum(2)  # (B, K + 1, D)
     scores = estimated_alignment(sums, policy.reader.network.alignment(memory))
@@ -286,7 +287,7 @@ def _beam_search(
     length_power: float,
     max_new_tokens: int,
 ) -> Tensor:
-    """(B, M) tokens of the best hypotheses; the best that was cut where none has ended."""
+    """(B, M) tokens of the best ended hypotheses; of the best cut one if none has ended."""
     reader, eos = policy.reader, _eos(policy)
     beams = _Beams.start(len(memory.mean), beam_size, max_new_tokens, eos, policy.device)
     found = _Ended.start(len(memory.mean), max_new_tokens, eos, policy.device)
@@ -300,7 +301,7 @@ def _beam_search(
         scores = beams.totals.masked_fill(~ended, -torch.inf) / (place + 1) ** length_power
         found.add(beams.texts, beams.tokens, scores)
         beams.totals = beams.totals.masked_fill(ended, -torch.inf)
-        # A total can only fall, and what divides it grows no further than to the last word.
+        # An upper bound: totals can only fall, and the divisor is largest at maximum length.
         hope = beams.totals.amax(1) / max_new_tokens**length_power
         open_ = (found.count[beams.texts] < beam_size) & (hope > found.score[beams.texts])
         going = open_.nonzero().squeeze(1)
@@ -320,9 +321,9 @@ def _beam_search(
 
 @dataclass
 class _Beams:
-    """The K best hypotheses about each of b texts that are still searched, best first."""
+    """The K best hypotheses for each of b texts whose search continues, best first."""
 
-    texts: Tensor  # (b,) which of the n texts
+    texts: Tensor  # (b,) indices of the texts, among all n
     tokens: Tensor  # (b, K, M)
     totals: Tensor  # (b, K) log-probabilities; -inf where a hypothesis has ended
 
@@ -330,21 +331,21 @@ class _Beams:
     def start(
         cls, n: int, size: int, max_new_tokens: int, eos: int, device: torch.device
     ) -> _Beams:
-        """Empty hypotheses about n texts; the K of each text begin as one."""
+        """Empty hypotheses for n texts; only the first of each K starts with a finite total."""
         totals = torch.full((n, size), -torch.inf, device=device)
         totals[:, 0] = 0.0
         tokens = torch.full((n, size, max_new_tokens), eos, device=device)
         return cls(torch.arange(n, device=device), tokens, totals)
 
     def extend(self, log_probs: Tensor, place: int) -> tuple[Tensor, Tensor]:
-        """Write the next words: keep the K best of all continuations.
+        """Write the next words, and keep the K best of all continuations.
 
         Args:
-            log_probs: (b * K, V) of the words at `place`, behind each hypothesis.
-            place: where they are written.
+            log_probs: (b * K, V) log-probabilities of the words at `place`, for each hypothesis.
+            place: the place of the new words.
 
         Returns:
-            (b, K) which hypothesis each one continues, and (b, K) its new word.
+            (b, K) the hypothesis that each new one continues, and (b, K) its new word.
         """
         size, words = self.totals.shape[1], log_probs.shape[1]
         continued = self.totals[..., None] + log_probs.view(-1, size, words)
@@ -355,7 +356,7 @@ class _Beams:
         return origin, chosen
 
     def keep(self, index: Tensor) -> None:
-        """Search on about some of the texts alone; `index` (m,) is in the order of `texts`."""
+        """Continue with some of the texts only; `index` (m,) holds positions in `texts`."""
         self.texts, self.tokens, self.totals = (
             self.texts[index],
             self.tokens[index],
@@ -365,21 +366,21 @@ class _Beams:
 
 @dataclass(frozen=True)
 class _Ended:
-    """The best hypothesis that has ended about each of n texts, and how many have."""
+    """The best ended hypothesis for each of n texts, and the number of ended ones."""
 
     tokens: Tensor  # (n, M)
-    score: Tensor  # (n,) -inf where none has
+    score: Tensor  # (n,) -inf if none has ended
     count: Tensor  # (n,)
 
     @classmethod
     def start(cls, n: int, max_new_tokens: int, eos: int, device: torch.device) -> _Ended:
-        """Of n texts about which none has ended."""
+        """The state for n texts before any hypothesis has ended."""
         tokens = torch.full((n, max_new_tokens), eos, device=device)
         score = torch.full((n,), -torch.inf, device=device)
         return cls(tokens, score, torch.zeros(n, dtype=torch.int64, device=device))
 
     def add(self, texts: Tensor, tokens: Tensor, scores: Tensor) -> None:
-        """Count hypotheses (b, K, M) about texts (b,); -inf scores have not ended."""
+        """Add hypotheses (b, K, M) for texts (b,); those with score -inf have not ended."""
         self.count[texts] += scores.isfinite().sum(1)
         best, which = scores.max(1)
         better = (best > self.score[texts]).nonzero().squeeze(1)

@@ -1,4 +1,4 @@
-"""Scores of a policy, and of reference answers that need none."""
+"""Scores of a policy, and of reference answers that need no policy."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ __all__ = [
 
 
 def evaluate(policy: BasePolicy, corpus: Corpus, split: str) -> Scores:
-    """Score a policy's answers, without noise, to the texts of a split; see `answer`."""
+    """Score a policy's deterministic answers to the texts of a split; see `answer`."""
     answers = answer(policy, corpus.source, corpus.rows(split))
     return score_split(torch.as_tensor(answers.mean(axis=1)), corpus, split)
 
@@ -38,16 +38,16 @@ def evaluate(policy: BasePolicy, corpus: Corpus, split: str) -> Scores:
 def score_split(answers: Tensor, corpus: Corpus, split: str) -> Scores:
     """Score answers (n, D), on the CPU, to the texts of a split, in their order."""
     rows = corpus.rows(split)
-    # In torch: NumPy's BLAS threads go on spinning for 0.1 s after each product, and take the
-    # cores from torch's, which then runs at a fifth of its speed.
+    # With torch, not NumPy: NumPy's BLAS threads keep spinning for 0.1 s after each product, which
+    # slows torch down to a fifth of its speed.
     return score_answers(answers, as_shared_tensor(corpus.target.means[rows.start : rows.stop]))
 
 
 def reference_answers(corpus: Corpus, split: str) -> dict[str, Scores]:
-    """Score the answers to a split that need no learning.
+    """Score reference answers to a split that need no learning.
 
-    "constant" is the mean direction of the training targets, whatever the text; "identity" is the
-    text's own mean vector, where both sides are vectors of one space.
+    "constant" answers every text with the mean direction of the training targets. "identity"
+    answers with the text's mean vector, if sources and targets share a vector space.
     """
     rows = corpus.rows(split)
     targets = corpus.target.means[rows.start : rows.stop]
@@ -60,7 +60,7 @@ def reference_answers(corpus: Corpus, split: str) -> dict[str, Scores]:
 
 
 def write(policy: WriterPolicy, corpus: Corpus, rows: range, max_new_tokens: int) -> list[str]:
-    """The texts that the policy writes, greedily, about rows of a corpus."""
+    """The policy's greedy answers to rows of a corpus."""
     assert policy.vocabulary is not None
     tokens = decode(policy, corpus.source, rows, max_new_tokens=max_new_tokens)
     return policy.vocabulary.decode(tokens)
@@ -69,16 +69,16 @@ def write(policy: WriterPolicy, corpus: Corpus, rows: range, max_new_tokens: int
 def evaluate_writer(
     policy: WriterPolicy, corpus: Corpus, split: str, max_new_tokens: int
 ) -> TextScores:
-    """Score the texts that the policy writes, greedily, about the texts of a split."""
+    """Score the policy's greedy answers to the texts of a split."""
     written = write(policy, corpus, corpus.rows(split), max_new_tokens)
     return _score_written(written, corpus, split)
 
 
 def reference_texts(corpus: Corpus, split: str) -> dict[str, TextScores]:
-    """Score the texts about a split that need no learning.
+    """Score reference answers, as texts, to a split that need no learning.
 
-    "constant" is the most frequent training target, whatever the text; "copy" is the text itself,
-    where the corpus holds its string.
+    "constant" answers every text with the most frequent training target. "copy" answers with the
+    text itself, if the corpus has strings of its sources.
     """
     rows, train = corpus.rows(split), corpus.rows("train")
     targets = Counter(corpus.targets[train.start : train.stop])
@@ -92,7 +92,7 @@ def reference_texts(corpus: Corpus, split: str) -> dict[str, TextScores]:
 
 def _score_written(written: Sequence[str], corpus: Corpus, split: str) -> TextScores:
     rows = corpus.rows(split)
-    assert corpus.target_embedder is not None  # a vocabulary has been made with it
+    assert corpus.target_embedder is not None  # the vocabulary was made with it
     return score_texts(written, corpus.targets[rows.start : rows.stop], corpus.target_embedder)
 
 

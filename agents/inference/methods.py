@@ -1,4 +1,4 @@
-"""How a text can be decoded: for the command line, which reads arguments before torch is loaded."""
+"""The decoding methods, for the command line, which parses arguments without loading torch."""
 
 from __future__ import annotations
 

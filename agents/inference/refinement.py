@@ -1,4 +1,4 @@
-"""Refinement: a policy corrects drafts word by word, by its own estimate of their alignment."""
+"""Refinement: a policy corrects drafts word by word, to raise their estimated alignment."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ from .decoding import decode, estimated_alignment, read_blocks, token_directions
 
 __all__ = ["Refined", "check_refinement", "refine"]
 
-# Texts that are corrected at a time: each of their places is compared with the whole vocabulary.
+# Number of texts corrected at a time; each of their places is compared with all tokens.
 _BLOCK = 64
 
 
@@ -31,9 +31,9 @@ class Refined:
     """Texts after rounds of correction.
 
     Attributes:
-        tokens: (n, M) int64, filled with EOS behind each text's end.
+        tokens: (n, M) int64, filled with EOS after each text's end.
         scores: (rounds + 1, n) estimated alignment, in [-1, 1], of the drafts and after each round.
-        threshold: the score that each text should reach.
+        threshold: the score to reach.
     """
 
     tokens: NDArray[np.int64]  # (n, M)
@@ -42,7 +42,7 @@ class Refined:
 
     @property
     def reached(self) -> NDArray[np.bool_]:
-        """(rounds + 1, n) whether a text had reached the threshold, to six decimals."""
+        """(rounds + 1, n) whether a text had reached the threshold, up to six decimals."""
         reached: NDArray[np.bool_] = reaches(self.scores, self.threshold)
         return reached
 
@@ -60,40 +60,40 @@ def refine(
     margin: float = 0.5,
     max_new_tokens: int = 40,
 ) -> Refined:
-    """Correct the drafts of many texts until the policy estimates that they align.
+    """Correct the drafts of many texts until their estimated alignment reaches a threshold.
 
     The targets are unknown: a draft's score is its alignment with the target that the policy
-    predicts (`estimated_alignment`). In each round, each text below the threshold gets the
-    correction of a single word that raises its score most. A correction is an action of
-    LLMAR/Refine-v0: it replaces a word at its first place, deletes it, or appends one. A text whose
-    score no correction raises stays as it is, so a round never lowers a score.
+    predicts (`estimated_alignment`). Each round applies to each text below the threshold the
+    single-word correction that raises its score most. A correction is an action of
+    LLMAR/Refine-v0: it replaces a word at its first place, deletes it, or appends one. If no
+    correction raises a text's score, the text is unchanged, so a round never lowers a score.
 
     Only corrections that the policy finds likely are tried; others would improve a text's meaning
-    at the cost of its grammar. A word must be among the `candidates` likeliest at its place, given
-    the words before it, and at least e^-margin times as likely as the likeliest. Where a word is
-    deleted, what moves up into its place must be that likely too. One pass over a draft compares
-    the words at all its places, and each correction only changes the sum of the draft's vectors;
-    nothing is decoded.
+    at the cost of its grammar. A word must be among the `candidates` most likely ones at its place,
+    given the words before it, and at least e^-margin times as likely as the most likely one. If a
+    word is deleted, the next word, which moves into its place, must be that likely too. One pass
+    over a draft compares the words at all places, and a correction only changes the sum of the
+    draft's vectors; nothing is decoded.
 
     Args:
-        policy: left in evaluation mode.
+        policy: the policy; left in evaluation mode.
         texts: a store of texts in the language that the policy reads.
-        rows: which of them, in which order; all of them if None.
-        threshold: the estimated alignment that is good enough, in (0, 1].
-        max_rounds: the most rounds, at least 0.
+        rows: the rows of the texts to answer, in order; all of them if None.
+        threshold: the estimated alignment to reach, in (0, 1].
+        max_rounds: maximum number of rounds, at least 0.
         draft: (n, M) tokens to start from; by default greedy decoding.
-        candidates: words that are tried at each place.
-        margin: in nats, at least 0. A wider margin gives higher scores but lower BLEU: what the
-            policy finds unlikely is mostly wrong, whatever its estimate says. The default admits
-            words that are 0.6 times as likely as the likeliest.
-        max_new_tokens: M, of the policy's own draft.
+        candidates: number of words tried at each place.
+        margin: in nats, at least 0. A wider margin gives higher scores but lower BLEU: words that
+            the policy finds unlikely are mostly wrong, even if they raise the score. The default
+            admits words that are 0.6 times as likely as the most likely one.
+        max_new_tokens: M, maximum length of the policy's draft.
 
     Returns:
         The texts, with the scores of each round. It ends early when nothing is left to correct.
 
     Raises:
-        ValueError: an option or the draft is not as described above, or the texts' vectors have
-            another dimension than those that the policy reads.
+        ValueError: an option or the draft is not as described above, or the texts' vectors have a
+            dimension other than the policy's input.
         IndexError: a row is not in the store.
     """
     check_refinement(threshold, max_rounds)
@@ -122,7 +122,7 @@ def refine(
 
 
 def check_refinement(threshold: float, max_rounds: int) -> None:
-    """Refuse a threshold outside (0, 1], and rounds that are not an integer of at least 0."""
+    """Check that the threshold is in (0, 1], and `max_rounds` an integer of at least 0."""
     check_threshold(threshold)
     if not isinstance(max_rounds, int) or max_rounds < 0:
         raise ValueError(f"max_rounds must be an integer of at least 0, found {max_rounds!r}")
@@ -130,7 +130,7 @@ def check_refinement(threshold: float, max_rounds: int) -> None:
 
 @dataclass(frozen=True)
 class _Corrector:
-    """Corrects texts that were read; the attributes are the options of `refine`."""
+    """Corrects drafts for encoded texts; the attributes are the options of `refine`."""
 
     policy: WriterPolicy
     directions: Tensor  # (V, D) unit vectors of the tokens
@@ -155,7 +155,7 @@ class _Corrector:
             after = self._correct(memory.take(live), tokens[live], predicted[live])
             found = estimated_alignment(self._vectors(after).sum(1), predicted[live])
             better = found > score[live]
-            # Another round would find nothing for the others.
+            # For the others, another round would find no improvement either.
             live = live[better]
             tokens[live] = after[better]
             score = score.index_copy(0, live, found[better])
@@ -163,7 +163,7 @@ class _Corrector:
         return tokens, torch.stack(scores)
 
     def _correct(self, memory: Memory, tokens: Tensor, predicted: Tensor) -> Tensor:
-        """(B, M) drafts, each with its best correction; as they are where none is likely."""
+        """(B, M) drafts, each with its best correction; unchanged if none is likely."""
         words, likely = self._corrections(memory, tokens)
         shown = tokens[:, : words.shape[1]]
         without = self._vectors(tokens).sum(1)[:, None] - self._vectors(shown)  # (B, T, D)
@@ -174,12 +174,12 @@ class _Corrector:
         return torch.where(best.isfinite()[:, None], corrected, tokens)
 
     def _corrections(self, memory: Memory, tokens: Tensor) -> tuple[Tensor, Tensor]:
-        """What could stand at the places of drafts (B, M), as far as the longest reaches.
+        """Possible corrections at the first T places of drafts (B, M), one more than the longest.
 
         Returns:
-            (B, T, C + 1) tokens: the likeliest words, and EOS, which deletes. And
-            (B, T, C + 1) bool, whether each is likely enough, and the place the first of its word,
-            or the one behind the last.
+            (B, T, C + 1) tokens: the most likely words, and EOS, which deletes. And
+            (B, T, C + 1) bool: whether the correction is likely enough, and the place is the first
+            one of its word or the one after the last word.
         """
         eos = len(self.directions) - 1
         longest = int((tokens != eos).sum(1).max())
@@ -200,5 +200,5 @@ class _Corrector:
         return words.view(shape), likely.view(shape) & ~again[..., None]
 
     def _vectors(self, tokens: Tensor) -> Tensor:
-        """(..., D) of tokens (...); zero for EOS."""
+        """(..., D) vectors of tokens (...); zero for EOS."""
         return self.policy.reader.padded_table[tokens]

@@ -1,1 +1,1 @@
-"""The networks, as torch modules that know nothing of reinforcement learning."""
+"""The networks, as torch modules independent of reinforcement learning."""

@@ -1,4 +1,4 @@
-"""Where tensors live."""
+"""Devices, and tensors that share memory with arrays."""
 
 from __future__ import annotations
 
@@ -13,14 +13,15 @@ __all__ = ["as_shared_tensor", "resolve_device"]
 
 
 def resolve_device(name: torch.device | str) -> torch.device:
-    """The device of a name, present on this machine.
+    """Find an available device by name.
+
+    SB3 would silently fall back to the CPU if the device is not available.
 
     Args:
-        name: "auto" (CUDA if there is any, else the CPU), "cpu", "cuda", "cuda:1", or a device.
+        name: "auto" (CUDA if available, else the CPU), "cpu", "cuda", "cuda:1", or a device.
 
     Raises:
-        ValueError: the device is not there; the message lists those that are. SB3 would go on
-            on the CPU without a word.
+        ValueError: the device is not available; the message lists those that are.
     """
     if name == "auto":
         name = "cuda" if torch.cuda.is_available() else "cpu"
@@ -31,15 +32,17 @@ def resolve_device(name: torch.device | str) -> torch.device:
         device = None
     wanted = "cuda:0" if str(device) == "cuda" else str(device)
     if device is None or wanted not in present:
-        raise ValueError(f"no device {str(name)!r} on this machine; there are {', '.join(present)}")
+        raise ValueError(
+            f"no device {str(name)!r} on this machine; available: {', '.join(present)}"
+        )
     return device
 
 
 def as_shared_tensor(array: NDArray[Any], device: torch.device | str = "cpu") -> Tensor:
-    """A read-only array as a tensor, in the same memory where the device is the CPU.
+    """A read-only array as a tensor, which shares its memory if the device is the CPU.
 
-    Texts are shared by processes, and nothing writes to them; torch, which knows no read-only
-    tensors, would warn.
+    Processes share texts, and nothing writes to them. This suppresses torch's warning that it does
+    not support read-only tensors.
     """
     with warnings.catch_warnings():
         warnings.filterwarnings("ignore", message="The given NumPy array is not writ")

@@ -1,4 +1,4 @@
-"""Encoders: from embedded texts to one feature vector each."""
+"""An encoder of embedded texts as feature vectors, and a lookup of texts by row number."""
 
 from __future__ import annotations
 
@@ -15,12 +15,12 @@ __all__ = ["GRUEncoder", "TextLookup"]
 
 
 class GRUEncoder(nn.Module):
-    """A GRU reads a text; its state after the last vector stands for the text.
+    """A GRU over a text, whose state after the last vector represents the text.
 
     Args:
-        dim: D, of the vectors.
-        hidden_dim: H, of the state.
-        twice_differentiable: whether its gradient has a gradient, as TRPO needs; slower.
+        dim: D, dimension of the vectors.
+        hidden_dim: H, size of the state.
+        twice_differentiable: whether to support second derivatives, as TRPO needs; slower.
     """
 
     def __init__(self, dim: int, hidden_dim: int, *, twice_differentiable: bool = False) -> None:
@@ -32,7 +32,7 @@ class GRUEncoder(nn.Module):
         """Encode padded texts.
 
         Args:
-            vectors: (B, L, D); what stands after a text's end has no effect.
+            vectors: (B, L, D); vectors after a text's end have no effect.
             lengths: (B,) in [1, L].
 
         Returns:
@@ -40,11 +40,11 @@ class GRUEncoder(nn.Module):
         """
         if self.twice_differentiable:
             packed = pack_padded_sequence(vectors, lengths.cpu(), True, enforce_sorted=False)
-            with torch.backends.cudnn.flags(enabled=False):  # which has no second derivative
+            with torch.backends.cudnn.flags(enabled=False):  # cuDNN has no second derivative
                 _, state = self.gru(packed)
             return state[0]  # type: ignore[no-any-return]  # torch's RNNs return Any
         if vectors.is_cuda:
-            # Padded, since packing would fetch the lengths to the CPU; cuDNN reads padding fast.
+            # Not packed: packing would copy the lengths to the CPU, and cuDNN is fast on padding.
             states, _ = self.gru(vectors)
             last: Tensor = states[torch.arange(len(states), device=states.device), lengths - 1]
             return last
@@ -52,10 +52,10 @@ class GRUEncoder(nn.Module):
 
 
 class TextLookup(nn.Module):
-    """A store of embedded texts on the policy's device; no part of its weights.
+    """A store of embedded texts on the policy's device, not saved with the weights.
 
     Attributes:
-        fingerprint: of the store, None before `attach`.
+        fingerprint: fingerprint of the store, None before `attach`.
     """
 
     padded_table: Tensor  # (V + 1, D)
@@ -70,7 +70,7 @@ class TextLookup(nn.Module):
             self.register_buffer(name, None, persistent=False)
 
     def attach(self, texts: EmbeddedTexts, device: torch.device | str = "cpu") -> None:
-        """Take a store, in place of the one before; on the CPU its arrays are read in place."""
+        """Set or replace the store; on the CPU, its arrays are used without a copy."""
         self.padded_table = as_shared_tensor(texts.padded_table, device).float()
         self.ids = None if texts.ids is None else as_shared_tensor(texts.ids, device)
         self.offsets = as_shared_tensor(texts.offsets, device)
@@ -78,18 +78,18 @@ class TextLookup(nn.Module):
         self.fingerprint = texts.fingerprint
 
     def forward(self, index: Tensor) -> tuple[Tensor, Tensor]:
-        """Look up texts, (B,) integers: vectors (B, L, D) and lengths (B,).
+        """Look up texts by their row numbers, (B,): vectors (B, L, D) and lengths (B,).
 
         Raises:
             RuntimeError: no store is attached.
         """
         if self.fingerprint is None:
             raise RuntimeError(
-                "this policy observes rows of a text store and has no store, as after loading: "
-                "call agents.attach_texts(policy, texts) with the `mdp.corpus.source` of its "
-                "environment (a writer's policy.attach also with `mdp.vocabulary`)"
+                "this policy observes rows of a text store but has no store; after loading, call "
+                "agents.attach_texts(policy, texts) with `mdp.corpus.source` of the environment "
+                "(for a writer, policy.attach, also with `mdp.vocabulary`)"
             )
         longest = self.max_length
-        if not index.is_cuda:  # where to ask costs nothing
+        if not index.is_cuda:  # on CUDA, this would wait for the device
             longest = int((self.offsets[index + 1] - self.offsets[index]).max())
         return gather_padded(self.padded_table, self.ids, self.offsets, index, longest)

@@ -1,9 +1,9 @@
 """GRUs over whole sequences, fast on CPUs.
 
-`torch.nn.GRU` reads padding like text, and backpropagates one small product for every weight at
-every step. Here sequences are sorted by length, so that step t works on those that still run and
-on nothing else, and each weight gets its gradient from one product over all steps. With cuDNN at
-hand `torch.nn.GRU` is the faster one: `encoder.GRUEncoder` chooses.
+`torch.nn.GRU` processes padding like text, and its backward pass computes one small product for
+each weight at every step. Here, sequences are sorted by length, so that step t processes only those
+that have not ended, and the gradient of each weight is one product over all steps. With cuDNN,
+`torch.nn.GRU` is faster; `encoder.GRUEncoder` chooses between the two.
 """
 
 from __future__ import annotations
@@ -21,15 +21,17 @@ def last_hidden_state(gru: torch.nn.GRU, vectors: Tensor, lengths: Tensor) -> Te
     """Run a GRU over padded texts, from a zero state.
 
     Args:
-        gru: of one layer, one direction, with biases; its weights are used in place.
-        vectors: (B, L, D), whatever stands after a text's end.
+        gru: a GRU with one layer, one direction and biases, whose weights are used.
+        vectors: (B, L, D); vectors after a text's end have no effect.
         lengths: (B,) integers in [1, L].
 
     Returns:
         (B, H) the state after each text's last vector.
     """
     lengths, order = lengths.sort(descending=True, stable=True)
-    runs = torch.arange(int(lengths[0]))[:, None] < lengths  # (L, B): text b still runs at step t
+    runs = (
+        torch.arange(int(lengths[0]))[:, None] < lengths
+    )  # (L, B): text b has not ended at step t
     packed = vectors[order, : len(runs)].transpose(0, 1)[runs]  # (total, D), step by step
     weights: tuple[Any, ...] = (gru.weight_ih_l0, gru.weight_hh_l0, gru.bias_ih_l0, gru.bias_hh_l0)
     start = packed.new_zeros(1, len(order), gru.hidden_size)
@@ -53,9 +55,9 @@ def gru_states(
 
     Args:
         x: (G, total, D) the inputs of the first step, then those of the second, and so on. Its
-            type is that of all products and of what is kept for the gradient; a state that is
-            carried from step to step is at least float32.
-        sizes: sequences that still run at each step, falling from B; they add up to total. The
+            dtype is used for all products and for tensors kept for the gradient; the states carried
+            from step to step are at least float32.
+        sizes: number of sequences at each step, non-increasing from B, with sum total. The
             sequences of a step are the first ones of the step before, in the same order.
         start: (G, B, H) the states before the first step.
         w_ih: (G, 3H, D), gates in the order r, z, n.
@@ -64,8 +66,8 @@ def gru_states(
         b_hh: (G, 3H).
 
     Returns:
-        (G, total, H) the state after each step and (G, B, H) that after each sequence's last, both
-        of the type of `x`.
+        (G, total, H) the states after each step, and (G, B, H) the state after the last step of
+        each sequence, both with the dtype of `x`.
     """
     found: tuple[Tensor, Tensor] = _GRU.apply(  # type: ignore[no-untyped-call]  # torch's has none
         x, sizes, start, w_ih, w_hh, b_ih, b_hh
@@ -74,7 +76,7 @@ def gru_states(
 
 
 class _GRU(torch.autograd.Function):
-    """`gru_states`, in which a product that can wait for all steps is one.
+    """`gru_states`, with products merged over all steps where possible.
 
     With gates r and z, candidate n and a = W_hn h + b_hn:
     n = tanh(W_in x + b_in + r a) and h' = n + z (h - n).
@@ -93,12 +95,12 @@ class _GRU(torch.autograd.Function):
     ) -> tuple[Tensor, Tensor]:
         (groups, total, _), batch, width = x.shape, *start.shape[1:]
         kind = x.dtype
-        gates = x.new_empty(groups, total, 3 * width)  # W_ih x + b_ih, becomes r, z, n in place
+        gates = x.new_empty(groups, total, 3 * width)  # W_ih x + b_ih, overwritten by r, z, n
         _affine(b_ih.to(kind), x, w_ih.mT.to(kind), gates)
         hidden = torch.empty_like(gates)  # W_hh h + b_hh
         states = x.new_empty(groups, batch + total, width)  # `start`, and those after each step
         h = states[:, :batch] = start.to(_carried(kind))
-        # Views of all steps are made at once: one by one they would take some percent of the time.
+        # Creating the views of all steps at once saves a few percent of the time.
         weight, bias = list(w_hh.mT.to(kind)), list(b_hh.to(kind))
         rz, hidden_rz = (_steps(part[..., : 2 * width], sizes) for part in (gates, hidden))
         r, z, n = (_steps(part, sizes) for part in gates.chunk(3, -1))
@@ -123,8 +125,8 @@ class _GRU(torch.autograd.Function):
     def backward(ctx: Any, *grads: Tensor | None) -> tuple[Tensor | None, ...]:
         if torch.is_grad_enabled():
             raise RuntimeError(
-                "this GRU's gradient has no gradient of its own; an algorithm that needs one, such "
-                "as TRPO, takes "
+                "this GRU has no second derivatives; an algorithm that needs them, such as TRPO, "
+                "must be given "
                 "policy_kwargs={'features_extractor_kwargs': {'twice_differentiable': True}}"
             )
         x, w_ih, w_hh, gates, hidden, states = ctx.saved_tensors
@@ -162,23 +164,23 @@ class _GRU(torch.autograd.Function):
         return dx, None, dh, dw_ih, dw_hh, db_ih, db_hh
 
 
-# The derivatives of sigmoid and tanh by their values, each in one pass.
+# The derivatives of sigmoid and tanh, computed from their outputs in one pass each.
 _sigmoid_backward = torch.ops.aten.sigmoid_backward.grad_input
 _tanh_backward = torch.ops.aten.tanh_backward.grad_input
 
 
 def _carried(kind: torch.dtype) -> torch.dtype:
-    """The type of a state that is carried from step to step, beside products of type `kind`."""
+    """The dtype of states carried from step to step, if products have dtype `kind`."""
     return torch.promote_types(kind, torch.float32)
 
 
 def _steps(packed: Tensor, sizes: list[int]) -> tuple[Tensor, ...]:
-    """(G, size, m) of each step, out of (G, total, m)."""
+    """Split (G, total, m) into (G, size, m) for each step."""
     return torch.split(packed, sizes, dim=1)
 
 
 def _before(states: Tensor, sizes: list[int]) -> list[Tensor]:
-    """(G, size, H) the states before each step, of `start` and all states, (G, B + total, H)."""
+    """(G, size, H) states before each step, from `start` and all states, (G, B + total, H)."""
     *parts, _ = _steps(states, [sizes[0], *sizes])
     return [part[:, :size] for part, size in zip(parts, sizes, strict=True)]
 
@@ -190,7 +192,7 @@ def _affine(bias: Iterable[Tensor], x: Tensor, weight: Iterable[Tensor], out: Te
 
 
 def _add_product(total: Tensor, x: Tensor, weight: Iterable[Tensor]) -> None:
-    """Add (G, n, k) times (G, k, m) to `total`, (G, n, m), whose type may be a wider one."""
+    """Add (G, n, k) times (G, k, m) to `total`, (G, n, m), whose dtype may be wider."""
     for one, part, factor in zip(total, x, weight, strict=True):
         if one.dtype == part.dtype:
             one.addmm_(part, factor)

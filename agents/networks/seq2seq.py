@@ -16,14 +16,14 @@ __all__ = ["AlignmentModel", "Memory", "Writer", "WriterConfig"]
 
 @dataclass(frozen=True)
 class WriterConfig:
-    """Sizes of a `Writer`, and its dropout."""
+    """Sizes and dropout of a `Writer`."""
 
     encoder_dim: int = 256
     """Width of each direction of the encoder."""
     decoder_dim: int = 384
     """Width of the decoder's GRUs."""
     dropout: float = 0.2
-    """Fraction of features dropped in training, the same ones at every place of a text."""
+    """Dropout rate; in training, the same features are dropped at every place of a text."""
 
     def __post_init__(self) -> None:
         """Refuse widths below 1, and a dropout outside [0, 1)."""
@@ -40,10 +40,10 @@ class Memory:
     """Encoded texts, for the decoder to attend to.
 
     Attributes:
-        values: (B, L, H) of attention, at each place.
-        keys: (B, L, H) of attention.
-        mask: (B, L) bool, True where there is text.
-        mean: (B, C) of the encoder's states and the text's vectors.
+        values: (B, L, H) attention values.
+        keys: (B, L, H) attention keys.
+        mask: (B, L) bool, True at the places of a text, False at padding.
+        mean: (B, C) mean of the encoder's states and the text's vectors.
     """
 
     values: Tensor  # (B, L, H)
@@ -52,11 +52,11 @@ class Memory:
     mean: Tensor  # (B, C)
 
     def take(self, index: Tensor) -> Memory:
-        """The memory of the texts (n,) of an index."""
+        """The memory of the texts with these indices, (n,)."""
         return Memory(*(getattr(self, one.name).index_select(0, index) for one in fields(self)))
 
     def repeat(self, times: int) -> Memory:
-        """The memory of each text several times, one after the other."""
+        """The memory with each text repeated several times in a row."""
         if times == 1:
             return self
         parts = (getattr(self, one.name) for one in fields(self))
@@ -68,14 +68,14 @@ class GRULayer(nn.Module):
     """G independent GRUs of one layer, evaluated together.
 
     Args:
-        dim: D, of the inputs.
-        width: H, of the states.
+        dim: D, dimension of the inputs.
+        width: H, size of the states.
         groups: G.
     """
 
     def __init__(self, dim: int, width: int, groups: int = 1) -> None:
         super().__init__()
-        # As in torch.nn.GRU, except that the biases start at 0.
+        # Initialized as torch.nn.GRU, except that the biases start at 0.
         bound = 1 / math.sqrt(width)
         self.w_ih = nn.Parameter(torch.empty(groups, 3 * width, dim).uniform_(-bound, bound))
         self.w_hh = nn.Parameter(torch.empty(groups, 3 * width, width).uniform_(-bound, bound))
@@ -83,7 +83,7 @@ class GRULayer(nn.Module):
         self.b_hh = nn.Parameter(torch.zeros(groups, 3 * width))
 
     def forward(self, x: Tensor, start: Tensor) -> Tensor:
-        """States (G, T, B, H) for inputs (G, T, B, D), from the states (G, B, H)."""
+        """States (G, T, B, H) for inputs (G, T, B, D), starting from states (G, B, H)."""
         device, sizes = x.device.type, [x.shape[2]] * x.shape[1]
         if torch.is_autocast_enabled(device):
             x = x.to(torch.get_autocast_dtype(device))
@@ -93,15 +93,15 @@ class GRULayer(nn.Module):
 
 
 class AlignmentModel(nn.Module):
-    """Predicts the mean vector of a text's target: a linear encoder, ReLU, a linear decoder.
+    """Predicts the direction of the mean vector of a text's target, with two linear layers.
 
-    The cosine of the prediction with a written text's mean vector estimates their alignment where
-    the target is unknown.
+    The cosine between the prediction and the mean vector of a written text estimates the text's
+    alignment with the unknown target.
 
     Args:
-        context_dim: C, of a `Memory`'s means.
-        width: H, between the two layers.
-        dim: D, of the target's vectors.
+        context_dim: C, dimension of a `Memory`'s means.
+        width: H, width of the hidden layer, a ReLU.
+        dim: D, dimension of the target's vectors.
     """
 
     def __init__(self, context_dim: int, width: int, dim: int) -> None:
@@ -109,29 +109,30 @@ class AlignmentModel(nn.Module):
         self.layers = nn.Sequential(nn.Linear(context_dim, width), nn.ReLU(), nn.Linear(width, dim))
 
     def forward(self, memory: Memory) -> Tensor:
-        """(B, D) unit vectors, the predicted directions of the targets' means."""
+        """(B, D) unit vectors, the predicted directions of the targets' mean vectors."""
         return F.normalize(self.layers(memory.mean).float(), dim=-1)
 
 
 class Writer(nn.Module):
     """Reads a text's vectors, and turns the words written so far into features of the next one.
 
-    The encoder is a bidirectional GRU; attention sees the text's own vectors beside its states. The
+    The encoder is a bidirectional GRU; attention sees its states and the text's vectors. The
     decoder is a GRU over the words written, dot-product attention (Luong et al. 2015) queried by
-    its states, a second GRU over what attention found, and attention again, queried by the second
-    GRU's states. No step needs the attention of the step before, so a known text is evaluated in
-    one pass. A policy maps the features linearly to a direction. What attention found is among
-    them, so that a linear map leads from a word's own vector to its translation.
+    its states, a second GRU over these states and the attention output, and attention again,
+    queried by the second GRU's states. No step depends on the attention of the step before, so a
+    known text is evaluated in one pass. A policy maps the features linearly to a direction. They
+    include the attention output, so that a linear map can lead from a word's vector to its
+    translation.
 
     Args:
-        source_dim: Ds, of the vectors read.
-        target_dim: D, of the vectors written.
+        source_dim: Ds, dimension of the vectors read.
+        target_dim: D, dimension of the vectors written.
         config: widths and dropout.
 
     Attributes:
-        features_dim: 2H, of the features.
-        context_dim: C = 2E + Ds, of the memory.
-        alignment: predicts the target's mean vector.
+        features_dim: 2H, size of the features.
+        context_dim: C = 2E + Ds, size of the encoder's outputs.
+        alignment: predicts the direction of the target's mean vector.
     """
 
     def __init__(self, source_dim: int, target_dim: int, config: WriterConfig) -> None:
@@ -153,7 +154,7 @@ class Writer(nn.Module):
         """Read padded texts, (B, L, Ds), of lengths (B,) in [1, L]."""
         places = torch.arange(vectors.shape[1], device=vectors.device)
         mask = places < lengths[:, None]
-        # The other direction reads each text from its own end; padding stays behind.
+        # The backward direction reads each text from its end; padding stays last.
         back = torch.where(mask, lengths[:, None] - 1 - places, places)[..., None]
         x = self._drop(vectors, dim=1)
         both = torch.stack([x, x.gather(1, back.expand_as(x))])  # (2, B, L, Ds)
@@ -171,15 +172,15 @@ class Writer(nn.Module):
         return states.view(len(states), 2, -1).transpose(0, 1)
 
     def write(self, memory: Memory, previous: Tensor, states: Tensor) -> tuple[Tensor, Tensor]:
-        """Features of the words that follow.
+        """Features of the next words at T consecutive places.
 
         Args:
-            memory: of B texts.
-            previous: (B, T, D) the words before each place; `bos` before the first.
-            states: (2, B, H) of the decoder, before the first of them.
+            memory: the memory of B texts.
+            previous: (B, T, D) vectors of the word before each place; `bos` before the first word.
+            states: (2, B, H) the decoder's states before the first place.
 
         Returns:
-            Features (B, T, 2H), and the states (2, B, H) after the last of them.
+            Features (B, T, 2H), and the decoder's states (2, B, H) after the last place.
         """
         x = self._drop(previous, dim=1).transpose(0, 1)  # (T, B, D)
         first = self.first(x[None], states[:1])[0]  # (T, B, H)
@@ -192,7 +193,7 @@ class Writer(nn.Module):
         return features, torch.stack([first[-1], second[-1]]).float()
 
     def _attend(self, memory: Memory, queries: Tensor) -> Tensor:
-        """(T, B, H) what each of (T, B, H) queries finds in its text."""
+        """(T, B, H) attention outputs for (T, B, H) queries."""
         scores = torch.bmm(queries.transpose(0, 1), memory.keys.transpose(1, 2)).float()
         weights = scores.masked_fill(~memory.mask[:, None], -torch.inf).softmax(-1)
         found = torch.bmm(weights.to(memory.values.dtype), memory.values)

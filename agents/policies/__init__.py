@@ -1,4 +1,4 @@
-"""SB3 policies that answer with directions."""
+"""SB3 policies whose answers are directions."""
 
 from .features import GRUFeatures, attach_texts
 from .gru import GRUPolicy

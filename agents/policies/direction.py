@@ -1,4 +1,4 @@
-"""What SB3 actor-critics share that answer with directions."""
+"""The base class of SB3 actor-critic policies whose answers are directions."""
 
 from __future__ import annotations
 
@@ -20,27 +20,27 @@ __all__ = ["DirectionPolicy"]
 
 
 class DirectionPolicy(ActorCriticPolicy):
-    """Features of what is observed, a linear layer to a direction, a distribution around it.
+    """Extracts features, maps them linearly to a direction, and samples around it.
 
     Args:
-        observation_space: what the features extractor reads.
+        observation_space: any space that the features extractor reads.
         action_space: Box (D,) or (T, D).
-        lr_schedule: learning rate by remaining progress.
+        lr_schedule: learning rate as a function of the remaining progress.
         distribution: name of the distribution.
         noise_scale: its initial noise scale.
         learn_noise_scale: whether the noise scale is learned with the weights.
-        radius: length of the mean vectors, or their unit where it is free.
+        radius: length of the mean vectors, or their unit of length if that is free.
         net_arch: layers between features and heads, as in SB3; none by default.
-        ortho_init: as in SB3, but off: it would shrink the first directions to noise.
-        **kwargs: of `ActorCriticPolicy`.
+        ortho_init: as in SB3, but off by default: it would make the first directions too short.
+        **kwargs: passed to `ActorCriticPolicy`.
 
     Raises:
-        ValueError: an unknown distribution, or a space that is not among those above.
+        ValueError: the distribution is unknown, or a space is not one of those above.
     """
 
     action_dist: DirectionDistribution
-    # Not `log_std`, of which SB3's algorithms would log the exponential as a standard deviation.
-    log_noise_scale: Tensor  # () a buffer, unless the noise scale is learned
+    # Not named `log_std`: SB3's algorithms would log its exponential as a standard deviation.
+    log_noise_scale: Tensor  # () a buffer, or a parameter if the noise scale is learned
     distributions: ClassVar[tuple[str, ...]] = tuple(DISTRIBUTIONS)
 
     def __init__(
@@ -63,10 +63,10 @@ class DirectionPolicy(ActorCriticPolicy):
                 f"found {distribution!r}"
             )
         if not isinstance(action_space, spaces.Box) or len(action_space.shape) not in (1, 2):
-            raise ValueError(f"an answer is Box (D,) or (T, D), found {action_space}")
+            raise ValueError(f"the action space must be Box (D,) or (T, D), found {action_space}")
         if kwargs.get("use_sde"):
             raise ValueError(
-                f"{type(self).__name__} explores around a direction and has no use_sde"
+                f"{type(self).__name__} explores around a direction and does not support use_sde"
             )
         self.distribution = distribution
         self.noise_scale = noise_scale
@@ -92,7 +92,7 @@ class DirectionPolicy(ActorCriticPolicy):
         return DISTRIBUTIONS[self.distribution](num_vectors, dim, self.radius)
 
     def _build(self, lr_schedule: Schedule) -> None:
-        """Make the heads and the optimizer, with a direction in place of SB3's Gaussian."""
+        """Make the heads and the optimizer, with a direction instead of SB3's Gaussian."""
         self._build_mlp_extractor()
         *vectors, dim = self.action_space.shape or ()
         self.action_dist = self._make_distribution(vectors[0] if vectors else 1, dim)
@@ -109,16 +109,16 @@ class DirectionPolicy(ActorCriticPolicy):
                 module.apply(self.init_weights)
         self.optimizer = self.optimizer_class(
             self.parameters(),
-            lr=lr_schedule(1),  # type: ignore[call-arg]  # as SB3: Optimizer names none
+            lr=lr_schedule(1),  # type: ignore[call-arg]  # as in SB3: Optimizer's signature has no lr
             **self.optimizer_kwargs,
         )
 
     def extract_features(
         self, obs: PyTorchObs, features_extractor: BaseFeaturesExtractor | None = None
     ) -> Any:
-        """Features of the policy and of the value function; one tensor where they are shared.
+        """Features of the policy and of the value function; one tensor if they are shared.
 
-        SB3's own would cast rows to float32 on the way.
+        Unlike SB3's method, it does not cast row numbers to float32.
         """
         if features_extractor is not None:
             return features_extractor(obs)
@@ -127,16 +127,16 @@ class DirectionPolicy(ActorCriticPolicy):
         return self.pi_features_extractor(obs), self.vf_features_extractor(obs)
 
     def bind(self, env: VecEnv) -> None:
-        """Take from the environments what the policy needs of them: here nothing."""
+        """Do nothing: this policy needs no data from the environments."""
 
     def begin(
         self,
-        observations: Any,  # noqa: ARG002 - the protocol's form
+        observations: Any,  # noqa: ARG002 - part of the protocol
         group_size: int = 1,
         *,
         entropy: bool = False,
     ) -> SamplingState:
-        """Begin a round of episodes; what K neighbours observe is read once."""
+        """Start a round of episodes; the text that K neighbours observe is read once."""
         return IndependentSampling(self, group_size, entropy=entropy)
 
     @torch.no_grad()
@@ -149,7 +149,7 @@ class DirectionPolicy(ActorCriticPolicy):
         return {"train/noise_scale": self.action_dist.noise_scale.item()}
 
     def get_distribution(self, obs: PyTorchObs, group_size: int = 1) -> DirectionDistribution:
-        """The distribution of actions in (B, ...) observations, `group_size` for each."""
+        """The distribution of actions for (B, ...) observations, `group_size` for each."""
         features = self.extract_features(obs, self.pi_features_extractor)
         latent = self.mlp_extractor.forward_actor(features)
         return self._get_action_dist_from_latent(latent, group_size)

@@ -1,4 +1,4 @@
-"""SB3 features extractors that read texts by a GRU."""
+"""An SB3 features extractor that reads texts with a GRU."""
 
 from __future__ import annotations
 
@@ -14,12 +14,12 @@ from ..networks.encoder import GRUEncoder, TextLookup
 
 __all__ = ["GRUFeatures", "attach_texts"]
 
-# The largest integer up to which float32, SB3's type of preprocessed observations, is exact.
+# Up to this integer, float32, to which SB3 casts preprocessed observations, is exact.
 _EXACT_IN_FLOAT32 = 2**24
 
 
 class GRUFeatures(BaseFeaturesExtractor):
-    """SB3 features extractor: a GRU over the observed text, for either observation.
+    """SB3 features extractor: a GRU over the observed text, given as row number or embeddings.
 
     Rows of a store are looked up on the policy's device, and each distinct text of a batch is
     encoded once.
@@ -27,14 +27,14 @@ class GRUFeatures(BaseFeaturesExtractor):
     Args:
         observation_space: `TextIndex`, or a Box (L, D) of embeddings with zero rows after a
             text's end.
-        features_dim: H, the GRU's state.
-        layer_norm: whether states are scaled to mean 0 and variance 1. Stock actors and critics
-            then start from answers of a useful length. The small states of a new GRU would give
-            answers near 0, whose cosine is erratic.
+        features_dim: H, size of the GRU's state.
+        layer_norm: whether states are normalized to mean 0 and variance 1. Stock actors and
+            critics then start with answers of a useful length. The small states of a new GRU would
+            give answers near 0, whose cosine is erratic.
         twice_differentiable: see `GRUEncoder`.
 
     Raises:
-        ValueError: the space is neither.
+        ValueError: the space is neither of these.
     """
 
     def __init__(
@@ -57,14 +57,14 @@ class GRUFeatures(BaseFeaturesExtractor):
             dim = observation_space.shape[1]
         else:
             raise ValueError(
-                "a GRU reads embeddings, Box (L, D), or rows of a text store, TextIndex; "
+                "GRUFeatures reads embeddings, Box (L, D), or rows of a text store, TextIndex; "
                 f"found {observation_space}"
             )
         self.encoder = GRUEncoder(dim, features_dim, twice_differentiable=twice_differentiable)
         self.norm = nn.LayerNorm(features_dim, elementwise_affine=False) if layer_norm else None
 
     def attach(self, texts: EmbeddedTexts) -> None:
-        """Look rows up in this store, which must be that of the observation space.
+        """Set the store for looking up rows, which must be that of the observation space.
 
         Raises:
             ValueError: it is a different store.
@@ -75,19 +75,19 @@ class GRUFeatures(BaseFeaturesExtractor):
         if texts.fingerprint != space.fingerprint:
             raise ValueError(
                 f"this policy was made for the text store {space.fingerprint}, found "
-                f"{texts.fingerprint}: rows of another store are other texts"
+                f"{texts.fingerprint}: the rows of another store are different texts"
             )
         self.lookup.attach(texts, next(self.parameters()).device)
 
     def forward(self, observations: Tensor) -> Tensor:
-        """Encode (B, L, D) embeddings, of any texts, or (B, 1) rows of the store, to (B, H)."""
+        """Encode (B, L, D) embeddings of any texts, or (B, 1) rows of the store, as (B, H)."""
         if self.lookup is None or observations.dim() == 3:
             lengths = (observations != 0).any(-1).sum(-1).clamp_min(1)
             return self._encode(observations, lengths)
         if observations.is_floating_point() and not self.exact_as_float:
             raise ValueError(
-                f"rows above {_EXACT_IN_FLOAT32} were rounded on their way here; use GRUPolicy, "
-                "which passes them as integers"
+                f"rows above {_EXACT_IN_FLOAT32} were rounded when they were cast to float32; use "
+                "GRUPolicy, which keeps them as integers"
             )
         rows, inverse = torch.unique(observations[:, 0].long(), return_inverse=True)
         return self._encode(*self.lookup(rows))[inverse]
@@ -98,10 +98,10 @@ class GRUFeatures(BaseFeaturesExtractor):
 
 
 def attach_texts(policy: nn.Module, texts: EmbeddedTexts) -> None:
-    """Give every `GRUFeatures` of a policy the store whose rows it observes, as after loading.
+    """Set the store whose rows a policy observes; needed after loading a policy.
 
     Raises:
-        ValueError: the policy observes embeddings, or another store.
+        ValueError: the policy observes embeddings, or rows of another store.
     """
     extractors = [
         module
@@ -109,6 +109,6 @@ def attach_texts(policy: nn.Module, texts: EmbeddedTexts) -> None:
         if isinstance(module, GRUFeatures) and module.lookup is not None
     ]
     if not extractors:
-        raise ValueError("this policy observes embeddings and looks nothing up")
+        raise ValueError("this policy observes embeddings and needs no text store")
     for extractor in extractors:
         extractor.attach(texts)

@@ -1,4 +1,4 @@
-"""The GRU policy: an SB3 actor-critic that reads a text and answers with directions."""
+"""The GRU policy: an SB3 actor-critic policy that reads a text and answers with directions."""
 
 from __future__ import annotations
 
@@ -19,23 +19,23 @@ __all__ = ["GRUPolicy"]
 
 
 class GRUPolicy(DirectionPolicy):
-    """A GRU reads the text, a linear layer gives the answer's directions, noise explores.
+    """A GRU reads the text, and a linear layer gives the mean directions of the answer.
 
-    For PPO, A2C, REINFORCE and whatever else takes SB3's `ActorCriticPolicy`, with either
-    observation of a text. The value function reads the same GRU state.
+    For PPO, A2C, REINFORCE and other algorithms that use SB3's `ActorCriticPolicy`, with texts
+    observed as row numbers or embeddings. The value function shares the GRU.
 
     Args:
         observation_space: embeddings, Box (L, D), or `TextIndex`.
         action_space: Box (D,) or (T, D).
-        lr_schedule: learning rate by remaining progress.
-        hidden_dim: H, the GRU's state.
+        lr_schedule: learning rate as a function of the remaining progress.
+        hidden_dim: H, size of the GRU's state.
         distribution: "gaussian", "free_gaussian" or "power_spherical".
-        noise_scale: initial noise of a coordinate, over the radius.
+        noise_scale: initial noise of each coordinate, relative to the radius.
         learn_noise_scale: whether the noise scale is learned with the weights.
-        **kwargs: of `DirectionPolicy`.
+        **kwargs: passed to `DirectionPolicy`.
 
     Raises:
-        ValueError: an unknown distribution, or a space that is not among those above.
+        ValueError: the distribution is unknown, or a space is not one of those above.
     """
 
     def __init__(

@@ -1,4 +1,4 @@
-"""SB3's off-policy actor-critics with a GRU, and an actor that answers with directions."""
+"""Policies for SB3's off-policy algorithms, with GRUs and an actor that gives directions."""
 
 from __future__ import annotations
 
@@ -19,11 +19,11 @@ __all__ = ["Direction", "DirectionActor", "GRUSACPolicy", "GRUTD3Policy"]
 
 
 class Direction(nn.Module):
-    """Scales each of T vectors to one length: (B, T * D) to (B, T * D).
+    """Scales each of T vectors to the same fixed length: (B, T * D) to (B, T * D).
 
     Args:
         num_vectors: T.
-        rms: root mean square of a coordinate, so that the length is rms * sqrt(D).
+        rms: root mean square of the coordinates; the length is rms * sqrt(D).
     """
 
     def __init__(self, num_vectors: int, rms: float) -> None:
@@ -32,29 +32,29 @@ class Direction(nn.Module):
         self.rms = rms
 
     def forward(self, x: Tensor) -> Tensor:
-        """Scale."""
+        """Scale the vectors."""
         vectors = x.view(len(x), self.num_vectors, -1)
         length = self.rms * math.sqrt(vectors.shape[2])
         return (length * F.normalize(vectors, dim=-1)).flatten(1)
 
 
 class DirectionActor:
-    """Makes the actor of an SB3 off-policy policy answer with directions; comes before it.
+    """Mixin that makes the actor of an SB3 off-policy policy answer with directions.
 
-    A cosine reward does not depend on the length of an answer. A stock actor is free to choose one:
-    an untrained critic drives it into the corners of its tanh, where it answers every text alike
-    and stops learning, or it starts near 0, where the cosine is erratic. Here actor and critic each
-    read the text with a GRU, and a linear layer gives the direction of the mean answer at a fixed
-    length.
+    A cosine reward does not depend on the length of an answer, so a stock actor's length is free.
+    An untrained critic drives the actor into the saturation of its tanh, where it gives the same
+    answer to every text and stops learning; or the actor starts near 0, where the cosine is
+    erratic. Here, actor and critic each read the text with a GRU, and a linear layer gives the
+    direction of the mean answer, at a fixed length. Put this class before SB3's among the bases.
 
     Args:
         observation_space: embeddings, Box (L, D), or `TextIndex`.
         action_space: Box (D,) or (T, D).
-        lr_schedule: learning rate by remaining progress.
-        hidden_dim: H, the GRU's state.
-        rms: root mean square of a coordinate of the mean answer, before any squashing.
+        lr_schedule: learning rate as a function of the remaining progress.
+        hidden_dim: H, size of the GRU's state.
+        rms: root mean square of the coordinates of the mean answer, before any squashing.
         net_arch: layers of actor (pi) and critics (qf), as in SB3.
-        **kwargs: of SB3's policy.
+        **kwargs: passed to SB3's policy.
     """
 
     action_space: spaces.Space[Any]
@@ -77,7 +77,7 @@ class DirectionActor:
             features = {"features_dim": hidden_dim, "layer_norm": True}
             given = kwargs.get("features_extractor_kwargs") or {}
             kwargs["features_extractor_kwargs"] = features | given
-        super().__init__(  # type: ignore[call-arg]  # SB3's policy, which comes after
+        super().__init__(  # type: ignore[call-arg]  # SB3's policy, the next base
             observation_space,
             action_space,
             lr_schedule,
@@ -90,11 +90,11 @@ class DirectionActor:
         return data | {"hidden_dim": self.hidden_dim, "rms": self.rms}
 
     def make_actor(self, features_extractor: Any = None) -> Any:
-        """SB3's actor, its mean turned into directions."""
+        """Make SB3's actor, with its mean scaled to directions of fixed length."""
         actor = super().make_actor(features_extractor)  # type: ignore[misc]
         shape = self.action_space.shape or ()
         layers = [*actor.mu] if isinstance(actor.mu, nn.Sequential) else [actor.mu]
-        if isinstance(layers[-1], nn.Tanh):  # TD3's, whose mean is the answer
+        if isinstance(layers[-1], nn.Tanh):  # TD3's actor, whose last layer squashes the answer
             layers.pop()
         actor.mu = nn.Sequential(*layers, Direction(shape[0] if len(shape) == 2 else 1, self.rms))
         return actor

@@ -1,7 +1,7 @@
-"""The protocols between a learner and a policy: sample episodes, evaluate what was sampled.
+"""The protocols between REINFORCE and a policy: sample episodes, and evaluate the samples.
 
-REINFORCE knows these protocols and no policy by name. A policy that has `bind` and `begin` decides
-how it samples; for any other SB3 policy `begin_sampling` takes `IndependentSampling`.
+REINFORCE depends on these protocols only, not on policy classes. A policy with `bind` and `begin`
+decides how it samples; for any other SB3 policy, `begin_sampling` uses `IndependentSampling`.
 """
 
 from __future__ import annotations
@@ -28,11 +28,11 @@ __all__ = [
 
 
 class SamplingState(Protocol):
-    """A policy while it acts in N sub-environments, from the start of a round of episodes.
+    """The state of a policy that acts in N sub-environments, during one round of episodes.
 
     Attributes:
-        compares_ended: whether an episode that has ended is still compared with those of its group
-            that go on, by its last return.
+        compares_ended: whether an ended episode is still compared, by its last return, with the
+            episodes of its group that are still running.
     """
 
     compares_ended: bool
@@ -41,15 +41,16 @@ class SamplingState(Protocol):
         """Sample (N, ...) actions for the observations (N, ...) of one step.
 
         Args:
-            observations: an array, or a dict of arrays, as the environments give them.
-            running: (N,) the sub-environments whose episode has not ended.
+            observations: an array, or a dict of arrays, as returned by the environments.
+            running: (N,) bool, the sub-environments whose episode has not ended.
         """
 
     def evaluate(self) -> tuple[Tensor, Tensor | None]:
-        """Log-probabilities (S, N) of the actions of all S steps, with gradient; and entropies.
+        """Evaluate the actions of all S steps, with gradient.
 
         Returns:
-            Both; the entropies (S, N) are None unless `begin` was called with `entropy=True`.
+            Log-probabilities (S, N), and entropies (S, N), which are None unless `begin` was called
+            with `entropy=True`.
         """
 
 
@@ -58,21 +59,21 @@ class SamplingPolicy(Protocol):
     """A policy that decides how it samples."""
 
     def bind(self, env: VecEnv) -> None:
-        """Take from the environments what the policy needs of them, such as their texts.
+        """Take from the environments the data that the policy needs, such as their texts.
 
         Raises:
-            ValueError: the environments have other texts than the policy was made for.
+            ValueError: the environments have different texts from those of the policy.
         """
 
     def begin(
         self, observations: Any, group_size: int = 1, *, entropy: bool = False
     ) -> SamplingState:
-        """Begin a round of episodes.
+        """Start a round of episodes.
 
         Args:
-            observations: the first ones, (N, ...).
-            group_size: K, neighbours that observe the same text.
-            entropy: whether `evaluate` gives entropies.
+            observations: the initial observations, (N, ...).
+            group_size: K; each K neighbours observe the same text.
+            entropy: whether `evaluate` returns entropies.
 
         Raises:
             RuntimeError: the members of a group observe different texts.
@@ -91,21 +92,21 @@ class HasNoiseScale(Protocol):
 
 @runtime_checkable
 class LogsScalars(Protocol):
-    """A policy that has something to log."""
+    """A policy with additional values to log."""
 
     def scalars(self) -> dict[str, float]:
-        """Values by the name under which they are logged."""
+        """Values by their names in the log."""
 
 
 class IndependentSampling:
     """Samples each step from its observation alone.
 
-    The forward pass that samples is the one that is learned from, so its graph is kept.
+    Learning reuses the forward pass of sampling, whose autograd graph is kept.
 
     Args:
-        policy: whose `get_distribution` takes observations, and, where there are groups, K.
-        group_size: K, neighbours that observe the same text, which is then encoded once.
-        entropy: whether `evaluate` gives entropies.
+        policy: a policy whose `get_distribution` takes observations and, if there are groups, K.
+        group_size: K; each K neighbours observe the same text, which is encoded once.
+        entropy: whether `evaluate` returns entropies.
     """
 
     compares_ended = False
@@ -118,18 +119,18 @@ class IndependentSampling:
         self.log_probs: list[Tensor] = []  # (N,) each, with gradient
         self.entropies: list[Tensor] | None = [] if entropy else None  # (N,) each, with gradient
 
-    def act(self, observations: Any, running: NDArray[np.bool_]) -> Tensor:  # noqa: ARG002 - the protocol's form
-        """(N, ...) actions."""
-        # The backward pass goes through this forward pass, and cuDNN's GRU wants train mode then;
-        # `predict` in a callback leaves the policy in the other one.
+    def act(self, observations: Any, running: NDArray[np.bool_]) -> Tensor:  # noqa: ARG002 - part of the protocol
+        """Sample (N, ...) actions."""
+        # The backward pass goes through this forward pass, for which cuDNN's GRU requires training
+        # mode; `predict` in a callback leaves the policy in evaluation mode.
         self.policy.set_training_mode(True)
         distribution = self._distribution(observations)
-        # Some of SB3's distributions sample with a gradient, which is not the score's.
+        # Some of SB3's distributions sample with a reparameterization gradient, unused here.
         actions: Tensor = distribution.sample().detach()
         self.log_probs.append(distribution.log_prob(actions))
         if self.entropies is not None:
             entropy = distribution.entropy()
-            # Where there is no closed form, -log p estimates it.
+            # Without a closed form, -log p is an estimate of the entropy.
             self.entropies.append(-self.log_probs[-1] if entropy is None else entropy)
         return actions
 
@@ -150,7 +151,7 @@ class IndependentSampling:
 def begin_sampling(
     policy: ActorCriticPolicy, observations: Any, group_size: int = 1, *, entropy: bool = False
 ) -> SamplingState:
-    """Begin a round of episodes in the policy's own way, or step by step where it has none."""
+    """Start a round of episodes, with the policy's own sampling or `IndependentSampling`."""
     if isinstance(policy, SamplingPolicy):
         return policy.begin(observations, group_size, entropy=entropy)
     return IndependentSampling(policy, entropy=entropy)
@@ -163,7 +164,7 @@ def group_representatives(observations: NDArray[Any], group_size: int) -> NDArra
         RuntimeError: the members of a group observe different texts.
     """
     groups = observations.reshape(-1, group_size, *observations.shape[1:])
-    # The row number; of embeddings the first vector, which shows most faults at little cost.
+    # Compares row numbers, or the first vectors of embeddings, which reveal most errors cheaply.
     if (groups[:, :, 0] != groups[:, :1, 0]).any():
         raise RuntimeError(
             f"the members of a group of {group_size} observe different texts; reset all "

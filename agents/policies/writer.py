@@ -1,4 +1,4 @@
-"""The policy that writes: an SB3 actor-critic over `Writer`, whose answer is the next word."""
+"""The policy that writes texts: an SB3 actor-critic policy whose actions are words."""
 
 from __future__ import annotations
 
@@ -32,20 +32,20 @@ WritingDistribution = Literal["tokens", "gaussian"]
 
 
 class WriterFeatures(BaseFeaturesExtractor):
-    """SB3 features extractor: the text and what is written so far, read anew at every step.
+    """SB3 features extractor that reads the text and all words written so far at every step.
 
     Each distinct text of a batch is read once. `DecodingState`, which carries the decoder's state
     from word to word, gives the same features.
 
     Args:
-        observation_space: of LLMAR/Generate-v0, in either form.
+        observation_space: that of LLMAR/Generate-v0, with row numbers or embeddings.
         config: size of the network.
 
     Raises:
-        ValueError: the space is another.
+        ValueError: it is a different space.
     """
 
-    padded_table: Tensor  # (V, D) of the words, with a zero row for EOS
+    padded_table: Tensor  # (V, D) vectors of the words, with a zero row for EOS
 
     def __init__(self, observation_space: spaces.Space[Any], config: WriterConfig) -> None:
         super().__init__(observation_space, 2 * config.decoder_dim)
@@ -54,7 +54,7 @@ class WriterFeatures(BaseFeaturesExtractor):
             "written",
         }:
             raise ValueError(
-                'a writer observes a Dict of "text" and "written", as LLMAR/Generate-v0 gives it; '
+                'a writer observes a Dict of "text" and "written", as in LLMAR/Generate-v0; '
                 f"found {observation_space}"
             )
         text, written = observation_space["text"], observation_space["written"]
@@ -97,7 +97,7 @@ class WriterFeatures(BaseFeaturesExtractor):
         return features[places, lengths].float()
 
     def previous(self, words: Tensor) -> Tensor:
-        """(B, T + 1, D) what stands before each place, for (B, T, D) words."""
+        """(B, T + 1, D) vectors of the word before each place, for (B, T, D) words."""
         bos = self.network.bos.expand(len(words), 1, -1)
         return torch.cat([bos, words], dim=1)
 
@@ -105,25 +105,25 @@ class WriterFeatures(BaseFeaturesExtractor):
 class WriterPolicy(DirectionPolicy):
     """Reads a text and writes another, word by word; each word is a direction.
 
-    REINFORCE lets it carry the decoder's state from word to word. Stock PPO and A2C show it the
-    whole observation at every step. The weights are the same.
+    With REINFORCE, it carries the decoder's state from word to word. With stock PPO and A2C, it
+    reads the whole observation at every step. The weights are the same.
 
     Args:
-        observation_space: of LLMAR/Generate-v0, in either form.
+        observation_space: that of LLMAR/Generate-v0, with row numbers or embeddings.
         action_space: Box (D,).
-        lr_schedule: learning rate by remaining progress.
-        vocabulary: the tokens; needed where the observation does not carry them.
+        lr_schedule: learning rate as a function of the remaining progress.
+        vocabulary: the tokens; required unless the observation space has them.
         writer: size of the network.
         distribution: "tokens", a softmax over scaled cosines, or "gaussian", noise around the
             direction.
-        noise_scale: the softmax's temperature, or the noise of a coordinate over the radius.
-        learn_noise_scale: whether it is learned; by default the temperature is.
-        low_precision: whether products run in bfloat16; by default where the device is much faster
-            at it.
-        **kwargs: of `DirectionPolicy`.
+        noise_scale: the softmax's temperature, or the noise of a coordinate relative to the radius.
+        learn_noise_scale: whether it is learned; by default only the temperature is.
+        low_precision: whether to use bfloat16 for matrix products; by default if the device is
+            much faster with it.
+        **kwargs: passed to `DirectionPolicy`.
 
     Raises:
-        ValueError: the spaces are others, or there is no vocabulary.
+        ValueError: a space is not one of those above, or there is no vocabulary.
     """
 
     distributions: ClassVar[tuple[str, ...]] = ("tokens", "gaussian")
@@ -152,10 +152,10 @@ class WriterPolicy(DirectionPolicy):
         if vocabulary is None and carried is not None:
             vocabulary = carried.vocabulary
         self.vocabulary = vocabulary
-        # An unpickled space comes without its vocabulary; `attach` brings it.
+        # An unpickled space has no vocabulary; `attach` sets it later.
         if self.vocabulary is None and carried is None:
             raise ValueError(
-                "the observation does not carry the vocabulary, as its embeddings never do: pass "
+                "an observation space of embeddings does not include the vocabulary: pass "
                 "policy_kwargs={'vocabulary': ...}, the `mdp.vocabulary` of the environment"
             )
         kwargs.setdefault("features_extractor_class", WriterFeatures)
@@ -194,7 +194,7 @@ class WriterPolicy(DirectionPolicy):
         return features
 
     def attach(self, texts: EmbeddedTexts | None, vocabulary: Vocabulary) -> None:
-        """Give the policy the store and the vocabulary that it observes, as after loading.
+        """Set the text store and the vocabulary; needed after loading a policy.
 
         Raises:
             ValueError: the policy was made for another store or vocabulary.
@@ -206,7 +206,7 @@ class WriterPolicy(DirectionPolicy):
             if data is not None and expected is not None and data.fingerprint != expected:
                 raise ValueError(
                     f"this policy was made for the {type(data).__name__} {expected}, found "
-                    f"{data.fingerprint}: numbers would stand for other vectors"
+                    f"{data.fingerprint}, whose row numbers stand for different vectors"
                 )
         self.vocabulary = vocabulary
         for extractor in {self.pi_features_extractor, self.vf_features_extractor}:
@@ -219,10 +219,10 @@ class WriterPolicy(DirectionPolicy):
         self.action_dist.attach(directions)
 
     def bind(self, env: VecEnv) -> None:
-        """Take texts and vocabulary from the environments, as after loading.
+        """Take texts and vocabulary from the environments.
 
         Raises:
-            ValueError: as `attach`; or the environments read with another vocabulary.
+            ValueError: as in `attach`; or the environments use another vocabulary.
         """
         carried = _tokens_of(env.observation_space)
         if carried is not None and carried.vocabulary is not None:
@@ -231,14 +231,14 @@ class WriterPolicy(DirectionPolicy):
         ours = self.vocabulary and self.vocabulary.fingerprint
         if theirs is not None and theirs != ours:
             raise ValueError(
-                f"this policy writes with the vocabulary {ours}, and the environment reads with "
+                f"this policy writes with the vocabulary {ours}, but the environment reads with "
                 f"{theirs}"
             )
 
     def begin(
         self, observations: Any, group_size: int = 1, *, entropy: bool = False
     ) -> DecodingState:
-        """Begin to write about the texts observed, (N, ...), each shown to K neighbours."""
+        """Start writing answers to the observed texts, (N, ...), each shown to K neighbours."""
         text = group_representatives(observations["text"], group_size)
         text_on_device = torch.as_tensor(text, device=self.device)
         return DecodingState(self, text_on_device, group_size, entropy=entropy)
@@ -249,9 +249,9 @@ class WriterPolicy(DirectionPolicy):
         """The distributions of words at places of known texts, all in one pass.
 
         Args:
-            memory: of the N texts shown.
+            memory: the N encoded input texts.
             words: (N, T - 1, D) vectors of the words written.
-            places: (N, T) bool, the places whose distributions are wanted.
+            places: (N, T) bool, the places whose distributions are computed.
 
         Returns:
             The distributions at those places, text by text.
@@ -263,11 +263,11 @@ class WriterPolicy(DirectionPolicy):
 
     @torch.no_grad()
     def scale_temperature(self, factor: float) -> None:
-        """Multiply the distribution's noise scale, of all states alike."""
+        """Multiply the distribution's common noise scale by a factor."""
         self.log_noise_scale.add_(math.log(factor))
 
     def precision(self) -> torch.autocast:
-        """Where products run in bfloat16, if they do."""
+        """A context in which matrix products use bfloat16, if low precision is enabled."""
         low = self.low_precision
         low = has_fast_bfloat16(self.device) if low is None else low
         return torch.autocast(self.device.type, torch.bfloat16, enabled=low)
@@ -280,27 +280,27 @@ class WriterPolicy(DirectionPolicy):
             return super().extract_features(obs, features_extractor)
 
     def distribution_of(self, features: Tensor) -> DirectionDistribution:
-        """The distribution of words for (n, 2H) features."""
+        """The distributions of words for (n, 2H) features."""
         return self._get_action_dist_from_latent(self.mlp_extractor.forward_actor(features))
 
 
 class DecodingState:
-    """Texts while they are written, with the decoder's state carried from word to word.
+    """The state of writing texts, with the decoder's state carried from word to word.
 
-    Each text shown is read once, whatever the number of texts written about it. What was written
-    is kept, so that it can be evaluated again, whole texts at a time, with gradient.
+    Each input text is read once, regardless of the number of answers to it. The written words are
+    kept, so that whole texts can be evaluated later, with gradient.
 
     Args:
-        policy: whose weights are used.
-        text: (B, ...) the texts as they are observed.
-        group_size: K, texts written for each.
-        entropy: whether `evaluate` gives entropies.
+        policy: the policy that writes.
+        text: (B, ...) observations of the input texts.
+        group_size: K, number of answers to each.
+        entropy: whether `evaluate` returns entropies.
 
     Attributes:
         num_texts: N = B * K.
     """
 
-    # The last text of a group to be written is compared with all others to its end.
+    # The longest text of a group is compared with all others up to its end.
     compares_ended = True
 
     def __init__(
@@ -322,14 +322,14 @@ class DecodingState:
 
     @torch.no_grad()
     def act(self, observations: Any, running: NDArray[np.bool_]) -> Tensor:
-        """Write the next word of each text that still runs.
+        """Write the next word of each text that has not ended.
 
         Args:
-            observations: with the texts written so far as "written", (N, M) or (N, M, D).
-            running: (N,) bool; never True again after False.
+            observations: a dict with the texts written so far as "written", (N, M) or (N, M, D).
+            running: (N,) bool; once False, a text stays False.
 
         Returns:
-            (N, D) actions; that of EOS where a text has ended.
+            (N, D) actions; EOS for texts that have ended.
         """
         policy, device = self.policy, self._live.device
         on_device = torch.as_tensor(running, device=device)
@@ -350,7 +350,7 @@ class DecodingState:
         return actions
 
     def _drop_ended(self, running: Tensor) -> None:
-        """Carry on with the texts that still run alone."""
+        """Continue with only the texts that have not ended."""
         kept = running[self._live]
         if kept.sum() < len(kept):
             index = kept.nonzero().squeeze(1)
@@ -358,7 +358,7 @@ class DecodingState:
             self._states = self._states.index_select(1, index)
 
     def _previous_words(self, written: Tensor) -> Tensor:
-        """(n, D) vectors of the last word of each text that still runs."""
+        """(n, D) vectors of the last word of each text that has not ended."""
         reader = self.policy.reader
         if not self._running:
             return reader.network.bos.expand(len(self._live), -1)
@@ -366,15 +366,15 @@ class DecodingState:
         return reader.words(self._words[-1][self._live])
 
     def log_prob(self, policy: WriterPolicy | None = None) -> Tensor:
-        """(S, N) log-probabilities of the words at S steps, with gradient; 0 after the ends.
+        """(S, N) log-probabilities of the words at S steps, with gradient; 0 after a text's end.
 
         Args:
-            policy: whose probabilities; by default those of the one that wrote.
+            policy: the policy that assigns the probabilities; by default the one that wrote.
         """
         return self._evaluated(policy or self.policy)[1]
 
     def evaluate(self) -> tuple[Tensor, Tensor | None]:
-        """Log-probabilities (S, N) as `log_prob` gives them, and entropies (S, N) or None."""
+        """Log-probabilities (S, N), as in `log_prob`, and entropies (S, N) or None."""
         distribution, log_prob = self._evaluated(self.policy)
         if not self.entropy:
             return log_prob, None
@@ -383,7 +383,7 @@ class DecodingState:
         return log_prob, self._by_step(entropy)
 
     def _evaluated(self, policy: WriterPolicy) -> tuple[DirectionDistribution, Tensor]:
-        # What was written without dropout is evaluated without it.
+        # The texts were written without dropout, so they are evaluated without it.
         policy.set_training_mode(False)
         running = torch.stack(self._running, dim=1)  # (N, S)
         chosen = torch.stack(self._chosen, dim=1)[running]
@@ -397,7 +397,7 @@ class DecodingState:
             return distribution, self._by_step(distribution.log_prob_of(chosen))
 
     def _by_step(self, values: Tensor) -> Tensor:
-        """(S, N) from one value for each word, text by text; 0 after the ends."""
+        """(S, N) values from one for each word, text by text; 0 after a text's end."""
         running = torch.stack(self._running, dim=1)
         return values.new_zeros(running.shape).masked_scatter(running, values).t()
 
@@ -419,6 +419,6 @@ def has_fast_bfloat16(device: torch.device) -> bool:
     """Whether products in bfloat16 are much faster than in float32: CUDA, and CPUs with AMX."""
     if device.type == "cuda":
         return bool(torch.cuda.is_bf16_supported())
-    # Private, and not in every torch; without it float32 it is.
+    # A private function that not every torch version has; without it, use float32.
     has_amx = getattr(torch.cpu, "_is_amx_tile_supported", lambda: False)
     return device.type == "cpu" and bool(has_amx())

@@ -1,1 +1,1 @@
-"""What trains a policy on an environment, saves it and lets it answer."""
+"""Trainers, which train a policy on an environment, save and load it, and answer with it."""

@@ -1,4 +1,4 @@
-"""How LLMAR learns to answer with vectors, and answers: LLMAR/Align-v0."""
+"""The trainer for LLMAR/Align-v0, whose policies answer with vectors."""
 
 from __future__ import annotations
 
@@ -42,17 +42,17 @@ _HIDDEN_DIM = 128
 
 
 class AlignTrainer(Trainer):
-    """Trains any algorithm on LLMAR/Align-v0, and answers texts with its vectors.
+    """Trains a policy with any algorithm on LLMAR/Align-v0, and answers texts with vectors.
 
     Args:
         config: the options.
-        device: of the policy.
+        device: the policy's device.
 
     Attributes:
-        policy: the best so far; None before `train` and `restore`.
+        policy: the best policy so far; None before `train` and `restore`.
 
     Raises:
-        ValueError: an unknown algorithm, or an option that it would ignore.
+        ValueError: the algorithm is unknown, or would ignore an option.
     """
 
     def __init__(self, config: Config, device: torch.device) -> None:
@@ -67,8 +67,8 @@ class AlignTrainer(Trainer):
         super().__init__(config, device, algorithm, _HIDDEN_DIM)
         if distribution not in (None, *self.algorithm.distributions):
             raise ValueError(
-                f"{algo} explores with {', '.join(self.algorithm.distributions)} alone, found "
-                f"distribution={distribution!r}"
+                f"with {algo}, distribution must be one of "
+                f"{', '.join(self.algorithm.distributions)}, found {distribution!r}"
             )
         self.policy: BasePolicy | None = None
 
@@ -80,13 +80,13 @@ class AlignTrainer(Trainer):
         folder: Path | None = None,
         callback: BaseCallback | None = None,
     ) -> Trained:
-        """Train on a corpus, and score on its "valid" and "test".
+        """Train on a corpus, and score on its splits "valid" and "test".
 
         Args:
-            corpus: with the splits "train" and "valid", and perhaps "test".
-            clock: started; measures the whole.
-            folder: where TensorBoard's scalars go; nowhere if None.
-            callback: a further SB3 callback.
+            corpus: a corpus with the splits "train" and "valid", and optionally "test".
+            clock: a running clock that measures the total time.
+            folder: folder for TensorBoard logs; no logs if None.
+            callback: an additional SB3 callback.
 
         Raises:
             NonFiniteLossError: the loss became NaN or infinite; `policy` is the best so far.
@@ -109,7 +109,7 @@ class AlignTrainer(Trainer):
                 policies["supervised"], curves["supervised"] = baseline_policy, records
             except KeyboardInterrupt:
                 warnings.warn(
-                    "the supervised baseline was interrupted, and is left out", stacklevel=2
+                    "the supervised baseline was interrupted and is left out", stacklevel=2
                 )
         for split, found in scores.items():
             found |= {name: evaluate(one, corpus, split) for name, one in policies.items()}
@@ -125,7 +125,7 @@ class AlignTrainer(Trainer):
         return Trained(scores, curves, timings)
 
     def _make_agent(self, corpus: Corpus, clock: Clock, folder: Path | None) -> BaseAlgorithm:
-        """The algorithm, with a new policy, over environments on the training texts."""
+        """Make the algorithm, with a new policy and environments on the training texts."""
         task = self.config.task
         env = self._make_env(corpus, observation=task.observation, num_vectors=task.num_vectors)
         return self._make_model(env, self._policy_kwargs(), clock, folder)
@@ -133,10 +133,10 @@ class AlignTrainer(Trainer):
     def _learn_supervised(
         self, corpus: Corpus, untrained: dict[str, Tensor], seconds: float
     ) -> tuple[BasePolicy, list[Record]]:
-        """Train the agent's network from the same weights, or a new `GRUPolicy` in its place.
+        """Train the agent's network from the same initial weights, or else a new `GRUPolicy`.
 
         Returns:
-            The policy, and its validations.
+            The policy, and the records of its validations.
         """
         config = self.config
         kwargs = {"hidden_dim": config.algorithm.hidden_dim}
@@ -168,7 +168,7 @@ class AlignTrainer(Trainer):
         return _answers_with_direction(self.algorithm)
 
     def _policy_kwargs(self) -> dict[str, Any]:
-        """Arguments of the policy, with the width of the GRU where it has its place."""
+        """Arguments of the policy, including the width of the GRU."""
         config, given = self.config, dict(self.algorithm.policy_kwargs)
         if ":" in self.algorithm.policy:
             return {"hidden_dim": config.algorithm.hidden_dim} | given
@@ -180,7 +180,7 @@ class AlignTrainer(Trainer):
         } | given
 
     def generate(self, texts: EmbeddedTexts) -> NDArray[np.float32]:
-        """(n, T, D) unit vectors, the answers to texts, without noise."""
+        """(n, T, D) unit vectors, the deterministic answers to n texts."""
         assert self.policy is not None
         return answer(self.policy, texts)
 
@@ -191,7 +191,7 @@ class AlignTrainer(Trainer):
         return score_answers(np.stack(answers).mean(axis=1), embedder.embed(targets).means)
 
     def examples(self, corpus: Corpus, split: str, rows: range) -> list[dict[str, Any]]:
-        """Answers to rows of a split: the nearest of its targets, and the right one's alignment."""
+        """For rows of a split, the target nearest to the answer, and the right target's score."""
         assert self.policy is not None
         answers = answer(self.policy, corpus.source, rows).mean(axis=1)
         among = corpus.rows(split)
@@ -207,8 +207,8 @@ class AlignTrainer(Trainer):
             for row, place, alignment in zip(rows, found[:, 0].tolist(), alignments, strict=True)
         ]
 
-    def save(self, folder: Path) -> dict[str, Any]:  # noqa: ARG002 - a trainer's form
-        """What `restore` needs besides the weights, as plain JSON-able data."""
+    def save(self, folder: Path) -> dict[str, Any]:  # noqa: ARG002 - same signature in all trainers
+        """The data that `restore` needs besides the weights, JSON-serializable."""
         assert self.policy is not None
         encoders = (one for one in self.policy.modules() if isinstance(one, GRUFeatures))
         *_, dim = self.policy.action_space.shape or ()
@@ -216,13 +216,13 @@ class AlignTrainer(Trainer):
 
     def restore(
         self,
-        folder: Path,  # noqa: ARG002 - a trainer's form
+        folder: Path,  # noqa: ARG002 - same signature in all trainers
         manifest: dict[str, Any],
-        embedder: Embedder | None,  # noqa: ARG002 - a trainer's form
+        embedder: Embedder | None,  # noqa: ARG002 - same signature in all trainers
     ) -> BasePolicy:
-        """Make the policy that `save` described; its weights are still to be loaded."""
+        """Make the policy that `save` described; its weights must be loaded afterwards."""
         make: Callable[..., BasePolicy] = policy_class(self.algorithm)
-        # ARS, which has no gradient, has no learning rate in its policy either.
+        # ARS uses no gradients, so its policy takes no learning rate.
         schedule = {"lr_schedule": lambda _: 0.0} if self._has_optimizer else {}
         self.policy = make(
             observation_space=spaces.Box(-1.0, 1.0, (1, manifest["source_dim"])),

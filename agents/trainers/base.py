@@ -1,4 +1,4 @@
-"""What LLMAR's trainers have in common: options, a policy, and learning by reinforcement."""
+"""The base class of LLMAR's trainers: options, environments and reinforcement learning."""
 
 from __future__ import annotations
 
@@ -30,20 +30,22 @@ from ..vec_env import GymVecEnv, make_vec_env
 
 __all__ = ["Trained", "Trainer"]
 
-_LOG_INTERVAL = 20  # steps of the environments
+_LOG_INTERVAL = 20  # steps of the vector environment
 
 
 @dataclass(frozen=True)
 class Trained:
-    """What a training run came to."""
+    """The results of a training run."""
 
     scores: dict[str, dict[str, Any]]
-    """By split, then by who answered. `Scores` of trained, supervised, untrained, identity and
-    constant; of a writer `TextScores` of trained, warm_start, copy and constant."""
+    """Scores by split, then by the source of the answers: `Scores` of trained, supervised,
+    untrained, identity and constant; for a writer, `TextScores` of trained, warm_start, copy and
+    constant."""
     curves: dict[str, list[Record]]
-    """Validations, by who was trained; a writer's seconds count from the warm start's beginning."""
+    """Validations of each trained policy; a writer's seconds count from the start of the warm
+    start."""
     timings: dict[str, float]
-    """Seconds by part, and rates."""
+    """Seconds of each phase, and throughput."""
 
 
 class Trainer:
@@ -51,14 +53,14 @@ class Trainer:
 
     Args:
         config: the options.
-        device: of the policy.
-        algorithm: what reinforces, unless the options say otherwise.
-        hidden_dim: width of the network, unless the options give one.
+        device: the policy's device.
+        algorithm: the reinforcement-learning algorithm, with its default settings.
+        hidden_dim: default width of the network.
 
     Attributes:
         config: the options, with the width of the network filled in.
-        device: of the policy.
-        algorithm: what reinforces, with the settings that replace its own.
+        device: the policy's device.
+        algorithm: the reinforcement-learning algorithm, with the settings from the options.
     """
 
     def __init__(
@@ -71,7 +73,7 @@ class Trainer:
         self.algorithm = tuned(algorithm, options)
 
     def _make_env(self, corpus: Corpus, **options: Any) -> GymVecEnv:
-        """Environments on the training texts, as many as the algorithm takes."""
+        """Make environments on the training texts, as many as the algorithm needs."""
         algorithm = self.algorithm
         size = algorithm.num_texts * algorithm.group_size
         own = {"data": corpus, "split": "train", "group_size": algorithm.group_size}
@@ -85,14 +87,14 @@ class Trainer:
         folder: Path | None,
         **settings: Any,
     ) -> BaseAlgorithm:
-        """The algorithm, with a new policy.
+        """Make the algorithm, with a new policy.
 
         Args:
-            env: what it learns from.
+            env: the training environments.
             policy_kwargs: arguments of the policy.
-            clock: the learning rate falls to 0 at its limit.
-            folder: where TensorBoard's scalars go; nowhere if None.
-            **settings: of the algorithm, besides those of its table.
+            clock: a clock; the learning rate reaches 0 at its limit.
+            folder: folder for TensorBoard logs; no logs if None.
+            **settings: arguments of the algorithm that replace its settings.
         """
         make: Callable[..., BaseAlgorithm] = self.algorithm.cls
         return make(
@@ -107,23 +109,23 @@ class Trainer:
         )
 
     def _settings(self, action_space: spaces.Space[Any]) -> dict[str, Any]:
-        """The algorithm's settings in the form that its class takes."""
+        """The algorithm's settings in the format that its class accepts."""
         settings = dict(self.algorithm.settings)
         if settings.get("replay_buffer_class") is GroupedReplayBuffer:
             if settings.get("n_steps", 1) != 1:
                 raise ValueError(
-                    "returns of several steps take SB3's own replay buffer: add "
-                    "replay_buffer_class=none to the settings, or leave n_steps out"
+                    "n-step returns need SB3's replay buffer: add replay_buffer_class=none to the "
+                    "settings, or leave n_steps out"
                 )
             own = {"group_size": self.algorithm.group_size}
             settings["replay_buffer_kwargs"] = own | (settings.get("replay_buffer_kwargs") or {})
-        if isinstance(settings.get("train_freq"), list):  # as JSON has a tuple
+        if isinstance(settings.get("train_freq"), list):  # a tuple, saved as JSON
             settings["train_freq"] = tuple(settings["train_freq"])
         if (deviation := settings.get("action_noise")) is not None:
             if not isinstance(deviation, int | float):
                 raise ValueError(
-                    "action_noise is the standard deviation of each coordinate, a number, found "
-                    f"{deviation!r}"
+                    "action_noise must be a number, the standard deviation of each coordinate, "
+                    f"found {deviation!r}"
                 )
             zero = np.zeros(action_space.shape or ())
             settings["action_noise"] = NormalActionNoise(zero, zero + deviation)
@@ -136,13 +138,13 @@ class Trainer:
         validation: Validation,
         callback: BaseCallback | None,
     ) -> None:
-        """Learn until steps or time are used up, and keep the best weights.
+        """Learn until the limit of steps or time, and keep the best weights.
 
         Args:
-            model: what learns.
-            clock: started and stopped here; the one that its learning rate follows.
-            validation: scores the policy and chooses the best weights.
-            callback: a further SB3 callback.
+            model: the algorithm.
+            clock: the clock of the learning-rate schedule; started and stopped here.
+            validation: scores the policy and selects the best weights.
+            callback: an additional SB3 callback.
         """
         training = Training(clock, validation, self.algorithm.group_size)
         callbacks: list[BaseCallback] = [training]
@@ -150,7 +152,8 @@ class Trainer:
             callbacks.append(Progress(training))
         if callback is not None:
             callbacks.append(callback)
-        # Off-policy algorithms count episodes, which are one step of Align; others rollouts.
+        # The unit is episodes for off-policy algorithms, which are one step long in
+        # LLMAR/Align-v0, and rollouts for others.
         interval = _LOG_INTERVAL
         if isinstance(model, OffPolicyAlgorithm):
             interval *= model.n_envs
@@ -159,7 +162,7 @@ class Trainer:
         try:
             model.learn(int(self.algorithm.total_steps), callbacks, log_interval=interval)
         finally:
-            # Also after an error: what was best stays.
+            # Also after an error, so that the best weights are kept.
             clock.stop()
             validation.restore_best(model.policy)
         begins = getattr(model, "learning_starts", 0)

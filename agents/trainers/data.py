@@ -1,4 +1,4 @@
-"""From the configuration to an embedded corpus."""
+"""Load and embed the texts that a configuration names."""
 
 from __future__ import annotations
 
@@ -15,38 +15,38 @@ from ..config import Config, DataConfig
 __all__ = ["load_corpus"]
 
 _PHRASEBOOK = "phrasebook:"
-# The part of --data that validates where --valid names no file.
+# The part of --data used for validation if --valid is not given.
 _VALID_PART = 0.05
 
 
 def load_corpus(config: Config, data: CorpusLike | None = None) -> Corpus:
-    """Read and embed texts; skipped and shared rows are warned about.
+    """Read and embed texts, with warnings about skipped rows and rows shared by splits.
 
     Args:
-        config: names the files, unless data are given, and says how to read and embed.
-        data: what `Corpus.load` takes.
+        config: how to read and embed the texts, and which files to read if data is None.
+        data: as in `Corpus.load`.
 
     Raises:
-        ValueError: a file cannot be used, or the phrasebook is asked for what it does not have.
-        FileNotFoundError: there is no such file.
+        ValueError: a file or the phrasebook cannot be used as requested.
+        FileNotFoundError: a file does not exist.
     """
     dim, max_length = config.data.dim, config.data.max_length
     if isinstance(data, Corpus):
         if dim not in (None, data.target.dim):
             raise ValueError(
-                f"dim={dim}, but the corpus brings vectors of dimension {data.target.dim}"
+                f"dim={dim}, but the corpus has vectors of dimension {data.target.dim}"
             )
         return data.truncate(max_length)
     if data is None:
         data = _named(config.data)
-    # The phrasebook comes with vectors of its own, unless others are asked for.
+    # The phrasebook comes with pretrained vectors, unless another dimension is requested.
     shipped = isinstance(data, str) and data.startswith(_PHRASEBOOK) and dim is None
     vectors = None if shipped else _word_vectors(config)
     return Corpus.load(data, word_vectors=vectors, max_length=max_length)
 
 
 def _word_vectors(config: Config) -> WordVectorsConfig:
-    """What word vectors are trained with."""
+    """The settings for training word vectors."""
     default = WRITING.word_vectors if config.writes else WordVectorsConfig()
     return replace(default, dim=config.data.dim or default.dim, seed=config.data.vectors_seed)
 
@@ -56,7 +56,7 @@ def _named(config: DataConfig) -> CorpusLike:
     if not config.data.startswith(_PHRASEBOOK):
         return _read_splits(config)
     if config.valid or config.test:
-        raise ValueError("the phrasebook has splits of its own: leave out --valid and --test")
+        raise ValueError("the phrasebook has fixed splits: leave out --valid and --test")
     return config.data
 
 

@@ -1,4 +1,4 @@
-"""How LLMAR learns to write texts, and writes them: LLMAR/Generate-v0."""
+"""The trainer for LLMAR/Generate-v0, whose policies write texts."""
 
 from __future__ import annotations
 
@@ -48,51 +48,51 @@ _VOCABULARY = "vocabulary.safetensors"
 
 @dataclass(frozen=True)
 class RefinedText:
-    """A text, and how it came to be aligned."""
+    """A refined text, with its scores."""
 
     text: str
     scores: tuple[float, ...]
-    """Its estimated alignment as a draft and after each round, in [-1, 1]; never falls."""
+    """Estimated alignment of the draft and after each round, in [-1, 1]; never decreases."""
     reached: bool
-    """Whether the last of them has reached the threshold."""
+    """Whether the last score reached the threshold."""
 
 
 def writer_config(config: Config) -> WriterConfig:
-    """The network that a configuration asks for."""
+    """The network sizes of a configuration."""
     width = config.algorithm.hidden_dim or WRITING.hidden_dim
     return WriterConfig(max(1, 2 * width // 3), width, config.writer.dropout)
 
 
 class GenerateTrainer(Trainer):
-    """Trains `WriterPolicy` on LLMAR/Generate-v0, and writes texts.
+    """Trains a `WriterPolicy` on LLMAR/Generate-v0, and writes texts with it.
 
-    Cross-entropy warms it up, and REINFORCE goes on from there, with cross-entropy mixed in; the
-    best weights by validation BLEU (`TextScores.bleu_tok`) are kept from either.
+    A warm start trains on cross-entropy; then REINFORCE continues, with cross-entropy mixed in.
+    Each phase keeps the weights with the best validation BLEU (`TextScores.bleu_tok`).
 
     Args:
         config: the options.
-        device: of the policy.
+        device: the policy's device.
 
     Attributes:
-        policy: the best so far; None before `train` and `restore`.
+        policy: the best policy so far; None before `train` and `restore`.
 
     Raises:
-        ValueError: the configuration names another algorithm, a reward that there is not, or an
-            option that a writer would ignore.
+        ValueError: the algorithm is not reinforce, the reward is unknown, or an option would be
+            ignored by a writer.
     """
 
     def __init__(self, config: Config, device: torch.device) -> None:
         algo = config.algorithm.algo
         if algo != "reinforce":
-            raise ValueError(f"a writer is trained by reinforce, found algo {algo!r}")
+            raise ValueError(f"a writer requires algo 'reinforce', found {algo!r}")
         refuse_unused(config, {Scope.WRITER, Scope.REINFORCE})
-        make_reward(config.task.reward)  # what is wrong with it is said before the texts are read
+        make_reward(config.task.reward)  # raises for an invalid reward before the texts are read
         super().__init__(config, device, WRITING.reinforcement, WRITING.hidden_dim)
         if "ent_coef" in dict(config.algorithm.settings):
             raise ValueError("--set does not take ent_coef for a writer: give --entropy")
         if self.algorithm.policy_kwargs:
             raise ValueError(
-                "a writer's policy has options of its own, such as --hidden-dim and --dropout; "
+                "a writer's policy is configured by options such as --hidden-dim and --dropout; "
                 f"leave out policy.{next(iter(self.algorithm.policy_kwargs))}"
             )
         self.policy: WriterPolicy | None = None
@@ -105,21 +105,21 @@ class GenerateTrainer(Trainer):
         folder: Path | None = None,
         callback: BaseCallback | None = None,
     ) -> Trained:
-        """Train on a corpus, and score on its "valid" and "test".
+        """Train on a corpus, and score on its splits "valid" and "test".
 
         Args:
-            corpus: with the splits "train" and "valid", and perhaps "test"; its targets are
-                strings, embedded by `WordVectors`.
-            clock: started; measures the whole.
-            folder: where TensorBoard's scalars go; nowhere if None.
-            callback: a further SB3 callback, of the reinforcement.
+            corpus: a corpus with the splits "train" and "valid", and optionally "test". Its targets
+                are strings, embedded by `WordVectors`.
+            clock: a running clock that measures the total time.
+            folder: folder for TensorBoard logs; no logs if None.
+            callback: an additional SB3 callback for the reinforcement learning.
 
         Raises:
-            ValueError: the targets are not words.
+            ValueError: the corpus has no targets as strings, or they are not embedded words.
             NonFiniteLossError: the loss became NaN or infinite; `policy` is the best so far.
         """
         if not corpus.targets:
-            raise ValueError("a writer learns from targets that are strings; this corpus has none")
+            raise ValueError("a writer needs targets as strings; this corpus has none")
         vocabulary = Vocabulary.of(corpus)
         texts = TargetTexts(corpus, vocabulary)
         self._warn_of_long_targets(texts)
@@ -154,7 +154,7 @@ class GenerateTrainer(Trainer):
         return Trained(scores, curves, timings)
 
     def _make_writing_env(self, corpus: Corpus, vocabulary: Vocabulary) -> GymVecEnv:
-        """Environments that reward whole texts."""
+        """Make environments that reward whole texts."""
         return self._make_env(
             corpus,
             vocabulary=vocabulary,
@@ -165,7 +165,7 @@ class GenerateTrainer(Trainer):
         )
 
     def _make_policy(self, env: GymVecEnv) -> WriterPolicy:
-        """An untrained writer."""
+        """Make an untrained writer."""
         set_random_seed(self.config.run.seed, using_cuda=self.device.type == "cuda")
         return WriterPolicy(
             env.observation_space, env.action_space, _no_rate, writer=writer_config(self.config)
@@ -179,13 +179,13 @@ class GenerateTrainer(Trainer):
         clock: Clock,
         folder: Path | None,
     ) -> REINFORCE:
-        """REINFORCE, with a policy of its own that begins as the warm start ended.
+        """Make REINFORCE, with a new policy that starts with the weights of the warm start.
 
-        The policy that is handed over stays as it is, the reference of the KL divergence.
+        REINFORCE does not change `warm`, which is the reference of the KL divergence.
         """
         config = self.config
         warm.scale_temperature(WRITING.temperature_scale)
-        # Whatever its weight, cross-entropy keeps the alignment model up to date.
+        # Needed even with weight 0, since it also trains the alignment model.
         regularizers: list[Regularizer] = [
             CrossEntropy(
                 texts,
@@ -214,7 +214,7 @@ class GenerateTrainer(Trainer):
     def _warm_up(
         self, policy: WriterPolicy, texts: TargetTexts, validation: Validation, clock: Clock
     ) -> int:
-        """Descend the cross-entropy; the number of words that were learned."""
+        """Train on cross-entropy, and return the number of words trained on."""
         return train_cross_entropy(
             policy,
             texts,
@@ -232,7 +232,7 @@ class GenerateTrainer(Trainer):
     def _validation(self, corpus: Corpus) -> Validation:
         def score(policy: WriterPolicy) -> TextScores:
             with warnings.catch_warnings():
-                # A new writer does not know where to end, and would be warned about each time.
+                # A new writer has not learned to write EOS, which would warn at each validation.
                 warnings.simplefilter("ignore")
                 return self._evaluate(policy, corpus, "valid")
 
@@ -244,7 +244,7 @@ class GenerateTrainer(Trainer):
     def _score_splits(
         self, name: str, scores: dict[str, dict[str, TextScores]], corpus: Corpus
     ) -> None:
-        """Add the scores of the policy as it is, under a name."""
+        """Add the scores of the current policy under a name."""
         policy, _ = self._trained()
         for split, found in scores.items():
             found[name] = self._evaluate(policy, corpus, split)
@@ -257,14 +257,14 @@ class GenerateTrainer(Trainer):
         if long:
             warnings.warn(
                 f"{long} of {len(rows)} training targets have more than max_new_tokens={limit} "
-                f"words, which is where written texts are cut (the longest has {lengths.max()})",
+                f"words, the maximum length of written texts (the longest has {lengths.max()})",
                 stacklevel=4,
             )
 
     def generate(
         self, texts: EmbeddedTexts, method: Method = "greedy", **options: Any
     ) -> list[str]:
-        """Write a text about each of n, by `decode`."""
+        """Write answers to n texts, with `decode`."""
         policy, vocabulary = self._trained()
         tokens = decode(
             policy, texts, method=method, max_new_tokens=self.config.task.max_new_tokens, **options
@@ -280,7 +280,7 @@ class GenerateTrainer(Trainer):
         draft: Sequence[str] | None = None,
         **options: Any,
     ) -> list[RefinedText]:
-        """Correct a draft about each of n texts by `refine`: those given, or `decode`'s."""
+        """Correct drafts of answers to n texts, given or from `decode`, with `refine`."""
         policy, vocabulary = self._trained()
         check_refinement(threshold, max_rounds)
         length = self.config.task.max_new_tokens
@@ -300,7 +300,7 @@ class GenerateTrainer(Trainer):
         return [RefinedText(text, tuple(scores), reached) for text, scores, reached in rows]
 
     def _tokens(self, vocabulary: Vocabulary, draft: Sequence[str]) -> NDArray[np.int64]:
-        """(n, M) tokens of drafts; what is cut or has no token is said."""
+        """(n, M) tokens of drafts, with a warning about cut drafts and unknown tokens."""
         length = self.config.task.max_new_tokens
         tokens = np.full((len(draft), length), vocabulary.eos)
         cut = dropped = 0
@@ -313,8 +313,8 @@ class GenerateTrainer(Trainer):
             dropped += len(one) - len(words)
         if cut or dropped:
             warnings.warn(
-                f"of {len(draft)} drafts {cut} were cut after max_new_tokens={length} words, and "
-                f"{dropped} tokens that the vocabulary does not have were left out",
+                f"of {len(draft)} drafts, {cut} were cut to max_new_tokens={length} words, and "
+                f"{dropped} tokens that are not in the vocabulary were left out",
                 stacklevel=4,
             )
         return tokens
@@ -330,8 +330,8 @@ class GenerateTrainer(Trainer):
         """Score written texts against their targets."""
         return score_texts(answers, targets, embedder)
 
-    def examples(self, corpus: Corpus, split: str, rows: range) -> list[dict[str, Any]]:  # noqa: ARG002 - a trainer's form
-        """What is written about rows of a split, and what should be."""
+    def examples(self, corpus: Corpus, split: str, rows: range) -> list[dict[str, Any]]:  # noqa: ARG002 - same signature in all trainers
+        """The written answers to rows of a split, with their targets."""
         policy, _ = self._trained()
         written = write(policy, corpus, rows, self.config.task.max_new_tokens)
         return [
@@ -340,7 +340,7 @@ class GenerateTrainer(Trainer):
         ]
 
     def save(self, folder: Path) -> dict[str, Any]:
-        """Write the vocabulary; what else `restore` needs besides the weights, as plain data."""
+        """Save the vocabulary; return the other data that `restore` needs besides the weights."""
         policy, vocabulary = self._trained()
         save_file({"ids": vocabulary.ids}, folder / _VOCABULARY)
         return {
@@ -352,10 +352,10 @@ class GenerateTrainer(Trainer):
     def restore(
         self, folder: Path, manifest: dict[str, Any], embedder: Embedder | None
     ) -> WriterPolicy:
-        """Make the policy that `save` described; its weights are still to be loaded.
+        """Make the policy that `save` described; its weights must be loaded afterwards.
 
         Raises:
-            ValueError: the vocabulary is another than the policy was trained with.
+            ValueError: the vocabulary is not the one that the policy was trained with.
         """
         vocabulary = _read_vocabulary(folder, embedder, manifest["vocabulary"])
         space = spaces.Dict(
@@ -384,10 +384,10 @@ def _writer_policy(model: REINFORCE) -> WriterPolicy:
 
 
 def _read_vocabulary(folder: Path, embedder: Embedder | None, fingerprint: str) -> Vocabulary:
-    """The vocabulary that was saved, made of the embedder's vectors.
+    """Load a vocabulary, with the embedder's vectors.
 
     Raises:
-        ValueError: it has not the fingerprint, or the embedder has no words.
+        ValueError: its fingerprint is different, or the embedder is not `WordVectors`.
     """
     ids = load_file(folder / _VOCABULARY)["ids"]
     if not isinstance(embedder, WordVectors):
@@ -398,8 +398,8 @@ def _read_vocabulary(folder: Path, embedder: Embedder | None, fingerprint: str) 
     vocabulary = Vocabulary(embedder.table[known], known, embedder)
     if len(known) < len(ids) or vocabulary.fingerprint != fingerprint:
         raise ValueError(
-            f"the model in {folder} writes with the vocabulary {fingerprint}, and its embedder of "
-            f"targets gives {vocabulary.fingerprint}: tokens would stand for other words. The "
-            "files are of different models"
+            f"the model in {folder} writes with the vocabulary {fingerprint}, but its target "
+            f"embedder gives {vocabulary.fingerprint}, whose tokens stand for other words. The "
+            "files are from different models"
         )
     return vocabulary

@@ -1,1 +1,1 @@
-"""What every way of training shares, and the supervised ones."""
+"""Clocks, validation, callbacks and regularizers for training, and supervised training."""

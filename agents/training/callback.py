@@ -1,4 +1,4 @@
-"""SB3 callbacks that validate, log, keep the time and show progress."""
+"""SB3 callbacks that validate, log, enforce the time limit and show progress."""
 
 from __future__ import annotations
 
@@ -17,12 +17,12 @@ __all__ = ["Progress", "Training"]
 
 
 class Training(BaseCallback):
-    """SB3 callback: validates when it is due, logs it, and ends the training when time is up.
+    """SB3 callback that validates regularly, logs, and ends the training at the time limit.
 
     Args:
-        clock: started with the training.
-        validation: what to validate on.
-        group_size: steps for each text that is read.
+        clock: the clock, started with the training.
+        validation: scores the policy.
+        group_size: number of steps per text.
     """
 
     def __init__(self, clock: Clock, validation: Validation, group_size: int) -> None:
@@ -35,7 +35,7 @@ class Training(BaseCallback):
         self.clock.start()
 
     def _on_rollout_start(self) -> None:
-        # Between two updates, while no graph is open.
+        # Validate between two updates, when no autograd graph is in use.
         steps = self.model.num_timesteps / self.model._total_timesteps
         if self.validation.is_due(max(steps, self.clock.elapsed / self.clock.limit)):
             self.validate()
@@ -43,10 +43,10 @@ class Training(BaseCallback):
             self._check_update()
 
     def _check_update(self) -> None:
-        """Look after the last update of an algorithm of SB3's, as REINFORCE does by itself.
+        """Check the last update of an SB3 algorithm; REINFORCE does this itself.
 
         Raises:
-            NonFiniteLossError: it left the weights, or its gradient, NaN or infinite.
+            NonFiniteLossError: the weights or their gradient are NaN or infinite.
         """
         policy = self.model.policy
         grads = [weight.grad for weight in policy.parameters() if weight.grad is not None]
@@ -56,7 +56,7 @@ class Training(BaseCallback):
                 f"the weights or their gradient are not finite after {self.model.num_timesteps} "
                 "steps. A lower learning rate, or a reward without extreme values, may help"
             )
-        # After clipping, of the last minibatch: what SB3 leaves behind.
+        # The norm after clipping, in the last minibatch: SB3 keeps no other gradient.
         self.model.logger.record("train/grad_norm", norm.item())
 
     def _on_step(self) -> bool:
@@ -65,7 +65,7 @@ class Training(BaseCallback):
         return self.clock.elapsed < self.clock.limit
 
     def _log_step(self) -> None:
-        """Log what REINFORCE logs by itself, from what SB3's rollout has at hand."""
+        """Log the values that REINFORCE logs itself, from the local variables of SB3's rollout."""
         policy, record = self.model.policy, self.model.logger.record_mean
         if "rewards" in self.locals:  # not under ARS
             rewards = np.reshape(self.locals["rewards"], (-1, self.group_size))
@@ -82,7 +82,7 @@ class Training(BaseCallback):
         self.model.logger.dump(self.model.num_timesteps)
 
     def validate(self) -> None:
-        """Score the policy as it is."""
+        """Score the current policy, and log the scores."""
         steps = self.model.num_timesteps
         texts = steps // self.group_size
         policy = self.model.policy
@@ -94,10 +94,10 @@ class Training(BaseCallback):
 
 
 class Progress(ProgressBarCallback):
-    """SB3's progress bar, with the last validation's metric and the speed beside it.
+    """SB3's progress bar, with the metric of the last validation and the speed.
 
     Args:
-        training: validates, and keeps the time.
+        training: the callback with the validation and the clock.
     """
 
     def __init__(self, training: Training) -> None:

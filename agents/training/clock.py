@@ -1,4 +1,4 @@
-"""How much of the time for training is left, and a learning rate that follows it."""
+"""A clock with a time limit, and a learning-rate schedule that follows it."""
 
 from __future__ import annotations
 
@@ -10,10 +10,10 @@ __all__ = ["Clock", "LinearDecay"]
 
 
 class Clock:
-    """Measures the seconds of a training, and how much of its time is left.
+    """Measures the wall-clock time of a training run, and its share of the time limit.
 
     Args:
-        limit: seconds that there are; infinite if None.
+        limit: time limit in seconds; infinite if None.
     """
 
     def __init__(self, limit: float | None = None) -> None:
@@ -22,31 +22,31 @@ class Clock:
         self.started: float | None = None
 
     def start(self) -> None:
-        """Begin to count."""
+        """Start counting."""
         self.started = time.perf_counter()
 
     def stop(self) -> None:
-        """Stop counting, and keep the `seconds` so far."""
+        """Stop counting, and store the elapsed time as `seconds`."""
         self.seconds, self.started = self.elapsed, None
 
     @property
     def elapsed(self) -> float:
-        """Seconds from `start` to now or to `stop`; 0 before."""
+        """Seconds from `start` to `stop` or, while running, to now; 0 before `start`."""
         return self.seconds if self.started is None else time.perf_counter() - self.started
 
     @property
     def fraction_remaining(self) -> float:
-        """Share of the time that is left, from 1 at the start to 0 at the limit."""
+        """Share of the time limit that remains, from 1 at the start to 0 at the limit."""
         return max(0.0, 1.0 - self.elapsed / self.limit)
 
 
 @dataclass(frozen=True)
 class LinearDecay:
-    """Learning rate that falls linearly to 0 at the end, be it the end of steps or of time."""
+    """A learning rate that decays linearly to 0 at the limit of steps or of time."""
 
     initial: float
     clock: Clock
 
     def __call__(self, progress_remaining: float) -> float:
-        """The rate, for SB3's share of steps that remain."""
+        """The learning rate, given SB3's share of remaining steps."""
         return self.initial * min(progress_remaining, self.clock.fraction_remaining)

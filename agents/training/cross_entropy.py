@@ -1,4 +1,4 @@
-"""Cross-entropy of target texts, on which a writer is trained before it is reinforced."""
+"""Cross-entropy of target texts, the loss of a writer's warm start."""
 
 from __future__ import annotations
 
@@ -25,8 +25,8 @@ from .validation import Validation
 
 __all__ = ["BatchStream", "TargetTexts", "train_cross_entropy"]
 
-# Batches whose texts are sorted by length together. A larger pool means less padding, but batches
-# whose texts are less random.
+# Number of batches whose texts are sorted by length together. A larger pool means less padding, but
+# less random batches.
 _POOL = 100
 _RISE = 0.02
 _BAR = "{desc}: {percentage:3.0f}% {bar} {elapsed}{postfix}"
@@ -34,12 +34,12 @@ _BAR = "{desc}: {percentage:3.0f}% {bar} {elapsed}{postfix}"
 
 @dataclass(frozen=True, eq=False)
 class TargetTexts:
-    """Texts of a corpus with their targets as tokens, in batches of like length.
+    """Texts of a corpus with their targets as tokens, in batches of similar length.
 
     Attributes:
         corpus: the texts.
         vocabulary: the tokens of the targets.
-        split: the part that is drawn from.
+        split: the split from which batches are drawn.
     """
 
     corpus: Corpus
@@ -48,11 +48,11 @@ class TargetTexts:
 
     @cached_property
     def tokens(self) -> NDArray[np.int64]:
-        """(n, M) the targets, each with an EOS, over all rows of the corpus."""
+        """(n, M) tokens of the targets of all rows, each followed by EOS."""
         return self.vocabulary.tokens_of(self.corpus.target)
 
     def batches(self, size: int, generator: np.random.Generator) -> Iterator[NDArray[np.int64]]:
-        """Rows of the split, (B,) at a time, each once, in random order."""
+        """Batches (B,) of all rows of the split, each row once, in random order."""
         rows = self.corpus.rows(self.split)
         order = rows.start + generator.permutation(len(rows))
         lengths = self.corpus.source.lengths + self.vocabulary.lengths(self.tokens)
@@ -64,14 +64,14 @@ class TargetTexts:
     def loss(
         self, policy: WriterPolicy, rows: NDArray[np.int64], smoothing: float
     ) -> tuple[Tensor, Tensor]:
-        """Cross-entropy of the targets of (B,) rows, teacher-forced, and their misalignment.
+        """Teacher-forced cross-entropy of the targets of (B,) rows, and loss of the predictions.
 
         Returns:
             (words,) negative log-probabilities of all words and EOS tokens, and (B,) one minus the
-            cosine of the predicted mean vector with the target's.
+            cosine between the predicted mean vector and the target's.
 
         Raises:
-            ValueError: the policy observes embeddings, or its words have no probabilities.
+            ValueError: the policy observes embeddings, or gives words no probabilities.
         """
         if policy.reader.lookup is None or policy.distribution != "tokens":
             raise ValueError(
@@ -111,25 +111,27 @@ def train_cross_entropy(
 ) -> int:
     """Train a writer on the cross-entropy of the targets.
 
-    By Adam; the learning rate rises over the first 2% of the training and then falls linearly to 0.
-    The training ends with the clock or the epochs, whichever comes first, or by `patience`.
+    The optimizer is Adam. The learning rate warms up over the first 2% of the training, and decays
+    linearly to 0. The training ends at the time limit or after the epochs, whichever comes first,
+    or early by `patience`.
 
     Args:
-        policy: trained in place, and left with its best weights.
-        texts: what is learned.
-        validation: scores the policy and chooses the best weights.
-        clock: with its limit; started here.
-        epochs: passes over the texts.
-        learning_rate: the highest.
-        batch_size: B, texts in a batch.
-        smoothing: of the labels (Szegedy et al. 2016).
-        max_grad_norm: the gradient is scaled down to this norm.
-        patience: validations in a row without a better one, after which it ends; by default none.
-        seed: of the order of the texts.
+        policy: the policy, trained in place and left with its best weights.
+        texts: the texts to learn from.
+        validation: scores the policy and selects the best weights.
+        clock: the clock with the time limit; started here.
+        epochs: number of passes over the texts.
+        learning_rate: peak learning rate.
+        batch_size: B, number of texts in a batch.
+        smoothing: label smoothing (Szegedy et al. 2016), in [0, 1).
+        max_grad_norm: maximum norm of the gradient, for clipping.
+        patience: number of validations in a row without improvement after which the training ends;
+            no limit if None.
+        seed: seeds the order of the texts.
         progress: whether to show a progress bar.
 
     Returns:
-        The number of words trained on, EOS tokens included.
+        The number of words trained on, including EOS tokens.
 
     Raises:
         NonFiniteLossError: the gradient became NaN or infinite; the weights are the best so far.
@@ -162,17 +164,17 @@ def train_cross_entropy(
 
 
 def _schedule(done: float) -> float:
-    """The learning rate over its highest, in [0, 1]: a short rise and a long, linear fall."""
+    """The learning rate relative to its peak, in [0, 1]: a short warm-up and a linear decay."""
     return min(1.0, (done + 1e-3) / _RISE) * (1 - done)
 
 
 class BatchStream:
-    """An endless stream of batches, one pass over the texts after another; its state is plain data.
+    """An endless stream of batches, epoch after epoch, whose state is plain data.
 
     Args:
-        texts: what is drawn from.
-        size: B, texts in a batch.
-        seed: of their order.
+        texts: the texts to draw from.
+        size: B, number of texts in a batch.
+        seed: seeds the order of the texts.
     """
 
     def __init__(self, texts: TargetTexts, size: int, seed: int) -> None:

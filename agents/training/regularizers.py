@@ -1,4 +1,4 @@
-"""Regularizers of REINFORCE: cross-entropy of targets, and the divergence from a reference."""
+"""Regularizers of REINFORCE: cross-entropy of targets, and KL divergence from a reference."""
 
 from __future__ import annotations
 
@@ -14,16 +14,17 @@ __all__ = ["CrossEntropy", "KLToReference"]
 
 
 class CrossEntropy:
-    """Regularizer of REINFORCE: the cross-entropy of other texts' targets, teacher-forced.
+    """Regularizer of REINFORCE: teacher-forced cross-entropy of the targets of a separate batch.
 
-    The alignment model is trained along, whatever the weight, since what it reads from changes.
+    It also trains the alignment model, regardless of the weight, since the encoder that the model
+    reads from keeps changing.
 
     Args:
-        texts: what to learn.
-        weight: of the mean over words.
-        batch_size: texts for each update.
-        smoothing: of the labels.
-        seed: of the order of the texts.
+        texts: the texts to learn from.
+        weight: weight of the cross-entropy, the mean over words.
+        batch_size: number of texts per update.
+        smoothing: label smoothing, in [0, 1).
+        seed: seeds the order of the texts.
     """
 
     def __init__(
@@ -39,8 +40,8 @@ class CrossEntropy:
         self.smoothing = smoothing
         self.batches = BatchStream(texts, batch_size, seed)
 
-    def __call__(self, policy: ActorCriticPolicy, batch: EpisodeBatch) -> Tensor:  # noqa: ARG002 - a regularizer's form
-        """The weighted loss."""
+    def __call__(self, policy: ActorCriticPolicy, batch: EpisodeBatch) -> Tensor:  # noqa: ARG002 - a Regularizer's signature
+        """() weighted loss."""
         assert isinstance(policy, WriterPolicy)
         policy.set_training_mode(True)
         losses, misaligned = self.texts.loss(policy, next(self.batches), self.smoothing)
@@ -48,14 +49,14 @@ class CrossEntropy:
 
 
 class KLToReference:
-    """Regularizer of REINFORCE: keeps a writer near the one that it began as.
+    """Regularizer of REINFORCE: KL divergence of a writer from a reference policy.
 
-    Half the mean square of log p - log p_ref over the words written: its gradient is, in
-    expectation, that of KL(p | p_ref) at each word (Schulman 2020, "k2").
+    The estimate is half the mean square of log p - log p_ref over the words written. Its expected
+    gradient is that of KL(p | p_ref) at each word (Schulman 2020, "k2").
 
     Args:
-        reference: a policy whose weights stay as they are.
-        weight: of the divergence.
+        reference: a policy whose weights do not change.
+        weight: weight of the divergence.
     """
 
     def __init__(self, reference: WriterPolicy, weight: float) -> None:
@@ -63,8 +64,8 @@ class KLToReference:
         self.weight = weight
         reference.set_training_mode(False)
 
-    def __call__(self, policy: ActorCriticPolicy, batch: EpisodeBatch) -> Tensor:  # noqa: ARG002 - the batch knows it
-        """The weighted divergence, in nats a word."""
+    def __call__(self, policy: ActorCriticPolicy, batch: EpisodeBatch) -> Tensor:  # noqa: ARG002 - the batch has its log-probabilities
+        """() weighted divergence, in nats per word."""
         log_prob, mask = batch.log_prob, batch.mask
         assert log_prob is not None
         states = [state for state in batch.states if isinstance(state, DecodingState)]

@@ -1,4 +1,4 @@
-"""The supervised baseline: the same network, trained on the gradient of the cosine itself."""
+"""The supervised baseline: the same network, trained on the gradient of the cosine."""
 
 from __future__ import annotations
 
@@ -33,24 +33,25 @@ def make_baseline_policy(
     seed: int,
     device: torch.device,
 ) -> GRUPolicy:
-    """The policy of the baseline, untrained.
+    """Make the untrained policy of the baseline.
 
-    It observes rows, whatever the agent does: an answer depends on the text alone.
+    It always observes row numbers, even if the agent observes embeddings; its answers depend only
+    on the text.
 
     Args:
-        corpus: whose texts it answers.
-        action_space: of the agent.
-        policy_kwargs: arguments of `GRUPolicy`, such as the agent's.
-        seed: of its weights.
-        device: where to put it.
+        corpus: the corpus of the texts.
+        action_space: the agent's action space.
+        policy_kwargs: arguments of `GRUPolicy`, for example the agent's.
+        seed: seed of the weights.
+        device: the policy's device.
     """
     features = dict(policy_kwargs.get("features_extractor_kwargs") or {})
-    features.pop("twice_differentiable", None)  # slower, and TRPO's alone
+    features.pop("twice_differentiable", None)  # slower, and only TRPO needs it
     torch.manual_seed(seed)
     policy = GRUPolicy(
         TextIndex(corpus.source),
         action_space,
-        lambda _: 0.0,  # `train_supervised` brings a rate of its own
+        lambda _: 0.0,  # unused: `train_supervised` sets the learning rate
         **{**policy_kwargs, "features_extractor_kwargs": features},
     )
     return policy.to(device)
@@ -68,24 +69,25 @@ def train_supervised(
     seed: int = 0,
     progress: bool = False,
 ) -> int:
-    """Ascend the mean cosine of answers, without noise, with their targets.
+    """Maximize the mean cosine between deterministic answers and their targets.
 
-    Everything but the gradient is as in the reinforced run: the network, Adam, batches of random
-    texts, a learning rate that falls linearly to 0.
+    Everything but the gradient is as in reinforcement learning: the network, Adam, batches of
+    random texts, and a learning rate that decays linearly to 0.
 
     Args:
-        policy: observes rows of the corpus; trained in place, and left with its best weights.
-        corpus: its "train" split is learned from.
-        validation: scores the policy and chooses the best weights.
-        seconds: of wall-clock time, validation included.
-        learning_rate: of the policy's optimizer at the start.
-        num_texts: B, texts in a batch.
-        max_grad_norm: the gradient is scaled down to this norm.
-        seed: of the choice of texts.
+        policy: a policy that observes rows of the corpus; trained in place, and left with its best
+            weights.
+        corpus: the corpus, whose "train" split is used.
+        validation: scores the policy and selects the best weights.
+        seconds: duration in wall-clock seconds, including validation.
+        learning_rate: initial learning rate.
+        num_texts: B, number of texts in a batch.
+        max_grad_norm: maximum norm of the gradient, for clipping.
+        seed: seeds the choice of texts.
         progress: whether to show a progress bar.
 
     Returns:
-        The number of texts that were read.
+        The number of texts trained on.
 
     Raises:
         NonFiniteLossError: the gradient became NaN or infinite.

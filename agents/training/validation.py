@@ -1,4 +1,4 @@
-"""Validation: scores a policy now and then, and keeps the best weights."""
+"""Validation, which scores a policy at intervals and keeps the best weights."""
 
 from __future__ import annotations
 
@@ -14,12 +14,12 @@ from llmar_env.metrics import Scores, TextScores
 __all__ = ["VALIDATIONS", "Record", "Validation"]
 
 VALIDATIONS = 30
-"""Validations in a run, the points of its curve; each costs some 20 ms of training."""
+"""Number of validations in a run, the points of its curve; each takes about 20 ms."""
 
 
 @dataclass(frozen=True)
 class Record:
-    """One validation."""
+    """The result of one validation, with the progress of the training."""
 
     seconds: float
     steps: int
@@ -29,13 +29,13 @@ class Record:
 
 @dataclass
 class Validation:
-    """Scores a policy now and then, and keeps the best weights.
+    """Scores a policy at intervals, and keeps the best weights.
 
     Attributes:
-        score: of a policy on validation texts.
-        metric: the score that chooses the best weights.
-        times: validations in a run, the points of its curve.
-        records: one for each validation.
+        score: function that scores a policy on validation texts.
+        metric: name of the score that selects the best weights.
+        times: number of validations in a run, the points of its curve.
+        records: one record for each validation.
     """
 
     score: Callable[[Any], Any]
@@ -45,7 +45,7 @@ class Validation:
     _best: dict[str, Tensor] = field(default_factory=dict, repr=False)
 
     def is_due(self, progress: float) -> bool:
-        """Whether the next validation should come now, for the share of the training done."""
+        """Whether the next validation is due, given the progress of the training in [0, 1]."""
         return progress >= len(self.records) / self.times
 
     def run(self, policy: BasePolicy, seconds: float, steps: int, texts: int) -> Record:
@@ -58,19 +58,19 @@ class Validation:
 
     @property
     def best(self) -> Record:
-        """The record of the highest value, the latest of equals."""
+        """The record with the highest value; the latest one in case of a tie."""
         return max(self.records, key=lambda record: (self.value(record), record.seconds))
 
     @property
     def stale(self) -> int:
-        """Validations since the best one."""
+        """Number of validations since the best one."""
         return len(self.records) - 1 - self.records.index(self.best)
 
     def value(self, record: Record) -> float:
-        """The score of a record that chooses the best weights."""
+        """The score of a record by which the best weights are selected."""
         return float(getattr(record.scores, self.metric))
 
     def restore_best(self, policy: BasePolicy) -> None:
-        """Give the policy the best weights back, if it was ever scored."""
+        """Restore the best weights of the policy, if it was ever scored."""
         if self.records:
             policy.load_state_dict(self._best)

@@ -38,13 +38,13 @@ _FLAT = (spaces.Box, spaces.Discrete, spaces.MultiDiscrete, spaces.MultiBinary)
 class _Moved:
     """One step of N sub-environments."""
 
-    obs: Obs  # what the next actions answer
+    obs: Obs  # the observations for the next actions
     rewards: NDArray[Any]  # (N,)
     terminated: NDArray[np.bool_]  # (N,)
     truncated: NDArray[np.bool_]  # (N,)
-    infos: dict[str, Any]  # with final_obs where something ended
-    step_infos: list[tuple[Mapping[str, Any], NDArray[np.bool_]]]  # infos of the step, and where
-    reset_infos: tuple[Mapping[str, Any], NDArray[np.bool_]]  # infos of the resets, and where
+    infos: dict[str, Any]  # with final_obs if an episode was closed
+    step_infos: list[tuple[Mapping[str, Any], NDArray[np.bool_]]]  # infos of the step, with masks
+    reset_infos: tuple[Mapping[str, Any], NDArray[np.bool_]]  # infos of the resets, with their mask
 
     @property
     def dones(self) -> NDArray[np.bool_]:
@@ -66,44 +66,44 @@ class GymVecEnv(VecEnv):
 
     SB3 has one convention for the end of an episode: `step` returns the next episode's first
     observation, and the info holds the last one under "terminal_observation". SAME_STEP does the
-    same. Under DISABLED this adapter resets what has ended, through `reset_mask`, right after the
-    step. Either way the rollout is the one that `DummyVecEnv` gives.
+    same. Under DISABLED, this adapter resets ended sub-environments right after the step, with
+    `reset_mask`. In both modes, the rollout is the same as that of `DummyVecEnv`.
 
-    Under NEXT_STEP the first observation comes one step late, from a *reset step*, which ignores
-    its action. An SB3 rollout buffer has a row for it all the same; it is closed as an episode of
-    one step, truncated, with the last state s of the ended episode as its observation and as its
-    "terminal_observation", and reward 0. What a learner then sees:
+    Under NEXT_STEP, the first observation comes one step late, from a *reset step*, which ignores
+    its action. An SB3 rollout buffer nevertheless has a row for it. The adapter closes it as a
+    truncated episode of one step with reward 0, whose observation and "terminal_observation" are
+    the last state s of the ended episode. The effect on learners:
 
-    - PPO, A2C: the row before it is done, and the row itself is done, so no advantage or return
-      leaks from one episode into another. The row bootstraps from itself: its TD error is
+    - PPO, A2C: both this row and the one before it are done, so no advantage or return leaks from
+      one episode into another. The row bootstraps from itself: its TD error is
       (gamma - 1) V(s), whatever the action, so its expected policy gradient is 0 and the value of
       s, an ended state, is pulled to gamma V(s): exact for gamma = 1, and close to it otherwise.
       What remains is the cost of the rows, and their share in the batch's statistics.
     - Off-policy algorithms: Q(s, a) is pulled to gamma max Q(s, .), which is used only where an
       episode was truncated in s.
 
-    Reset steps are counted in `reset_steps`, marked with `info["reset_step"] = True`, and left out
-    of the episode statistics. A warning at construction announces them; prefer SAME_STEP
-    where there is a choice.
+    Reset steps are counted in `reset_steps`, marked with `info["reset_step"] = True`, and excluded
+    from the episode statistics. The constructor warns about them; prefer SAME_STEP if you can
+    choose.
 
-    Episodes are reported as SB3's `Monitor` does it, in `info["episode"]` of their last step, so
-    `env_is_wrapped(Monitor)` is True. A `VecMonitor` on top works, warns that it overwrites these
-    statistics, and counts reset steps as episodes.
+    Episodes are reported as by SB3's `Monitor`, in `info["episode"]` of their last step, so
+    `env_is_wrapped(Monitor)` is True. A `VecMonitor` on top works, but warns that it overwrites
+    these statistics, and counts reset steps as episodes.
 
-    `step_arrays` is `step` without N dicts of infos, for many sub-environments.
+    `step_arrays` is a faster `step` for many sub-environments, without N dicts of infos.
 
     Args:
-        vector_env: with NumPy arrays. Without `metadata["autoreset_mode"]`, Gymnasium's default is
-            assumed, NEXT_STEP.
+        vector_env: a vector environment with NumPy arrays. If it has no
+            `metadata["autoreset_mode"]`, Gymnasium's default, NEXT_STEP, is assumed.
 
     Attributes:
         vector_env: the wrapped environment.
-        autoreset_mode: its mode.
-        reset_steps: the sum of reset steps of all sub-environments so far.
+        autoreset_mode: its autoreset mode.
+        reset_steps: number of reset steps so far, over all sub-environments.
         waiting: (N,) bool, the sub-environments whose next step is a reset step.
 
     Raises:
-        TypeError: it is not a `VectorEnv`, or SB3 has no form for one of its spaces.
+        TypeError: it is not a `VectorEnv`, or SB3 does not support one of its spaces.
     """
 
     def __init__(self, vector_env: VectorEnv[Any, Any, Any]) -> None:
@@ -122,9 +122,9 @@ class GymVecEnv(VecEnv):
         self.waiting = np.zeros(self.num_envs, np.bool_)
         self._all = np.ones(self.num_envs, np.bool_)
         self._actions: Any = None
-        self._last_obs: Obs = None  # of NEXT_STEP
+        self._last_obs: Obs = None  # for NEXT_STEP
         self._t_start = time.time()
-        # SyncVectorEnv(copy=False) and its like write each observation over the one before.
+        # SyncVectorEnv(copy=False), for example, overwrites observations in place.
         self._reuses_obs = getattr(vector_env.unwrapped, "copy", True) is False
         self._forget_episodes()
         self._ended: list[_Ended] = []
@@ -132,7 +132,7 @@ class GymVecEnv(VecEnv):
             warnings.warn(
                 f"{vector_env} resets its sub-environments one step late (AutoresetMode.NEXT_STEP):"
                 " the step after each episode ignores its action, and is closed as a truncated "
-                "episode of one step, counted in `reset_steps`. AutoresetMode.SAME_STEP needs no "
+                "episode of one step, counted in `reset_steps`. AutoresetMode.SAME_STEP avoids "
                 "such steps",
                 stacklevel=2,
             )
@@ -140,12 +140,12 @@ class GymVecEnv(VecEnv):
     # ------------------------------------------------------------------ stepping
 
     def reset(self) -> VecEnvObs:
-        """Begin an episode in every sub-environment, with the seeds and options given before.
+        """Start an episode in every sub-environment, with the seeds and options set before.
 
         Returns:
             (N, ...) observations; `reset_infos` has the infos.
         """
-        seed: Any = self._take_seed()  # Gymnasium's own take a list too, its base names an int
+        seed: Any = self._take_seed()  # may be a list, which VectorEnv's annotation lacks
         obs, infos = self.vector_env.reset(seed=seed, options=self._take_options())
         obs = self._owned(obs)
         self._forget_episodes()
@@ -154,7 +154,7 @@ class GymVecEnv(VecEnv):
         return obs  # type: ignore[no-any-return]  # VectorEnv's types are open
 
     def step_async(self, actions: NDArray[Any]) -> None:
-        """Hold the actions, (N, ...), for `step_wait`."""
+        """Store the actions, (N, ...), for `step_wait`."""
         self._actions = actions
 
     def step_wait(self) -> VecEnvStepReturn:
@@ -166,7 +166,7 @@ class GymVecEnv(VecEnv):
         moved, ended = self._advance(self._actions)
         self._note_resets(*moved.reset_infos)
         infos = self._infos(moved, ended)
-        # SB3's learners add to the rewards in place: they get an array of their own.
+        # SB3's learners add to the rewards in place, so they need a copy.
         return moved.obs, moved.rewards.astype(np.float32), moved.dones, infos
 
     def _infos(self, moved: _Moved, ended: _Ended) -> list[dict[str, Any]]:
@@ -190,9 +190,9 @@ class GymVecEnv(VecEnv):
     ) -> tuple[Obs, NDArray[Any], NDArray[np.bool_], NDArray[np.bool_], dict[str, Any]]:
         """Take a step, without a loop over sub-environments.
 
-        The infos are the vector environment's own. In every mode they have "final_obs" under the
-        mask "_final_obs" where an episode was closed, and "reset_step" where a reset step was.
-        Episodes that end are kept for `episode_statistics`; `reset_infos` stays as it is.
+        The infos are those of the vector environment. In every mode they have "final_obs", with
+        the mask "_final_obs", where an episode was closed, and "reset_step" where a step was a
+        reset step. Ended episodes are kept for `episode_statistics`; `reset_infos` is unchanged.
 
         Args:
             actions: (N, ...).
@@ -210,18 +210,18 @@ class GymVecEnv(VecEnv):
         """The infos that `step` would have given for the last `step_arrays`.
 
         Returns:
-            N dicts, made when the first of them is looked at.
+            N dicts, created when one of them is first accessed.
         """
         return LazyInfos(partial(self._infos, *self._last_step), self.num_envs)
 
     def episode_statistics(
         self,
     ) -> tuple[NDArray[np.intp], NDArray[np.float64], NDArray[np.int64]]:
-        """Hand over the episodes that ended in `step_arrays` since the last call, and forget them.
+        """Return and clear the episodes that ended in `step_arrays` since the last call.
 
         Returns:
-            Sub-environments (K,), returns (K,) and lengths (K,), in the order in which the
-            episodes ended.
+            Sub-environments (K,), returns (K,) and lengths (K,), ordered by the end of the
+            episodes.
         """
         ended, self._ended = self._ended, []
         if not ended:
@@ -261,8 +261,8 @@ class GymVecEnv(VecEnv):
             return
         if "final_obs" not in moved.infos:
             raise ValueError(
-                f"{self.vector_env} says AutoresetMode.SAME_STEP, but its infos have no "
-                f"'final_obs' where an episode ended; found {sorted(moved.infos)}"
+                f"{self.vector_env} declares AutoresetMode.SAME_STEP, but its infos have no "
+                f"'final_obs' after the end of an episode; found {sorted(moved.infos)}"
             )
         reset_infos = without_final(moved.infos)
         moved.step_infos = [(reset_infos, ~real), (moved.infos.get("final_info", {}), real)]
@@ -296,7 +296,7 @@ class GymVecEnv(VecEnv):
         return deepcopy(obs) if self._reuses_obs else obs
 
     def _forget_episodes(self) -> None:
-        """Start the statistics of all sub-environments afresh."""
+        """Clear the statistics of all sub-environments."""
         self.waiting = np.zeros(self.num_envs, np.bool_)
         self._returns = np.zeros(self.num_envs, np.float64)
         self._lengths = np.zeros(self.num_envs, np.int64)
@@ -307,7 +307,7 @@ class GymVecEnv(VecEnv):
         spread_infos(infos, mask, self.reset_infos)
 
     def _take_seed(self) -> int | list[int | None] | None:
-        """SB3's seeds in Gymnasium's form: an int s where they are s, s + 1, ..."""
+        """SB3's seeds in Gymnasium's format: an int s if they are s, s + 1, ..."""
         seeds = self._seeds
         self._reset_seeds()
         first = seeds[0]
@@ -324,12 +324,12 @@ class GymVecEnv(VecEnv):
         for i, one in enumerate(options):
             if one is not first and not data_equivalence(one, first, exact=True):
                 raise ValueError(
-                    "a vector environment takes the same reset options for all sub-environments; "
+                    "a vector environment needs the same reset options for all sub-environments, "
                     f"found {first} for sub-environment 0 and {one} for sub-environment {i}"
                 )
         return first or None
 
-    # ------------------------------------------------------------------ SB3's other protocol
+    # ------------------------------------------------------------------ the rest of SB3's VecEnv
 
     def close(self) -> None:
         """Close the vector environment."""
@@ -338,11 +338,11 @@ class GymVecEnv(VecEnv):
     def get_attr(self, attr_name: str, indices: VecEnvIndices = None) -> list[Any]:
         """Read an attribute of each sub-environment.
 
-        A native vector environment has no sub-environments to ask: its own attribute, or that of
-        what it wraps, is repeated.
+        A native vector environment has no separate sub-environments: its attribute, or that of the
+        environment it wraps, is repeated.
 
         Raises:
-            AttributeError: there is none.
+            AttributeError: there is no such attribute.
         """
         chosen = list(self._get_indices(indices))
         if (envs := self._envs) is not None:
@@ -375,9 +375,8 @@ class GymVecEnv(VecEnv):
     ) -> list[Any]:
         """Call a method of each sub-environment.
 
-        On a native vector environment it is called once, on the vector environment. A tuple of N
-        results, such as `render` gives, is one for each sub-environment; another result is
-        repeated.
+        A native vector environment's method is called once. A tuple of N results, such as
+        `render` returns, holds one for each sub-environment; any other result is repeated.
 
         Raises:
             AttributeError: there is no such method.
@@ -401,8 +400,8 @@ class GymVecEnv(VecEnv):
     ) -> list[bool]:
         """Whether sub-environments are wrapped in a class.
 
-        True for `Monitor`: the adapter itself gives `info["episode"]` as `Monitor` does, and at
-        true ends of episodes only, which is what SB3 asks this for.
+        Always True for `Monitor`: like `Monitor`, the adapter reports `info["episode"]`, and only
+        at true ends of episodes, which is what SB3 wants to know.
         """
         chosen = list(self._get_indices(indices))
         if wrapper_class is Monitor:
@@ -412,10 +411,10 @@ class GymVecEnv(VecEnv):
         return [any(isinstance(layer, wrapper_class) for layer in self._layers())] * len(chosen)
 
     def get_images(self) -> Sequence[NDArray[np.uint8] | None]:
-        """One RGB image (H, W, 3) of each sub-environment, or None if they were not asked for."""
+        """One RGB image (H, W, 3) of each sub-environment, or None without `rgb_array` mode."""
         if self.render_mode != "rgb_array":
             warnings.warn(
-                f"images need render_mode='rgb_array', and the environment was made with "
+                f"images need render_mode='rgb_array', but the environment was made with "
                 f"render_mode={self.render_mode!r}",
                 stacklevel=2,
             )
@@ -425,11 +424,11 @@ class GymVecEnv(VecEnv):
 
     @property
     def _envs(self) -> Sequence[gymnasium.Env[Any, Any]] | None:
-        """The sub-environments, where there are such objects, as in a `SyncVectorEnv`."""
+        """The sub-environments if they are separate objects, as in a `SyncVectorEnv`."""
         return getattr(self.vector_env.unwrapped, "envs", None)
 
     def _layers(self) -> Iterator[VectorEnv[Any, Any, Any]]:
-        """From the outermost wrapper to the vector environment itself."""
+        """The wrappers, outermost first, then the vector environment itself."""
         layer = self.vector_env
         while isinstance(layer, VectorWrapper):
             yield layer
@@ -437,7 +436,7 @@ class GymVecEnv(VecEnv):
         yield layer
 
     def _layer_with(self, name: str) -> VectorEnv[Any, Any, Any]:
-        # Gymnasium's vector wrappers do not pass attributes on.
+        # Gymnasium's vector wrappers do not forward attributes.
         for layer in self._layers():
             if hasattr(layer, name):
                 return layer
@@ -447,7 +446,7 @@ class GymVecEnv(VecEnv):
         chosen = list(self._get_indices(indices))
         if sorted(chosen) != list(range(self.num_envs)):
             raise ValueError(
-                f"{self.vector_env} is one object, and {what} belongs to all of its "
+                f"{self.vector_env} is a single object, and {what} is shared by all of its "
                 f"{self.num_envs} sub-environments: leave out indices, found {chosen}"
             )
 
@@ -455,7 +454,7 @@ class GymVecEnv(VecEnv):
 def _require_supported(vector_env: VectorEnv[Any, Any, Any]) -> None:
     if not isinstance(vector_env, VectorEnv):
         raise TypeError(
-            "GymVecEnv takes a gymnasium.vector.VectorEnv, such as gymnasium.make_vec gives, "
+            "GymVecEnv needs a gymnasium.vector.VectorEnv, as gymnasium.make_vec returns, "
             f"found {type(vector_env).__name__}"
         )
     observation, action = vector_env.single_observation_space, vector_env.single_action_space
@@ -463,7 +462,7 @@ def _require_supported(vector_env: VectorEnv[Any, Any, Any]) -> None:
     names = ", ".join(kind.__name__ for kind in _FLAT)
     if not all(isinstance(part, _FLAT) for part in parts):
         raise TypeError(
-            f"an observation space is one of {names}, or a Dict of those, found {observation}"
+            f"an observation space must be one of {names}, or a Dict of those, found {observation}"
         )
     if not isinstance(action, _FLAT):
-        raise TypeError(f"an action space is one of {names}, found {action}")
+        raise TypeError(f"an action space must be one of {names}, found {action}")

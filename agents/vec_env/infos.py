@@ -1,4 +1,4 @@
-"""Gymnasium's batched infos and observations, taken apart for single sub-environments."""
+"""Split Gymnasium's batched infos and observations into those of single sub-environments."""
 
 from __future__ import annotations
 
@@ -10,11 +10,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 Obs = Any
-"""(N, ...) of a sub-environment's space, or a dict of such arrays."""
+"""An array (N, ...) of observations of N sub-environments, or a dict of such arrays."""
 
 
 class LazyInfos(Sequence[dict[str, Any]]):
-    """N dicts of infos that are made when one is looked at: most callbacks never look."""
+    """N dicts of infos, created when one is first accessed, since most callbacks never do."""
 
     def __init__(self, make: Callable[[], list[dict[str, Any]]], size: int) -> None:
         self._make = make
@@ -32,7 +32,7 @@ class LazyInfos(Sequence[dict[str, Any]]):
 
 
 def select_rows(mask: NDArray[np.bool_], chosen: Obs, other: Obs) -> Obs:
-    """Rows of `chosen` under the mask and of `other` elsewhere, in fresh memory."""
+    """Rows of `chosen` where the mask is True and of `other` elsewhere, as a copy."""
     if isinstance(other, dict):
         return {key: select_rows(mask, chosen[key], other[key]) for key in other}
     result = other.copy()
@@ -43,13 +43,13 @@ def select_rows(mask: NDArray[np.bool_], chosen: Obs, other: Obs) -> Obs:
 def spread_infos(
     arrays: Mapping[str, Any], where: NDArray[np.bool_], infos: Sequence[dict[str, Any]]
 ) -> None:
-    """Write Gymnasium's arrays of infos, with their masks, into one dict a sub-environment.
+    """Write Gymnasium's arrays of infos, with their masks, into one dict per sub-environment.
 
     Args:
-        arrays: (N, ...) each beside its mask `_key`, or dicts of such; without a mask an array
-            holds everywhere, and a value that is no array holds for all.
-        where: (N,), the sub-environments to write for.
-        infos: N dicts.
+        arrays: arrays (N, ...), each with a mask `_key`, or dicts of such arrays. An array without
+            a mask applies to all sub-environments; so does a value that is not an array.
+        where: (N,) bool, the sub-environments to write for.
+        infos: N dicts, written in place.
     """
     for key, values in arrays.items():
         if key[:1] == "_" and key[1:] in arrays:

@@ -1,4 +1,4 @@
-"""Many environments of one id, batched, for SB3."""
+"""Make a batch of environments for SB3."""
 
 from __future__ import annotations
 
@@ -25,19 +25,19 @@ def make_vec_env(
 ) -> GymVecEnv:
     """Make N environments for SB3 in one batch.
 
-    The environment's native vector environment is taken if it has one; otherwise Gymnasium's
-    `SyncVectorEnv` with SAME_STEP autoreset steps N single ones in turn.
+    If the environment has a native vector environment, that is used; otherwise Gymnasium's
+    `SyncVectorEnv`, with SAME_STEP autoreset, steps N single environments in turn.
 
     Args:
-        env_id: what `gymnasium.make_vec` takes, or a function that makes one environment.
+        env_id: as for `gymnasium.make_vec`, or a function that makes one environment.
         num_envs: N.
-        seed: of the first reset; sub-environment i is seeded with seed + i, or as the vector
-            environment has it (with groups of K, seed + i // K).
+        seed: seed of the first reset; sub-environment i gets seed + i, unless the vector
+            environment has another rule (with groups of K, seed + i // K).
         env_kwargs: arguments of the environment.
 
     Raises:
         gymnasium.error.Error: there is no such environment.
-        ValueError: the function gives the same environment twice.
+        ValueError: the function returns the same environment twice.
     """
     kwargs = env_kwargs or {}
     vector_env: VectorEnv[Any, Any, Any]
@@ -47,8 +47,8 @@ def make_vec_env(
         )
         if len({id(env.unwrapped) for env in vector_env.envs}) < num_envs:
             raise ValueError(
-                "the function gives the same environment each time it is called; "
-                "it must make a new one"
+                "the function returned the same environment more than once; "
+                "it must make a new one at each call"
             )
     elif _find_spec(env_id).vector_entry_point is not None:
         vector_env = gymnasium.make_vec(env_id, num_envs, **kwargs)
