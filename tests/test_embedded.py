@@ -9,6 +9,7 @@ import torch
 from hypothesis import given
 from hypothesis import strategies as st
 
+from agents.networks.encoder import TextLookup
 from llmar_env.text.embedded import EmbeddedTexts, gather_padded, like_length
 
 DIM = 3
@@ -370,3 +371,17 @@ class TestSharing:
         loaded = pickle.loads(pickle.dumps(store))
         assert contents(loaded) == contents(store)
         assert not any(array.flags.writeable for array in self.arrays(loaded))
+
+
+def test_a_long_text_lengthens_no_batch_but_its_own():
+    table = np.eye(3, dtype=np.float32)
+    store = EmbeddedTexts.from_ids(table, [[0, 1], [2] * 20_000, [1]])
+    shapes = {tuple(places): vectors.shape for places, vectors, _ in store.blocks([0, 1, 2], 2)}
+    assert shapes == {(2, 0): (2, 2, 3), (1,): (1, 20_000, 3)}
+    vectors, lengths = store.gather([2, 0], 2)
+    np.testing.assert_array_equal(vectors, store.gather([2, 0])[0][:, :2])
+    assert lengths.tolist() == [1, 2]
+    lookup = TextLookup()
+    lookup.attach(store)
+    assert lookup(torch.tensor([0, 2]))[0].shape == (2, 2, 3)
+    assert lookup(torch.tensor([0, 1]))[0].shape == (2, 20_000, 3)

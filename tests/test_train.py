@@ -4,6 +4,7 @@ import json
 import os
 import subprocess
 import sys
+import warnings
 from pathlib import Path
 
 import pytest
@@ -15,6 +16,7 @@ import train
 from agents import LLMAR, REINFORCE, Config, NonFiniteLossError
 from agents.commands.report import plot_curves
 from agents.commands.train import new_folder
+from agents.trainers.data import load_corpus
 from agents.training.validation import Record
 from llmar_env.metrics import TextScores
 from llmar_env.text.corpus import Corpus
@@ -286,3 +288,17 @@ def test_a_training_that_breaks_off_leaves_the_best_model(tmp_path, monkeypatch)
     assert "update 31" in message
     loaded = LLMAR.load(tmp_path / "broken" / "model", device="cpu")
     assert loaded.generate("Hallo.").shape == (1, 64)
+
+
+def test_an_input_text_that_is_much_longer_than_others_is_named(tmp_path):
+    rows = [f"Satz {n} hier\tsentence {n} here" for n in range(60)]
+    rows[17] = "Wort " * 1000 + "\tmany words"
+    (tmp_path / "train.tsv").write_text("\n".join(["source\ttarget", *rows]) + "\n", "utf-8")
+    (tmp_path / "valid.tsv").write_text("source\ttarget\nDas da\tthat there\n", "utf-8")
+    given = {"data": str(tmp_path / "train.tsv"), "valid": tmp_path / "valid.tsv", "dim": 8}
+    with pytest.warns(UserWarning, match=r"input text 18 of train has 1,\d+ vectors.*--max-length"):
+        load_corpus(flat_config(**given))
+    with warnings.catch_warnings(record=True) as caught:
+        warnings.simplefilter("always")
+        load_corpus(flat_config(**given, max_length=20))
+    assert not [one for one in caught if "is padded" in str(one.message)]

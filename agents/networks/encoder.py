@@ -65,7 +65,6 @@ class TextLookup(nn.Module):
     def __init__(self) -> None:
         super().__init__()
         self.fingerprint: str | None = None
-        self.max_length = 0
         for name in ("padded_table", "ids", "offsets"):
             self.register_buffer(name, None, persistent=False)
 
@@ -74,7 +73,6 @@ class TextLookup(nn.Module):
         self.padded_table = as_shared_tensor(texts.padded_table, device).float()
         self.ids = None if texts.ids is None else as_shared_tensor(texts.ids, device)
         self.offsets = as_shared_tensor(texts.offsets, device)
-        self.max_length = texts.max_length
         self.fingerprint = texts.fingerprint
 
     def forward(self, index: Tensor) -> tuple[Tensor, Tensor]:
@@ -89,7 +87,6 @@ class TextLookup(nn.Module):
                 "agents.attach_texts(policy, texts) with `mdp.corpus.source` of the environment "
                 "(for a writer, policy.attach, also with `mdp.vocabulary`)"
             )
-        longest = self.max_length
-        if not index.is_cuda:  # on CUDA, this would wait for the device
-            longest = int((self.offsets[index + 1] - self.offsets[index]).max())
+        # CUDA waits here, but one long text does not make every batch as long as itself.
+        longest = int((self.offsets[index + 1] - self.offsets[index]).max())
         return gather_padded(self.padded_table, self.ids, self.offsets, index, longest)

@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import warnings
 from dataclasses import replace
 from pathlib import Path
+
+import numpy as np
 
 from llmar_env.text.corpus import Corpus, CorpusLike, read_split
 from llmar_env.text.embedders import WordVectorsConfig
@@ -17,6 +20,9 @@ __all__ = ["load_corpus"]
 _PHRASEBOOK = "phrasebook:"
 # The part of --data used for validation if --valid is not given.
 _VALID_PART = 0.05
+# A text is named that has at least so many vectors, and so many times as many as the median.
+_LONG = 512
+_OUTLIER = 20
 
 
 def load_corpus(config: Config, data: CorpusLike | None = None) -> Corpus:
@@ -42,7 +48,26 @@ def load_corpus(config: Config, data: CorpusLike | None = None) -> Corpus:
     # The phrasebook comes with pretrained vectors, unless another dimension is requested.
     shipped = isinstance(data, str) and data.startswith(_PHRASEBOOK) and dim is None
     vectors = None if shipped else _word_vectors(config)
-    return Corpus.load(data, word_vectors=vectors, max_length=max_length)
+    corpus = Corpus.load(data, word_vectors=vectors, max_length=max_length)
+    _warn_of_outlier(corpus)
+    return corpus
+
+
+def _warn_of_outlier(corpus: Corpus) -> None:
+    """Name an input text that makes the batches with it many times as long as others."""
+    lengths = corpus.source.lengths
+    longest, median = int(lengths.max()), int(np.median(lengths))
+    if longest < max(_LONG, _OUTLIER * median):
+        return
+    row = int(lengths.argmax())
+    for split, rows in corpus.splits.items():
+        if row in rows:
+            warnings.warn(
+                f"input text {row - rows.start + 1} of {split} has {longest:,} vectors, and the "
+                f"median is {median}: a batch that contains it is padded to its length, which "
+                "takes time and memory. --max-length cuts input texts",
+                stacklevel=4,
+            )
 
 
 def _word_vectors(config: Config) -> WordVectorsConfig:

@@ -246,14 +246,17 @@ class EmbeddedTexts:
         """(n, D) the mean vector of each text, scaled to unit length."""
         return _read_only(unit(self.means))
 
-    def gather(self, index: ArrayLike) -> tuple[NDArray[np.float32], NDArray[np.int64]]:
+    def gather(
+        self, index: ArrayLike, length: int | None = None
+    ) -> tuple[NDArray[np.float32], NDArray[np.int64]]:
         """Look up texts as one padded batch.
 
         Args:
             index: (B,) integers in [0, n).
+            length: L, at least the length of every text of the batch; by default `max_length`.
 
         Returns:
-            vectors (B, max_length, D) float32, zero rows after a text's end, and lengths (B,).
+            vectors (B, L, D) float32, zero rows after a text's end, and lengths (B,).
 
         Raises:
             IndexError: a row is not in the store.
@@ -264,7 +267,7 @@ class EmbeddedTexts:
                 f"rows must lie in 0 to {len(self) - 1}, found {rows.min()} to {rows.max()}"
             )
         vectors, lengths = gather_padded(
-            self.padded_table, self.ids, self.offsets, rows, self.max_length
+            self.padded_table, self.ids, self.offsets, rows, length or self.max_length
         )
         return vectors.astype(np.float32, copy=False), lengths
 
@@ -286,8 +289,9 @@ class EmbeddedTexts:
         """
         index = np.asarray(rows, np.int64)
         for places in like_length(self.lengths[index], size):
-            vectors, lengths = self.gather(index[places])
-            yield places, vectors[:, : lengths.max()], lengths
+            rows_of_block = index[places]
+            longest = int(self.lengths[rows_of_block].max())
+            yield places, *self.gather(rows_of_block, longest)
 
     def truncate(self, max_length: int) -> tuple[EmbeddedTexts, int]:
         """Keep the first `max_length` vectors of each text.
