@@ -59,4 +59,5 @@ bench:
 OLD ?= HEAD~
 NEW ?= .
 compare:
-	python benchmarks/compare.py $(OLD) $(NEW) --data $(DATA) --json runs/compare.json
+	python benchmarks/compare.py $(OLD) $(NEW) --data $(DATA) \
+		--parts training environments writing translation --json runs/compare.json

@@ -33,7 +33,7 @@ if TYPE_CHECKING:
     from .inference.refinement import Refined, refine
     from .llmar import LLMAR
     from .networks.encoder import GRUEncoder
-    from .networks.seq2seq import WriterConfig
+    from .networks.seq2seq import Seq2SeqConfig
     from .policies import (
         GRUFeatures,
         GRUPolicy,
@@ -73,11 +73,11 @@ __all__ = [
     "Refined",
     "RefinedText",
     "RunConfig",
+    "Seq2SeqConfig",
     "TargetTexts",
     "TaskConfig",
     "TokenSoftmax",
     "Trained",
-    "WriterConfig",
     "WriterPolicy",
     "WritingConfig",
     "advantages",
@@ -118,7 +118,7 @@ _MODULES = {
     "TaskConfig": ".config",
     "TokenSoftmax": ".distributions",
     "Trained": ".trainers.base",
-    "WriterConfig": ".networks.seq2seq",
+    "Seq2SeqConfig": ".networks.seq2seq",
     "WriterPolicy": ".policies",
     "WritingConfig": ".config",
     "advantages": ".algorithms",

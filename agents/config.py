@@ -13,24 +13,18 @@ from typing import Annotated, Any, Literal, Self, get_args, get_type_hints
 
 import tyro
 
+from .names import Baseline, DistributionName
+
 __all__ = [
     "AlgorithmConfig",
-    "Baseline",
     "Config",
     "DataConfig",
-    "DistributionName",
     "RunConfig",
     "Scope",
     "TaskConfig",
     "WritingConfig",
     "refuse_unused",
 ]
-
-
-Baseline = Literal["none", "leave_one_out", "mean", "group"]
-"""Baselines of REINFORCE; `agents.algorithms.baselines` defines them."""
-DistributionName = Literal["gaussian", "free_gaussian", "power_spherical"]
-"""Distributions of answers; `agents.distributions.DISTRIBUTIONS` has their classes."""
 
 
 class Scope(StrEnum):

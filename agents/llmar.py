@@ -122,7 +122,7 @@ class LLMAR:
         """
         clock = Clock()
         clock.start()
-        quiet = not self.config.run.progress
+        quiet = isinstance(data, Corpus) or not self.config.run.progress
         with Console(stderr=True, quiet=quiet).status("reading and embedding the texts"):
             corpus = load_corpus(self.config, data)
         self._adopt(corpus)

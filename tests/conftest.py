@@ -92,10 +92,10 @@ def words():
 
 @pytest.fixture(scope="session")
 def writer_weights(words):
-    """Of a `WriterPolicy` with `WriterConfig(16, 24)` that has learned to write, with mistakes."""
+    """Of a `WriterPolicy` with `Seq2SeqConfig(16, 24)` that has learned to write, with mistakes."""
     import torch
 
-    from agents.networks.seq2seq import WriterConfig
+    from agents.networks.seq2seq import Seq2SeqConfig
     from agents.policies.writer import WriterPolicy
     from agents.training.cross_entropy import TargetTexts
     from llmar_env.envs.generate import GenerateMDP
@@ -106,7 +106,7 @@ def writer_weights(words):
         mdp.observation_space,
         mdp.action_space,
         lambda _: 1e-2,
-        writer=WriterConfig(16, 24),
+        writer=Seq2SeqConfig(16, 24),
         low_precision=False,
     )
     texts = TargetTexts(words, policy.vocabulary)

@@ -212,11 +212,7 @@ def test_the_command_line_says_which_number_is_out_of_range(capsys):
 
 def test_reading_options_loads_nothing_heavy():
     program = (
-        "import importlib.util, sys\n"
-        f"spec = importlib.util.spec_from_file_location('config', {str(CONFIG)!r})\n"
-        "module = importlib.util.module_from_spec(spec)\n"
-        "sys.modules['config'] = module\n"
-        "spec.loader.exec_module(module)\n"
+        "import sys, agents.config\n"
         "heavy = {'torch', 'numpy', 'gymnasium', 'stable_baselines3', 'gensim'}\n"
         "sys.exit(', '.join(heavy & set(sys.modules)) or None)\n"
     )

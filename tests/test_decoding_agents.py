@@ -7,7 +7,7 @@ import pytest
 import torch
 
 from agents.inference.decoding import decode
-from agents.networks.seq2seq import WriterConfig
+from agents.networks.seq2seq import Seq2SeqConfig
 from agents.policies.writer import WriterPolicy
 from llmar_env.envs.generate import GenerateEnv, GenerateMDP
 from llmar_env.text.decoding import csls_tokens, hubness, nearest_tokens
@@ -28,7 +28,7 @@ def float32():
 def policy_for(corpus, vocabulary=None, observation="index", seed=0, **kwargs):
     torch.manual_seed(seed)
     mdp = GenerateMDP(corpus, vocabulary=vocabulary, observation=observation, max_new_tokens=M)
-    kwargs = {"writer": WriterConfig(16, 24), "vocabulary": mdp.vocabulary} | kwargs
+    kwargs = {"writer": Seq2SeqConfig(16, 24), "vocabulary": mdp.vocabulary} | kwargs
     return WriterPolicy(mdp.observation_space, mdp.action_space, lambda _: 1e-2, **kwargs)
 
 

@@ -9,7 +9,7 @@ from gymnasium.vector import AutoresetMode
 
 from agents.inference.decoding import decode
 from agents.inference.refinement import refine
-from agents.networks.seq2seq import WriterConfig
+from agents.networks.seq2seq import Seq2SeqConfig
 from agents.policies.writer import WriterPolicy
 from llmar_env.envs.generate import GenerateMDP
 from llmar_env.envs.refine import RefineVectorEnv
@@ -31,7 +31,7 @@ def float32():
 def policy_for(corpus, **kwargs):
     torch.manual_seed(0)
     mdp = GenerateMDP(corpus, observation="index", max_new_tokens=M)
-    kwargs = {"writer": WriterConfig(16, 24)} | kwargs
+    kwargs = {"writer": Seq2SeqConfig(16, 24)} | kwargs
     return WriterPolicy(mdp.observation_space, mdp.action_space, lambda _: 1e-2, **kwargs)
 
 

@@ -17,7 +17,7 @@ from agents import (
     make_vec_env,
 )
 from agents.distributions import DirectionalGaussian
-from agents.networks.seq2seq import WriterConfig
+from agents.networks.seq2seq import Seq2SeqConfig
 from agents.training.cross_entropy import TargetTexts
 from agents.training.regularizers import CrossEntropy
 from llmar_env.text.corpus import Corpus
@@ -633,7 +633,7 @@ def writing_model(words, seed=0, reward="mean", num_envs=8, **kwargs):
         num_envs,
         env_kwargs=options | {"group_size": 4, "reward": reward},
     )
-    writer = WriterConfig(encoder_dim=8, decoder_dim=12, dropout=0.0)
+    writer = Seq2SeqConfig(encoder_dim=8, decoder_dim=12, dropout=0.0)
     policy_kwargs = {"writer": writer, "low_precision": False} | kwargs.pop("policy_kwargs", {})
     return REINFORCE("WriterPolicy", env, seed=seed, policy_kwargs=policy_kwargs, **kwargs)
 

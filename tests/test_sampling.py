@@ -95,5 +95,6 @@ def test_policies_of_this_package_go_by_their_names(policy):
     name = "Align" if policy is GRUPolicy else "Generate"
     env = make_vec_env(f"LLMAR/{name}-v0", 4, env_kwargs={"observation": "index"})
     assert type(REINFORCE(policy.__name__, env, device="cpu").policy) is policy
-    with pytest.raises(ValueError, match="unknown"):
-        REINFORCE("NoPolicy", env, device="cpu")
+    for other in ("NoPolicy", "gru", "attach_texts", "GRUSACPolicy"):
+        with pytest.raises(ValueError, match=f"{other} unknown"):
+            REINFORCE(other, env, device="cpu")

@@ -6,12 +6,12 @@ from stable_baselines3 import A2C, PPO
 
 from agents import make_vec_env
 from agents.distributions import TokenSoftmax
-from agents.networks.seq2seq import Writer, WriterConfig
+from agents.networks.seq2seq import Seq2SeqConfig, Writer
 from agents.policies.writer import WriterPolicy
 from llmar_env.envs.generate import GenerateMDP
 from llmar_env.text.vocabulary import Vocabulary
 
-SMALL = WriterConfig(encoder_dim=5, decoder_dim=7, dropout=0.3)
+SMALL = Seq2SeqConfig(encoder_dim=5, decoder_dim=7, dropout=0.3)
 LENGTH = 9
 
 
@@ -106,7 +106,7 @@ class TestWriter:
     @pytest.mark.parametrize("kwargs", [{"encoder_dim": 0}, {"decoder_dim": -1}, {"dropout": 1.0}])
     def test_impossible_sizes_are_refused(self, kwargs):
         with pytest.raises(ValueError, match="found"):
-            WriterConfig(**kwargs)
+            Seq2SeqConfig(**kwargs)
 
 
 class TestPolicy:
@@ -265,6 +265,19 @@ class TestTokenSoftmax:
         torch.testing.assert_close(counts, expected, atol=0.015, rtol=0)
         torch.testing.assert_close(tempered.log_probs().exp(), expected)
         torch.testing.assert_close(distribution.log_probs().exp(), p)  # is left as it was
+
+    @pytest.mark.parametrize("temperature", [0.5, 0.01])
+    @pytest.mark.parametrize("smoothing", [0.0, 0.2])
+    def test_tempered_probabilities_are_those_of_the_softmax(self, temperature, smoothing):
+        distribution, p = self.distribution(group_size=2)
+        log_p = (p.double().log() / temperature).log_softmax(-1).repeat_interleave(2, dim=0)
+        chosen = torch.tensor([0, 5, 2, 1])
+        expected = (1 - smoothing) * log_p[torch.arange(4), chosen] + smoothing * log_p.mean(-1)
+        tempered = distribution.tempered(temperature)
+        found = tempered.log_prob_of(chosen, smoothing)
+        torch.testing.assert_close(found, expected.float(), rtol=1e-4, atol=1e-4)
+        actions = tempered.actions_of(chosen)
+        torch.testing.assert_close(tempered.log_prob(actions), tempered.log_prob_of(chosen))
 
     def test_tempered_scales_beyond_the_bound_choose_still(self):
         distribution, p = self.distribution(group_size=100)

@@ -21,6 +21,7 @@ from agents import (
     decode,
 )
 from agents.algorithms.presets import WRITING
+from agents.algorithms.update import descend
 from agents.llmar import _FORMAT
 from agents.trainers.data import load_corpus
 from agents.trainers.generate import GenerateTrainer, writer_config
@@ -201,6 +202,8 @@ def agent_of(config, corpus):
     env = trainer._make_writing_env(corpus, vocabulary)
     warm = trainer._make_policy(env)
     texts = TargetTexts(corpus, vocabulary)
+    losses, misaligned = texts.loss(warm, np.arange(4), 0.1)
+    descend(warm, losses.mean() + misaligned.mean(), 1.0, "in the warm start")
     return warm, trainer._make_agent(warm, texts, env, Clock(), None)
 
 
@@ -210,6 +213,13 @@ def test_reinforcement_goes_on_from_the_warm_start_and_leaves_the_reference_as_i
     for name, weight in model.policy.state_dict().items():
         assert torch.equal(weight, before[name])
     assert model.regularizers[1].reference is warm
+    for one, other in zip(warm.parameters(), model.policy.parameters(), strict=True):
+        moments, carried = (
+            optimizer.state[weight]
+            for optimizer, weight in ((warm.optimizer, one), (model.policy.optimizer, other))
+        )
+        assert ("exp_avg" in moments) == (one.grad is not None)
+        assert all(torch.equal(value, carried[name]) for name, value in moments.items())
     assert model.ent_coef(0.5) == 0.125
     model.learn(1)
     assert model._n_updates == 1

@@ -5,7 +5,7 @@ from __future__ import annotations
 import torch
 from torch import Tensor
 
-from ..config import Baseline
+from ..names import Baseline
 
 __all__ = ["advantages"]
 

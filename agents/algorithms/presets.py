@@ -14,7 +14,15 @@ from llmar_env.text.embedders import WordVectorsConfig
 from ..distributions import DISTRIBUTIONS
 from .buffers import GroupedReplayBuffer, GroupedRolloutBuffer
 
-__all__ = ["ALGORITHMS", "SUPERVISED", "WRITING", "Algorithm", "Supervised", "Writing"]
+__all__ = [
+    "ALGORITHMS",
+    "SUPERVISED",
+    "WRITING",
+    "Algorithm",
+    "Supervised",
+    "WriterPreset",
+    "resolve",
+]
 
 
 @dataclass(frozen=True)
@@ -209,7 +217,7 @@ SUPERVISED = Supervised()
 
 
 @dataclass(frozen=True)
-class Writing:
+class WriterPreset:
     """A writer's default settings."""
 
     word_vectors: WordVectorsConfig
@@ -229,7 +237,7 @@ class Writing:
     """Number of validations in each of the two phases; each one writes all validation texts."""
 
 
-WRITING = Writing(
+WRITING = WriterPreset(
     word_vectors=WordVectorsConfig(dim=256, vocab_size=8000, whitening=0.5),
     hidden_dim=384,
     warm_texts=96,
@@ -249,6 +257,11 @@ WRITING = Writing(
 
 
 def resolve(path: str) -> Any:
+    """The object at a path, "module:name".
+
+    Raises:
+        ImportError: it comes with an extra that is not installed.
+    """
     try:
         return resolve_name(path)
     except ModuleNotFoundError as error:

@@ -20,7 +20,7 @@ from torch import Tensor
 from llmar_env.envs.core import check_choice
 
 from .. import policies
-from ..config import Baseline
+from ..names import Baseline
 from ..networks.device import resolve_device
 from ..policies.sampling import (
     HasNoiseScale,
@@ -152,8 +152,10 @@ class REINFORCE(OnPolicyAlgorithm):
 
     def _get_policy_from_name(self, policy_name: str) -> type[BasePolicy]:
         """Find a policy by the class name of one in this package, or by its SB3 alias."""
-        found: type[BasePolicy] | None = getattr(policies, policy_name, None)
-        return super()._get_policy_from_name(policy_name) if found is None else found
+        found = getattr(policies, policy_name, None)
+        if isinstance(found, type) and issubclass(found, ActorCriticPolicy):
+            return found
+        return super()._get_policy_from_name(policy_name)
 
     def _adapt_to_env(self) -> None:
         """Take group size and texts from the environment; no groups means one group of all."""
@@ -162,7 +164,7 @@ class REINFORCE(OnPolicyAlgorithm):
         ):
             raise ValueError(
                 "a schedule of the noise scale needs a policy whose noise scale is not learned: "
-                "GRUPolicy or WriterPolicy with learn_noise_scale=False"
+                "one of this package, with learn_noise_scale=False"
             )
         if self.env is None:
             return
@@ -233,7 +235,8 @@ class REINFORCE(OnPolicyAlgorithm):
     def _begin_sampling(self, batch: EpisodeBatch) -> SamplingState:
         """Start a round."""
         group_size = self.group_size if self.shares_texts else 1
-        entropy = self._at_present(self.ent_coef) != 0
+        # A schedule may be 0 now, and not any more when the update comes.
+        entropy = callable(self.ent_coef) or self.ent_coef != 0
         state = begin_sampling(self.policy, self._last_obs, group_size, entropy=entropy)
         batch.states.append(state)
         return state

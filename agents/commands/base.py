@@ -8,7 +8,7 @@ from itertools import islice
 from pathlib import Path
 from typing import TYPE_CHECKING, BinaryIO, TypeVar
 
-from ..inference.methods import Method
+from ..names import Method
 
 if TYPE_CHECKING:
     from ..llmar import LLMAR

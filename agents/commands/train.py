@@ -43,8 +43,9 @@ def main(config: Config) -> None:
         raise
     llmar.save(folder / "model")
     rows = llmar.examples("test" if "test" in trained.scores else "valid")
-    print_report(trained, rows, console)
+    # Printing last: whoever reads the output may stop reading.
     write_report(llmar.config.as_json(), trained, rows, folder)
+    print_report(trained, rows, console)
     console.print(f"results, curve and model are in {folder}", markup=False, soft_wrap=True)
 
 

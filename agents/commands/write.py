@@ -19,7 +19,7 @@ __all__ = ["Generate", "Refine"]
 
 
 @dataclass(frozen=True, kw_only=True)
-class Writing(Command, ABC):
+class WritingCommand(Command, ABC):
     """Options, input and output of the commands that write texts."""
 
     text: str | None = None
@@ -73,7 +73,7 @@ class Writing(Command, ABC):
 
 
 @dataclass(frozen=True, kw_only=True)
-class Generate(Writing):
+class Generate(WritingCommand):
     """Write answers to texts."""
 
     def answer(self, llmar: LLMAR, texts: list[str]) -> list[dict[str, Any]]:
@@ -82,7 +82,7 @@ class Generate(Writing):
 
 
 @dataclass(frozen=True, kw_only=True)
-class Refine(Writing):
+class Refine(WritingCommand):
     """Write answers to texts, and correct them until they align."""
 
     threshold: float = 0.9

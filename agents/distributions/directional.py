@@ -19,7 +19,7 @@ from torch import Tensor, nn
 from torch.distributions import Independent, Normal
 from torch.nn import functional as F
 
-from ..config import DistributionName
+from ..names import DistributionName
 
 __all__ = [
     "DISTRIBUTIONS",

@@ -115,6 +115,10 @@ class TokenSoftmax(DirectionDistribution):
 
     def log_prob_of(self, choices: Tensor, smoothing: float = 0.0) -> Tensor:
         """(B * K,) log-probabilities of B * K tokens; see `cosine_log_softmax`."""
+        if not self._is_bounded:
+            log_p = self.log_probs().repeat_interleave(self.group_size, dim=0)
+            chosen = log_p.gather(1, choices[:, None])[:, 0]
+            return (1 - smoothing) * chosen + smoothing * log_p.mean(-1)
         center = self.center[:, 0].repeat_interleave(self.group_size, dim=0)
         scale = self.scale.repeat_interleave(self.group_size, dim=0)
         return cosine_log_softmax(center, scale, self.tokens, choices, smoothing)

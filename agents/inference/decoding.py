@@ -20,9 +20,9 @@ from llmar_env.text.embedded import EmbeddedTexts
 from llmar_env.text.tokens import up_to_eos
 
 from ..distributions import DirectionDistribution
+from ..names import Method
 from ..networks.seq2seq import Memory
 from ..policies.writer import WriterPolicy
-from .methods import Method
 
 __all__ = ["Method", "decode", "estimated_alignment", "read_blocks", "token_directions"]
 

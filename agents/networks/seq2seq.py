@@ -11,11 +11,11 @@ from torch.nn import functional as F
 
 from .gru import gru_states
 
-__all__ = ["AlignmentModel", "Memory", "Writer", "WriterConfig"]
+__all__ = ["AlignmentModel", "Memory", "Seq2SeqConfig", "Writer"]
 
 
 @dataclass(frozen=True)
-class WriterConfig:
+class Seq2SeqConfig:
     """Sizes and dropout of a `Writer`."""
 
     encoder_dim: int = 256
@@ -135,7 +135,7 @@ class Writer(nn.Module):
         alignment: predicts the direction of the target's mean vector.
     """
 
-    def __init__(self, source_dim: int, target_dim: int, config: WriterConfig) -> None:
+    def __init__(self, source_dim: int, target_dim: int, config: Seq2SeqConfig) -> None:
         super().__init__()
         width, self.dropout = config.decoder_dim, config.dropout
         self.features_dim = 2 * width

@@ -22,7 +22,7 @@ from llmar_env.text.vocabulary import Vocabulary
 
 from ..distributions import DirectionalGaussian, DirectionDistribution, TokenSoftmax
 from ..networks.encoder import TextLookup
-from ..networks.seq2seq import Memory, Writer, WriterConfig
+from ..networks.seq2seq import Memory, Seq2SeqConfig, Writer
 from .direction import DirectionPolicy
 from .sampling import group_representatives
 
@@ -47,7 +47,7 @@ class WriterFeatures(BaseFeaturesExtractor):
 
     padded_table: Tensor  # (V, D) vectors of the words, with a zero row for EOS
 
-    def __init__(self, observation_space: spaces.Space[Any], config: WriterConfig) -> None:
+    def __init__(self, observation_space: spaces.Space[Any], config: Seq2SeqConfig) -> None:
         super().__init__(observation_space, 2 * config.decoder_dim)
         if not isinstance(observation_space, spaces.Dict) or set(observation_space) != {
             "text",
@@ -136,7 +136,7 @@ class WriterPolicy(DirectionPolicy):
         lr_schedule: Schedule,
         *,
         vocabulary: Vocabulary | None = None,
-        writer: WriterConfig | dict[str, Any] | None = None,
+        writer: Seq2SeqConfig | dict[str, Any] | None = None,
         distribution: WritingDistribution = "tokens",
         noise_scale: float | None = None,
         learn_noise_scale: bool | None = None,
@@ -145,7 +145,7 @@ class WriterPolicy(DirectionPolicy):
     ) -> None:
         self.low_precision = low_precision
         self.writer = (
-            WriterConfig(**writer) if isinstance(writer, dict) else writer or WriterConfig()
+            Seq2SeqConfig(**writer) if isinstance(writer, dict) else writer or Seq2SeqConfig()
         )
         tokens = distribution == "tokens"
         carried = _tokens_of(observation_space)

@@ -32,7 +32,7 @@ from ..config import Config, Scope, refuse_unused
 from ..inference.decoding import Method, decode
 from ..inference.evaluation import evaluate_writer, reference_texts, scored_splits, write
 from ..inference.refinement import check_refinement, refine
-from ..networks.seq2seq import WriterConfig
+from ..networks.seq2seq import Seq2SeqConfig
 from ..policies.writer import WriterPolicy
 from ..training.clock import Clock
 from ..training.cross_entropy import TargetTexts, train_cross_entropy
@@ -57,10 +57,10 @@ class RefinedText:
     """Whether the last score reached the threshold."""
 
 
-def writer_config(config: Config) -> WriterConfig:
+def writer_config(config: Config) -> Seq2SeqConfig:
     """The network sizes of a configuration."""
     width = config.algorithm.hidden_dim or WRITING.hidden_dim
-    return WriterConfig(max(1, 2 * width // 3), width, config.writer.dropout)
+    return Seq2SeqConfig(max(1, 2 * width // 3), width, config.writer.dropout)
 
 
 class GenerateTrainer(Trainer):
@@ -130,6 +130,7 @@ class GenerateTrainer(Trainer):
         warm_clock, warm_start = Clock(self.config.writer.warm_seconds), self._validation(corpus)
         words = self._warm_up(self.policy, texts, warm_start, warm_clock)
         self._score_splits("warm_start", scores, corpus)
+        self.policy.scale_temperature(WRITING.temperature_scale)
         training_clock = Clock(self.config.algorithm.time_limit)
         model = self._make_agent(self.policy, texts, env, training_clock, folder)
         self.policy = _writer_policy(model)
@@ -184,7 +185,6 @@ class GenerateTrainer(Trainer):
         REINFORCE does not change `warm`, which is the reference of the KL divergence.
         """
         config = self.config
-        warm.scale_temperature(WRITING.temperature_scale)
         # Needed even with weight 0, since it also trains the alignment model.
         regularizers: list[Regularizer] = [
             CrossEntropy(
@@ -203,7 +203,8 @@ class GenerateTrainer(Trainer):
             clock,
             folder,
             regularizers=regularizers,
-            ent_coef=partial(mul, config.writer.entropy),  # a schedule
+            # A schedule, which costs the entropy of every word.
+            ent_coef=partial(mul, config.writer.entropy) if config.writer.entropy else 0.0,
         )
         assert isinstance(model, REINFORCE)
         model.policy.load_state_dict(warm.state_dict())

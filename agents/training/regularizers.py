@@ -65,10 +65,16 @@ class KLToReference:
         reference.set_training_mode(False)
 
     def __call__(self, policy: ActorCriticPolicy, batch: EpisodeBatch) -> Tensor:  # noqa: ARG002 - the batch has its log-probabilities
-        """() weighted divergence, in nats per word."""
+        """() weighted divergence, in nats per word.
+
+        Raises:
+            TypeError: the episodes were not sampled by a `WriterPolicy`.
+        """
         log_prob, mask = batch.log_prob, batch.mask
         assert log_prob is not None
         states = [state for state in batch.states if isinstance(state, DecodingState)]
+        if len(states) < len(batch.states):
+            raise TypeError("KLToReference needs a policy that writes, a WriterPolicy")
         with torch.no_grad():
             reference = torch.cat([state.log_prob(self.reference) for state in states])
         return self.weight * 0.5 * (log_prob - reference)[mask].square().mean()
