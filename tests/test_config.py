@@ -1,4 +1,3 @@
-import importlib.util
 import json
 import math
 import re
@@ -21,7 +20,6 @@ from agents.config import AlgorithmConfig, Config, DataConfig, RunConfig, Scope,
 from agents.distributions import DISTRIBUTIONS
 from agents.llmar import LLMAR
 
-CONFIG = Path(importlib.util.find_spec("agents.config").origin)
 OPTIONS = {
     one.name: (group, one, get_type_hints(type(getattr(Config(), group)))[one.name])
     for group in (each.name for each in fields(Config))
