@@ -130,7 +130,16 @@ class TestByHand:
         assert [one[1] for one in told[:2]] == [0, 0]
         assert told[2][1] == told[2][4]["score"] == pytest.approx(ROOT, abs=1e-6)
         assert told[0][4]["score"] == pytest.approx(0.5, abs=1e-6)
-        assert [one[2:4] for one in told] == [(False, False), (False, False), (False, True)]
+        # What is paid at the end is the whole return: no value of what would have followed.
+        assert [one[2:4] for one in told] == [(False, False), (False, False), (True, False)]
+
+    def test_the_time_used_is_observed_where_it_ends_an_episode(self, refine, change):
+        env = refine(Z, X, Z, credit="sparse", threshold=1.0, episode_length=4)
+        first, _ = env.reset(seed=SEED)
+        used = [first, *(env.step(change(Z, Z))[0] for _ in range(4))]
+        assert [one["elapsed"].tolist() for one in used] == [[0.0], [0.25], [0.5], [0.75], [1.0]]
+        assert all(env.observation_space.contains(one) for one in used)
+        assert "elapsed" not in refine(Z, credit="dense").observation_space.spaces
 
     def test_the_length_of_an_episode(self, refine, change):
         env = refine(Z)

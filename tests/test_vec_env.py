@@ -557,3 +557,30 @@ class TestMakeVecEnv:
     def test_unknown(self):
         with pytest.raises(gym.error.Error, match="Pendulum"):
             make_vec_env("Pendulummm-v1")
+
+
+@pytest.mark.parametrize(
+    ("env_id", "credit", "bootstraps"),
+    [
+        ("LLMAR/Generate-v0", "dense", False),
+        ("LLMAR/Generate-v0", "sparse", False),
+        ("LLMAR/Refine-v0", "sparse", False),
+        ("LLMAR/Refine-v0", "dense", True),  # what is left to gain is worth something
+    ],
+)
+def test_sb3_adds_no_value_to_a_score_that_is_paid_at_the_end(words, env_id, credit, bootstraps):
+    env_kwargs = {"data": words, "credit": credit, "max_new_tokens": 3, "observation": "index"}
+    if "Refine" in env_id:
+        env_kwargs |= {"episode_length": 3, "threshold": 1.0}
+    env = make_vec_env(env_id, 8, env_kwargs=env_kwargs, seed=0)
+    env.reset()
+    rng = np.random.default_rng(0)
+    cut = []
+    for _ in range(6):
+        actions = rng.standard_normal((8, *env.action_space.shape)).astype(np.float32)
+        _, _, dones, infos = env.step(actions)
+        cut += [
+            info["TimeLimit.truncated"] for info, done in zip(infos, dones, strict=True) if done
+        ]
+    assert len(cut) >= 8
+    assert any(cut) is bootstraps

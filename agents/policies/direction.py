@@ -136,7 +136,7 @@ class DirectionPolicy(ActorCriticPolicy):
         *,
         entropy: bool = False,
     ) -> SamplingState:
-        """Start a round of episodes; the text that K neighbours observe is read once."""
+        """Start a round of episodes; the text that K neighbors observe is read once."""
         return IndependentSampling(self, group_size, entropy=entropy)
 
     @torch.no_grad()

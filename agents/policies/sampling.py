@@ -72,7 +72,7 @@ class SamplingPolicy(Protocol):
 
         Args:
             observations: the initial observations, (N, ...).
-            group_size: K; each K neighbours observe the same text.
+            group_size: K; each K neighbors observe the same text.
             entropy: whether `evaluate` returns entropies.
 
         Raises:
@@ -105,7 +105,7 @@ class IndependentSampling:
 
     Args:
         policy: a policy whose `get_distribution` takes observations and, if there are groups, K.
-        group_size: K; each K neighbours observe the same text, which is encoded once.
+        group_size: K; each K neighbors observe the same text, which is encoded once.
         entropy: whether `evaluate` returns entropies.
     """
 

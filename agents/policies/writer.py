@@ -238,7 +238,7 @@ class WriterPolicy(DirectionPolicy):
     def begin(
         self, observations: Any, group_size: int = 1, *, entropy: bool = False
     ) -> DecodingState:
-        """Start writing answers to the observed texts, (N, ...), each shown to K neighbours."""
+        """Start writing answers to the observed texts, (N, ...), each shown to K neighbors."""
         text = group_representatives(observations["text"], group_size)
         text_on_device = torch.as_tensor(text, device=self.device)
         return DecodingState(self, text_on_device, group_size, entropy=entropy)

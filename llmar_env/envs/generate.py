@@ -34,7 +34,8 @@ class GenerateState(WritingState):
 class GenerateMDP(WritingMDP[GenerateState]):
     """Each action is a vector, read as the nearest token of the vocabulary, which is appended.
 
-    EOS ends a text (`terminated`); a text of M words is cut off (`truncated`). A text that has
+    EOS ends a text, and so does the M-th word. Both are `terminated`, not `truncated`: the words
+    are observed, and so is M, so that a full text has no value beyond its reward. A text that has
     ended no longer changes, so a batch can be stepped until its last text has ended.
 
     With the reward "mean" the score is `alignment_score` of the written words with the target:
@@ -84,14 +85,14 @@ class GenerateMDP(WritingMDP[GenerateState]):
         tokens[np.flatnonzero(grows), length[grows]] = token[grows]
         elapsed, length = state.elapsed + running, length + grows
         total = state.total + vocabulary.padded_table[token]
-        terminated = elapsed > length  # EOS took a step and wrote nothing
-        truncated = length == self.max_new_tokens
-        scored = grows if self.credit == "dense" else running & (terminated | truncated)
+        # EOS takes a step and writes nothing.
+        terminated = (elapsed > length) | (length == self.max_new_tokens)
+        scored = grows if self.credit == "dense" else running & terminated
         score = np.where(scored, self._score(state.row, tokens, total, scored), state.score)
         after = GenerateState(state.key, state.text, elapsed, state.row, tokens, score, total)
         # With sparse credit the score is 0 until the end, so the gain is the score.
         info = {"token": token, "score": score + 0}
-        return Transition(after, score - state.score, terminated, truncated, info)
+        return Transition(after, score - state.score, terminated, np.zeros_like(terminated), info)
 
     def _score(
         self,

@@ -45,8 +45,10 @@ class RefineMDP(WritingMDP[RefineState]):
     draft of M words does not grow, and there is nothing to delete after its end.
 
     An episode ends when the score reaches `threshold` (`terminated`), or after `episode_length`
-    steps (`truncated`). A draft that reaches the threshold is final: if the initial draft does,
-    the first action changes nothing and ends the episode.
+    steps: `truncated`, or with `credit="sparse"`, which pays then, `terminated`; the share of the
+    steps that are used is then observed as "elapsed", (1,) float32 in [0, 1]. A draft that reaches
+    the threshold is final: if the initial draft does, the first action changes nothing and ends the
+    episode.
 
     Args:
         corpus: the texts, embedded.
@@ -80,6 +82,9 @@ class RefineMDP(WritingMDP[RefineState]):
         self.threshold = threshold
         self.episode_length = episode_length
         self.action_space = spaces.Box(-1.0, 1.0, (2, self.vocabulary.dim), np.float32)
+        if self.credit == "sparse":
+            used = spaces.Box(0.0, 1.0, (1,), np.float32)
+            self.observation_space = spaces.Dict({**self.observation_space, "elapsed": used})
 
     def init(self, key: NDArray[np.int64]) -> RefineState:
         """States before the first episode of the streams `key`, (N,) int64."""
@@ -143,8 +148,18 @@ class RefineMDP(WritingMDP[RefineState]):
         if self.credit == "dense":
             reward = score - state.score
         else:
-            reward = np.where(terminated | truncated, score, 0.0)
+            # The last step pays for the draft, and nothing follows from it.
+            terminated, truncated = terminated | truncated, np.zeros_like(truncated)
+            reward = np.where(terminated, score, 0.0)
         return Transition(after, reward, terminated, truncated, {"changed": changed})
+
+    def observe(self, state: RefineState) -> dict[str, NDArray[Any]]:
+        """The texts shown and the drafts, and with sparse credit the time used."""
+        observation = super().observe(state)
+        if self.credit == "sparse":
+            used = (state.elapsed / self.episode_length).astype(np.float32)
+            observation["elapsed"] = used[:, None]
+        return observation
 
     def _places(self, tokens: NDArray[np.int64], vectors: NDArray[np.float32]) -> NDArray[np.int64]:
         """(N,) positions in [0, M] that vectors (N, D) select in the drafts (N, M).
