@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pkgutil import resolve_name
 from typing import Any
 
@@ -70,6 +70,22 @@ _OFF_POLICY = {
     "gradient_steps": 16,
     "replay_buffer_class": GroupedReplayBuffer,
 }
+
+_SAC = Algorithm(
+    "stable_baselines3:SAC",
+    num_texts=32,
+    group_size=16,
+    learning_rate=1e-3,
+    total_steps=1e5,
+    policy="agents.policies:GRUSACPolicy",
+    settings=_OFF_POLICY | {"ent_coef": 3e-3},
+)
+_TD3 = replace(
+    _SAC,
+    path="stable_baselines3:TD3",
+    policy="agents.policies:GRUTD3Policy",
+    settings=_OFF_POLICY | {"action_noise": 0.3},
+)
 
 ALGORITHMS: Mapping[str, Algorithm] = {
     "reinforce": Algorithm(
@@ -145,51 +161,15 @@ ALGORITHMS: Mapping[str, Algorithm] = {
         settings={"gamma": 0.0, "n_steps": 4, "batch_size": 1024, "n_epochs": 4},
         policy_kwargs={"log_std_init": -2.0, "lstm_hidden_size": 128, "net_arch": []},
     ),
-    "sac": Algorithm(
-        "stable_baselines3:SAC",
-        num_texts=32,
-        group_size=16,
-        learning_rate=1e-3,
-        total_steps=1e5,
-        policy="agents.policies:GRUSACPolicy",
-        settings=_OFF_POLICY | {"ent_coef": 3e-3},
-    ),
-    "td3": Algorithm(
-        "stable_baselines3:TD3",
-        num_texts=32,
-        group_size=16,
-        learning_rate=1e-3,
-        total_steps=1e5,
-        policy="agents.policies:GRUTD3Policy",
-        settings=_OFF_POLICY | {"action_noise": 0.3},
-    ),
-    "ddpg": Algorithm(
-        "stable_baselines3:DDPG",
-        num_texts=32,
-        group_size=16,
-        learning_rate=1e-3,
-        total_steps=1e5,
-        policy="agents.policies:GRUTD3Policy",
-        settings=_OFF_POLICY | {"action_noise": 0.3},
-        policy_kwargs={"n_critics": 1},
-    ),
-    "tqc": Algorithm(
-        "sb3_contrib:TQC",
-        num_texts=32,
-        group_size=16,
-        learning_rate=1e-3,
-        total_steps=1e5,
-        policy="agents.contrib:GRUTQCPolicy",
-        settings=_OFF_POLICY | {"ent_coef": 3e-3},
-    ),
-    "crossq": Algorithm(
-        "sb3_contrib:CrossQ",
-        num_texts=32,
-        group_size=16,
+    "sac": _SAC,
+    "td3": _TD3,
+    "ddpg": replace(_TD3, path="stable_baselines3:DDPG", policy_kwargs={"n_critics": 1}),
+    "tqc": replace(_SAC, path="sb3_contrib:TQC", policy="agents.contrib:GRUTQCPolicy"),
+    "crossq": replace(
+        _SAC,
+        path="sb3_contrib:CrossQ",
         learning_rate=2e-3,
-        total_steps=1e5,
         policy="agents.contrib:GRUCrossQPolicy",
-        settings=_OFF_POLICY | {"ent_coef": 3e-3},
     ),
     "ars": Algorithm(
         "agents.contrib:ARS",
