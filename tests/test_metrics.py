@@ -286,6 +286,17 @@ def rouge_by_definition(text, target):
 
 
 class TestScoreTexts:
+    @pytest.mark.parametrize("size", [1, 2, 3, 4, 6])
+    def test_texts_that_equal_their_targets_score_100_however_short_they_are(self, embedder, size):
+        targets = [" ".join(["a", "b", "c", "d", "e", "f"][i : i + size]) for i in range(7 - size)]
+        found = score_texts(targets, targets, embedder)
+        assert found.bleu_tok == pytest.approx(100)
+        assert found.bleu_13a == pytest.approx(100)
+        assert ("eff:yes" in found.signatures["bleu_tok"]) is (size < 4)
+        worse = score_texts(["f f f", *targets[1:]], targets, embedder)
+        assert worse.bleu_tok < 99
+        assert worse.bleu_13a < 99
+
     def test_against_sacrebleu_and_definitions(self, embedder):
         found = score_texts(WRITTEN, TARGETS, embedder)
         words, target_words = ([split_words(t) for t in side] for side in (WRITTEN, TARGETS))

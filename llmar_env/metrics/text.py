@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -86,8 +87,9 @@ def score_texts(written: Sequence[str], targets: Sequence[str], embedder: Embedd
     words, target_words = ([split_words(text) for text in texts] for texts in (written, targets))
     joined, target_joined = ([" ".join(text) for text in texts] for texts in (words, target_words))
     metrics = {
-        "bleu_13a": BLEU(),
-        "bleu_tok": BLEU(lowercase=True, tokenize="none", force=True),  # accepts tokenized text
+        "bleu_13a": _bleu_for(targets),
+        # Accepts tokenized text.
+        "bleu_tok": _bleu_for(target_joined, lowercase=True, tokenize="none", force=True),
         "chrf": CHRF(),
     }
     scores = {
@@ -104,6 +106,17 @@ def score_texts(written: Sequence[str], targets: Sequence[str], embedder: Embedd
         p_at_1=float(first.mean()),
         signatures={name: str(metric.get_signature()) for name, metric in metrics.items()},
     )
+
+
+def _bleu_for(targets: Sequence[str], **options: Any) -> BLEU:
+    """Corpus BLEU, with which texts that equal their targets score 100.
+
+    If no target has as many tokens as the longest n-grams, sacrebleu's default would score every
+    text 0; then the orders that do not occur are left out, and the signature says so (eff:yes).
+    """
+    metric = BLEU(**options)
+    longest = max(len(metric.tokenizer(text).split()) for text in targets)
+    return BLEU(effective_order=longest < metric.max_ngram_order, **options)
 
 
 def _means(texts: Sequence[str], embedder: Embedder) -> NDArray[np.float32]:
