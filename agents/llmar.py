@@ -39,6 +39,8 @@ __all__ = ["LLMAR", "RefinedText", "Trained"]
 _FORMAT = 4
 _MANIFEST, _WEIGHTS = "model.json", "policy.safetensors"
 _SOURCE, _TARGET = "source.safetensors", "target.safetensors"
+# Attributes that belong to the corpus that the policy was trained on.
+_OF_CORPUS = ("corpus", "source_embedder", "target_embedder", "targets", "_target_means")
 _Part = TypeVar("_Part")
 
 _TRAINERS: Mapping[str, type[AlignTrainer] | type[GenerateTrainer]] = {
@@ -125,8 +127,15 @@ class LLMAR:
         quiet = isinstance(data, Corpus) or not self.config.run.progress
         with Console(stderr=True, quiet=quiet).status("reading and embedding the texts"):
             corpus = load_corpus(self.config, data)
+        kept = {name: getattr(self, name) for name in _OF_CORPUS}
+        policy = self.policy
         self._adopt(corpus)
-        return self.trainer.train(corpus, clock=clock, folder=folder, callback=callback)
+        try:
+            return self.trainer.train(corpus, clock=clock, folder=folder, callback=callback)
+        except BaseException:
+            if self.policy is policy:  # the old one, if any, which answers with what it learned on
+                vars(self).update(kept)
+            raise
 
     def _adopt(self, corpus: Corpus) -> None:
         """Store the corpus, and the embedders and targets that are needed to answer texts."""
@@ -282,6 +291,8 @@ class LLMAR:
         # Copies: on CUDA, a GRU's weights are views of one buffer, which safetensors rejects.
         weights = {name: w.detach().cpu().clone() for name, w in policy.state_dict().items()}
         save_file(weights, str(folder / _WEIGHTS))
+        for name in (_SOURCE, _TARGET):  # of another model, saved here before
+            (folder / name).unlink(missing_ok=True)
         shared = self.source_embedder is self.target_embedder
         if self.source_embedder is not None:
             self.source_embedder.save(folder / _SOURCE)

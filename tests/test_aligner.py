@@ -152,6 +152,15 @@ def test_there_is_no_model_in_an_empty_folder(tmp_path):
         LLMAR.load(tmp_path)
 
 
+def test_a_model_saved_over_another_leaves_nothing_of_it(trained, echo, corpus, tmp_path):
+    echo.save(tmp_path)
+    assert (tmp_path / "source.safetensors").exists()
+    bare = LLMAR(flat_config(**SMALL, total_steps=64, supervised=False))
+    bare.train(corpus)  # of vectors alone
+    bare.save(tmp_path)
+    assert LLMAR.load(tmp_path, device="cpu").source_embedder is None
+
+
 def test_the_width_that_was_left_open_is_saved(tmp_path):
     config = flat_config(**SMALL | {"hidden_dim": None}, total_steps=512, supervised=False)
     llmar = LLMAR(config)

@@ -14,11 +14,11 @@ from tensorboard.backend.event_processing.event_accumulator import EventAccumula
 
 import train
 from agents import LLMAR, REINFORCE, Config, NonFiniteLossError
-from agents.commands.report import plot_curves
+from agents.commands.report import _plain, plot_curves, score_table
 from agents.commands.train import new_folder
 from agents.trainers.data import load_corpus
 from agents.training.validation import Record
-from llmar_env.metrics import TextScores
+from llmar_env.metrics import Scores, TextScores
 from llmar_env.text.corpus import Corpus
 
 REPOSITORY = Path(__file__).parents[1]
@@ -302,3 +302,9 @@ def test_an_input_text_that_is_much_longer_than_others_is_named(tmp_path):
         warnings.simplefilter("always")
         load_corpus(flat_config(**given, max_length=20))
     assert not [one for one in caught if "is padded" in str(one.message)]
+
+
+def test_scores_of_a_name_that_the_report_does_not_know_are_kept():
+    scores = {"oracle": Scores(1.0, 1.0, 1.0, 1.0), "trained": Scores(0.5, 0.25, 0.5, 0.4)}
+    assert list(_plain(scores)) == ["trained", "oracle"]
+    assert score_table("x", scores).row_count == 2

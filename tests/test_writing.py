@@ -158,6 +158,15 @@ def test_settings_of_writers_are_refused_where_vectors_are_trained(setting):
         LLMAR(flat_config(**setting))
 
 
+def test_a_training_that_fails_before_it_begins_leaves_the_model_as_it_was(words, short):
+    text, kept = words.sources[0], vars(short).copy()
+    written = short.generate(text)
+    with pytest.raises(ValueError, match="strings"):
+        short.train(replace(words, targets=(), sources=()))
+    assert vars(short) == kept
+    assert short.generate(text) == written
+
+
 def test_drafts_of_ones_own_are_refined(short):
     llmar = short
     (kept,) = llmar.refine(["Ein Hund."], max_rounds=0, draft=["A dog."])

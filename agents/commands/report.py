@@ -116,7 +116,8 @@ def _shown(scores: Scores | TextScores, name: str) -> str:
 
 
 def _known(scores: Mapping[str, Any]) -> list[str]:
-    return [name for name in _ORDER if name in scores]
+    """The names in the order of the report; what it does not know comes last."""
+    return sorted(scores, key=lambda name: _ORDER.index(name) if name in _ORDER else len(_ORDER))
 
 
 def _signatures(scores: Mapping[str, Mapping[str, Scores | TextScores]]) -> dict[str, str]:

@@ -418,7 +418,8 @@ def _texts_of(space: spaces.Space[Any]) -> EmbeddedTexts | None:
 def has_fast_bfloat16(device: torch.device) -> bool:
     """Whether products in bfloat16 are much faster than in float32: CUDA, and CPUs with AMX."""
     if device.type == "cuda":
-        return bool(torch.cuda.is_bf16_supported())
+        with torch.cuda.device(device):
+            return bool(torch.cuda.is_bf16_supported(including_emulation=False))
     # A private function that not every torch version has; without it, use float32.
     has_amx = getattr(torch.cpu, "_is_amx_tile_supported", lambda: False)
     return device.type == "cpu" and bool(has_amx())
