@@ -220,6 +220,13 @@ class TestPolicy:
         obs = observed(words, "index", [3, 4], [[], []])
         assert state.act(obs, np.ones(2, np.bool_)).isfinite().all()
 
+    @pytest.mark.parametrize("credit", ["dense", "sparse"])
+    def test_it_does_not_refine(self, words, credit):
+        env_kwargs = {"data": words, "observation": "index", "credit": credit}
+        env = make_vec_env("LLMAR/Refine-v0", 4, env_kwargs=env_kwargs)
+        with pytest.raises(ValueError, match="There is no policy for LLMAR/Refine-v0 yet"):
+            PPO(WriterPolicy, env, n_steps=4, device="cpu")
+
     def test_the_value_function_may_have_a_network_of_its_own(self, words):
         policy = policy_for(words, share_features_extractor=False)
         obs = observed(words, "index", ROWS, ENTRIES)

@@ -391,6 +391,9 @@ class TestState:
                 "with the vocabulary 0000000000000000, but this environment has",
             ),
             ("elapsed", [0], "elapsed in the state has shape"),
+            ("elapsed", [0, 0, -1, 0], "elapsed in the state is -1 for sub-environment 2"),
+            ("elapsed", [0, 0, 0, 99], "elapsed in the state is 99 for sub-environment 3"),
+            ("score", [0.0, np.nan, 0.0, 0.0], "score in the state holds NaN or infinity"),
             ("score", [0.0], r"score in the state has shape \(1,\), not \(4,\)"),
             (
                 "tokens",

@@ -143,6 +143,7 @@ class WriterPolicy(DirectionPolicy):
         low_precision: bool | None = None,
         **kwargs: Any,
     ) -> None:
+        _require_one_vector(action_space)
         self.low_precision = low_precision
         self.writer = (
             Seq2SeqConfig(**writer) if isinstance(writer, dict) else writer or Seq2SeqConfig()
@@ -400,6 +401,14 @@ class DecodingState:
         """(S, N) values from one for each word, text by text; 0 after a text's end."""
         running = torch.stack(self._running, dim=1)
         return values.new_zeros(running.shape).masked_scatter(running, values).t()
+
+
+def _require_one_vector(action_space: spaces.Space[Any]) -> None:
+    if len(action_space.shape or ()) != 1:
+        raise ValueError(
+            "a writer appends one token per step, with actions Box (D,) as in LLMAR/Generate-v0; "
+            f"found {action_space}. There is no policy for LLMAR/Refine-v0 yet"
+        )
 
 
 def _tokens_of(space: spaces.Space[Any]) -> TokenIndex | None:

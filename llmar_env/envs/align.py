@@ -18,6 +18,7 @@ from llmar_env.envs.texts import (
     DEFAULT_DATA,
     Observation,
     TextStream,
+    check_elapsed,
     make_over_texts,
     score_line,
 )
@@ -151,7 +152,9 @@ class AlignMDP:
         Raises:
             ValueError: a field is missing or has the wrong size, or the texts differ.
         """
-        return self._at(*self.texts.restore(data, size))
+        key, text, elapsed = self.texts.restore(data, size)
+        check_elapsed(elapsed, elapsed >= 0, "at least 0")
+        return self._at(key, text, elapsed)
 
     def render(self, state: AlignState, position: int, last: Mapping[str, Any] | None) -> str:
         """Render the text shown by one sub-environment and the score of its last answer."""

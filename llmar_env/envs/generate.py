@@ -15,7 +15,7 @@ from llmar_env.alignment.scores import cosine_to_unit
 from llmar_env.arrays import check_finite
 from llmar_env.envs.core import Transition, select_states
 from llmar_env.envs.single import SingleEnv
-from llmar_env.envs.texts import DEFAULT_DATA, make_over_texts
+from llmar_env.envs.texts import DEFAULT_DATA, check_elapsed, make_over_texts
 from llmar_env.envs.vector import BatchedEnv
 from llmar_env.envs.writing import WritingMDP, WritingState
 from llmar_env.text.corpus import Corpus, CorpusLike
@@ -116,6 +116,10 @@ class GenerateMDP(WritingMDP[GenerateState]):
                 differ.
         """
         written = self.restore_written(data, size)
+        length, elapsed = self.vocabulary.lengths(written.tokens), written.elapsed
+        ended = (elapsed == length + 1) & (length < self.max_new_tokens)
+        expected = "the number of words, or one more after EOS"
+        check_elapsed(elapsed, (elapsed == length) | ended, expected)
         # Summed in the order of the steps, so that the result is bit-identical.
         sums = self.vocabulary.padded_table[written.tokens].cumsum(axis=1)
         return GenerateState(**vars(written), total=sums[:, -1])

@@ -14,7 +14,7 @@ from llmar_env.alignment.scores import reaches
 from llmar_env.arrays import check_finite, hash_counters, unit
 from llmar_env.envs.core import Transition, check_count, check_threshold, select_states
 from llmar_env.envs.single import SingleEnv
-from llmar_env.envs.texts import DEFAULT_DATA, make_over_texts
+from llmar_env.envs.texts import DEFAULT_DATA, check_elapsed, make_over_texts
 from llmar_env.envs.vector import BatchedEnv
 from llmar_env.envs.writing import WritingMDP, WritingState
 from llmar_env.text.corpus import Corpus, CorpusLike
@@ -185,7 +185,10 @@ class RefineMDP(WritingMDP[RefineState]):
             ValueError: a field is missing or has the wrong shape, or the texts or the vocabulary
                 differ.
         """
-        return RefineState(**vars(self.restore_written(data, size)))
+        written = self.restore_written(data, size)
+        elapsed, limit = written.elapsed, self.episode_length
+        check_elapsed(elapsed, (elapsed >= 0) & (elapsed <= limit), f"0 to {limit}")
+        return RefineState(**vars(written))
 
 
 class RefineEnv(SingleEnv[RefineState]):

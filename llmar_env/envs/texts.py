@@ -17,7 +17,14 @@ from llmar_env.text.corpus import Corpus, CorpusLike
 from llmar_env.text.embedded import gather_padded
 from llmar_env.text.embedders import Embedder
 
-__all__ = ["DEFAULT_DATA", "Observation", "TextStream", "make_over_texts", "score_line"]
+__all__ = [
+    "DEFAULT_DATA",
+    "Observation",
+    "TextStream",
+    "check_elapsed",
+    "make_over_texts",
+    "score_line",
+]
 
 Observation = Literal["embeddings", "index"]
 
@@ -116,6 +123,15 @@ class TextStream:
             if counter.shape != (size,):
                 raise ValueError(f"{name} in the state has shape {counter.shape}, not ({size},)")
         return counters
+
+
+def check_elapsed(elapsed: NDArray[np.int64], fits: NDArray[np.bool_], expected: str) -> None:
+    """Reject states, (N,), that have taken a number of steps that no episode can have taken."""
+    if not fits.all():
+        i = int(fits.argmin())
+        raise ValueError(
+            f"elapsed in the state is {elapsed[i]} for sub-environment {i}, expected {expected}"
+        )
 
 
 def score_line(label: str, score: float) -> str:

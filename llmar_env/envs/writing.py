@@ -165,6 +165,8 @@ class WritingMDP(Generic[WritingT]):
         score = np.asarray(data["score"], np.float64)
         if score.shape != (size,):
             raise ValueError(f"score in the state has shape {score.shape}, not ({size},)")
+        if not np.isfinite(score).all():
+            raise ValueError("score in the state holds NaN or infinity; a score must be finite")
         return WritingState(key, text, elapsed, self.texts.draw(key, text), tokens, score)
 
 
