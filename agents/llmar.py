@@ -179,16 +179,20 @@ class LLMAR:
             text: one text, or a sequence of n, as in `generate`.
             threshold: the estimated alignment to reach, in (0, 1].
             max_rounds: maximum number of rounds, at least 0.
-            **options: options of `agents.refine`; and `method`, by which drafts are decoded.
+            **options: `draft`, one string or n of them; or else `method`, by which drafts are
+                decoded; and `candidates` and `margin` of `agents.refine`.
 
         Returns:
             A `RefinedText` for one text, a list of n for a sequence.
 
         Raises:
             RuntimeError: there is no trained policy, or no embedder of its input.
-            ValueError: the model answers with vectors; a text or the sequence is empty; or an
-                option has an invalid value.
+            ValueError: the model answers with vectors; a text or the sequence is empty; the drafts
+                are not as many as the texts; or an option has an invalid value.
+            TypeError: there is no such option.
         """
+        if isinstance(options.get("draft"), str):
+            options["draft"] = [options["draft"]]
         refined = self.writer.refine(self._embed(text), threshold, max_rounds, **options)
         return refined[0] if isinstance(text, str) else refined
 

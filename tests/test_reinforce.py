@@ -7,6 +7,7 @@ import torch
 from gymnasium import spaces
 from scipy.integrate import quad
 from stable_baselines3.common.callbacks import BaseCallback
+from stable_baselines3.common.evaluation import evaluate_policy
 
 from agents import (
     REINFORCE,
@@ -823,6 +824,16 @@ def test_learning_goes_on_after_an_interruption(words, corpus, kind, how, again)
             model.learn(steps, Interrupt(how, after))
     updates = model._n_updates
     model.learn(3 * steps, reset_num_timesteps=again)
+    assert model._n_updates > updates
+
+
+def test_a_writer_learns_again_after_its_environments_were_used_otherwise(words):
+    model = writing_model(words)
+    model.policy.set_noise_scale(1.0)  # texts of different lengths
+    model.learn(8 * 5)
+    evaluate_policy(model, model.env, n_eval_episodes=60, deterministic=False, warn=False)
+    updates = model._n_updates
+    model.learn(8 * 5 * 2)
     assert model._n_updates > updates
 
 

@@ -176,6 +176,12 @@ def test_drafts_of_ones_own_are_refined(short):
     for blank in ("", " "):
         empty, other = llmar.refine(["Ein Hund."] * 2, max_rounds=0, draft=[blank, "A dog."])
         assert (empty.text, empty.scores, other.text) == ("", (0.0,), "A dog.")
+    assert llmar.refine("Ein Hund.", max_rounds=0, draft="A dog.") == kept
+    with pytest.raises(ValueError, match="2 texts, but 1 drafts"):
+        llmar.refine(["Ein Hund."] * 2, draft=["A dog."])
+    for option in ({"rows": [0]}, {"max_new_tokens": 3}):
+        with pytest.raises(TypeError, match=next(iter(option))):
+            llmar.refine(["Ein Hund."], **option)
     with pytest.warns(UserWarning, match="1 were cut"):
         llmar.refine(["Ein Hund."], max_rounds=0, draft=["A dog. " * 30])
 

@@ -137,13 +137,24 @@ class REINFORCE(OnPolicyAlgorithm):
         self._in_round = False  # whether a round of episodes is incomplete
         self._adapt_to_env()
 
-    def _setup_learn(self, *args: Any, **kwargs: Any) -> tuple[int, BaseCallback]:
+    def _setup_learn(
+        self,
+        total_timesteps: int,
+        callback: MaybeCallback = None,
+        reset_num_timesteps: bool = True,
+        *args: Any,
+        **kwargs: Any,
+    ) -> tuple[int, BaseCallback]:
         if self._in_round:
             # Learning was interrupted in the middle of episodes: start new ones.
-            self._seed_groups()
             self._last_obs = None
             self._in_round = False
-        return super()._setup_learn(*args, **kwargs)
+        resets = reset_num_timesteps or self._last_obs is None
+        if resets and self.num_timesteps:
+            # Since the last update, others may have stepped the environments, as
+            # `evaluate_policy` does, and the members of a group may observe different texts.
+            self._seed_groups()
+        return super()._setup_learn(total_timesteps, callback, reset_num_timesteps, *args, **kwargs)
 
     def set_env(self, env: GymEnv, force_reset: bool = True) -> None:
         """Continue in another environment, with the same spaces and the same text store."""

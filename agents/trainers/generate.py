@@ -279,7 +279,8 @@ class GenerateTrainer(Trainer):
         max_rounds: int,
         method: Method = "greedy",
         draft: Sequence[str] | None = None,
-        **options: Any,
+        candidates: int = 8,
+        margin: float = 0.5,
     ) -> list[RefinedText]:
         """Correct drafts of answers to n texts, given or from `decode`, with `refine`."""
         policy, vocabulary = self._trained()
@@ -288,9 +289,17 @@ class GenerateTrainer(Trainer):
         if draft is None:
             tokens = decode(policy, texts, method=method, max_new_tokens=length)
         else:
+            if len(draft) != len(texts):
+                raise ValueError(f"{len(texts)} texts, but {len(draft)} drafts")
             tokens = self._tokens(vocabulary, draft)
         refined = refine(
-            policy, texts, threshold=threshold, max_rounds=max_rounds, draft=tokens, **options
+            policy,
+            texts,
+            threshold=threshold,
+            max_rounds=max_rounds,
+            draft=tokens,
+            candidates=candidates,
+            margin=margin,
         )
         rows = zip(
             vocabulary.decode(refined.tokens),
