@@ -167,6 +167,11 @@ def test_a_training_that_fails_before_it_begins_leaves_the_model_as_it_was(words
     assert short.generate(text) == written
 
 
+def test_a_reward_that_could_not_be_saved_is_refused_before_training():
+    with pytest.raises(ValueError, match="is a name or a sum of names"):
+        LLMAR(flat_config(**SHORT | {"reward": lambda written: np.ones(len(written))}))
+
+
 def test_drafts_of_ones_own_are_refined(short):
     llmar = short
     (kept,) = llmar.refine(["Ein Hund."], max_rounds=0, draft=["A dog."])

@@ -86,6 +86,7 @@ class GenerateTrainer(Trainer):
         if algo != "reinforce":
             raise ValueError(f"a writer requires algo 'reinforce', found {algo!r}")
         refuse_unused(config, {Scope.WRITER, Scope.REINFORCE})
+        _require_name(config.task.reward)
         make_reward(config.task.reward)  # raises for an invalid reward before the texts are read
         super().__init__(config, device, WRITING.reinforcement, WRITING.hidden_dim)
         if "ent_coef" in dict(config.algorithm.settings):
@@ -377,6 +378,15 @@ class GenerateTrainer(Trainer):
             space, action_space, _no_rate, vocabulary=vocabulary, writer=manifest["writer"]
         )
         return self.policy
+
+
+def _require_name(reward: object) -> None:
+    if not isinstance(reward, str):
+        raise ValueError(
+            "the reward of a Config is a name or a sum of names, since a saved model states it; to "
+            "train on a function, pass it to the environment, make_vec_env(..., env_kwargs="
+            f"{{'reward': function}}), and train REINFORCE or PPO on that; found {reward!r}"
+        )
 
 
 def _later(record: Record, seconds: float) -> Record:
