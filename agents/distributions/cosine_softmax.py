@@ -32,7 +32,7 @@ def cosine_log_softmax(
     Returns:
         (n,) float32; differentiable in `directions` and `scale`.
     """
-    log_p: Tensor = _CosineLogSoftmax.apply(  # type: ignore[no-untyped-call]
+    log_p: Tensor = _CosineLogSoftmax.apply(  # type: ignore[no-untyped-call]  # torch's has none
         directions, scale[:, None], tokens, chosen, smoothing
     )
     return log_p
