@@ -352,15 +352,16 @@ def measure_throughput(corpus: Corpus, options: Options, seed: int) -> dict[str,
             "seed": seed,
             "device": options.device,
         }
+        warm = warm_writer(corpus, options)
         # PPO encodes the text and all that is written again at each step, and once per epoch.
         model = (
             PPO(WriterPolicy, env, n_steps=16, batch_size=256, n_epochs=1, **kwargs)
             if stock
-            else REINFORCE(WriterPolicy, env, **kwargs)
+            else REINFORCE(
+                WriterPolicy, env, regularizers=(cross_entropy(corpus, warm, seed),), **kwargs
+            )
         )
-        model.policy.load_state_dict(warm_writer(corpus, options).state_dict())
-        if isinstance(model, REINFORCE):
-            model.regularizers = (cross_entropy(corpus, model.policy, seed),)
+        model.policy.load_state_dict(warm.state_dict())
         count = CountWords()
         model.learn(64 * 16 if stock else 1, count)  # warms up
         count.words, reward.seconds, started = 0, 0.0, time.perf_counter()

@@ -5,17 +5,29 @@ import os
 import subprocess
 import sys
 import warnings
+from dataclasses import dataclass
+from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 
 import pytest
 from conftest import flat_config
 from matplotlib.axes import Axes
+from rich.console import Console
 from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
 
 import train
 from agents import LLMAR, REINFORCE, Config, NonFiniteLossError
-from agents.commands.report import _plain, plot_curves, score_table
+from agents.commands.report import (
+    _plain,
+    numbers,
+    observations,
+    plot_curves,
+    print_report,
+    score_table,
+    write_report,
+)
 from agents.commands.train import new_folder
+from agents.trainers.base import Trained
 from agents.trainers.data import load_corpus
 from agents.training.validation import Record
 from llmar_env.metrics import Scores, TextScores
@@ -308,3 +320,87 @@ def test_scores_of_a_name_that_the_report_does_not_know_are_kept():
     scores = {"oracle": Scores(1.0, 1.0, 1.0, 1.0), "trained": Scores(0.5, 0.25, 0.5, 0.4)}
     assert list(_plain(scores)) == ["trained", "oracle"]
     assert score_table("x", scores).row_count == 2
+
+
+def outcome(values, constant=0.0, curve="trained"):
+    """A finished run whose validations, a second apart, had these alignments."""
+    records = [Record(float(n), n, n, Scores(value, 0, 0, 0)) for n, value in enumerate(values)]
+    scores = {"trained": Scores(max(values), 0, 0, 0), "constant": Scores(constant, 0, 0, 0)}
+    timings = {"steps": 1, "training_seconds": 1.0, "total_seconds": 1.0}
+    timings |= {"steps_per_second": 1.0, "texts_per_second": 1.0}
+    return Trained({"valid": scores}, {curve: records}, timings)
+
+
+def test_every_score_is_in_the_results_and_columns_are_in_the_table():
+    @dataclass(frozen=True)
+    class More(Scores):
+        median_rank: float
+
+    scores = {"trained": More(0.5, 0.25, 0.5, 0.4, 7.0)}
+    assert _plain(scores)["trained"] == {
+        "alignment": 0.5,
+        "p_at_1": 0.25,
+        "p_at_10": 0.5,
+        "mrr": 0.4,
+        "median_rank": 7.0,
+    }
+    assert len(score_table("x", scores).columns) == 5
+    written = TextScores(1.0, 2.0, 3.0, 0.4, 0.5, 0.6, {"chrf": "nrefs:1"})
+    assert set(vars(written)) - set(numbers(written)) == {"signatures"}
+
+
+def test_a_package_that_is_not_installed_has_no_version(tmp_path, monkeypatch):
+    def uninstalled(name):
+        if name in ("llmar", "gensim"):
+            raise PackageNotFoundError(name)
+        return version(name)
+
+    monkeypatch.setattr("agents.commands.report.version", uninstalled)
+    write_report({}, outcome([0.1, 0.2]), [], tmp_path)
+    versions = json.loads((tmp_path / "results.json").read_text())["versions"]
+    assert versions["llmar"] is versions["gensim"] is None
+    assert versions["torch"] == version("torch")
+
+
+@pytest.mark.parametrize("broken", ["plot_curves", "_version", "_known"])
+@pytest.mark.parametrize("error", [OSError("disk full"), KeyError("x"), ImportError("no\nfont")])
+def test_a_part_of_the_report_that_fails_loses_nothing_else(tmp_path, monkeypatch, broken, error):
+    def failing(*_):
+        raise error
+
+    monkeypatch.setattr(f"agents.commands.report.{broken}", failing)
+    with pytest.warns(UserWarning, match=r"the run lacks (curve.png|results.json): ") as caught:
+        write_report({}, outcome([0.1, 0.2]), [{"source": "a"}], tmp_path)
+    (message,) = {str(one.message) for one in caught}
+    assert type(error).__name__ in message
+    assert "\n" not in message
+    left = {"results.json", "curve.png"} - {message.split()[3].rstrip(":")} | {"examples.json"}
+    assert {path.name for path in tmp_path.iterdir()} == left
+
+
+def test_a_run_whose_report_fails_keeps_its_model_and_says_why(tmp_path, monkeypatch, capsys):
+    def failing(*_, **__):
+        raise ValueError("no font")
+
+    monkeypatch.setattr("agents.commands.report.plot_curves", failing)
+    monkeypatch.setattr("agents.LLMAR.examples", failing)
+    train.cli([*QUICK, "--total-steps", "512", "--runs", str(tmp_path), "--name", "kept"])
+    errors = capsys.readouterr().err.splitlines()
+    assert "note: the run lacks curve.png: ValueError: no font" in errors
+    assert "note: the run lacks examples: ValueError: no font" in errors
+    assert {"model", "results.json"} <= {path.name for path in (tmp_path / "kept").iterdir()}
+    assert LLMAR.load(tmp_path / "kept", device="cpu").generate("Hallo.").shape == (1, 64)
+
+
+def test_a_training_that_stopped_improving_or_is_no_better_than_a_constant_says_so():
+    assert observations(outcome([0.1, 0.2, 0.3, 0.4, 0.3])) == []
+    assert observations(outcome([0.1, 0.4, 0.3])) == []  # too few validations to tell
+    (flat,) = observations(outcome([0.1, 0.4, 0.3, 0.3, 0.2, 0.3]))
+    assert flat.startswith("trained: the best alignment on valid, 0.4, was reached after 1.0 s")
+    assert "none of the 4 later validations, up to 5.0 s" in flat
+    (low,) = observations(outcome([-0.25, -0.125], constant=0.0))
+    assert "-0.125, is not above that of a constant answer, 0" in low
+    assert observations(outcome([0.4, 0.1, 0.1, 0.1, 0.1], curve="supervised")) == []
+    console = Console(record=True, width=60, file=io.StringIO())
+    print_report(outcome([-0.25, -0.125]), [], console)
+    assert low in console.export_text().splitlines()

@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import json
 import platform
-from collections.abc import Mapping
-from dataclasses import asdict
-from importlib.metadata import version
+import warnings
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import asdict, fields
+from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import Any
 
@@ -21,6 +23,8 @@ from ..training.validation import Record
 
 __all__ = [
     "numbers",
+    "observations",
+    "part_of_report",
     "plot_curves",
     "print_report",
     "print_signatures",
@@ -63,6 +67,21 @@ _PANELS = {
     Scores: {"alignment": "alignment (cosine)", "p_at_1": "P@1 among the targets"},
     TextScores: {"bleu_tok": "BLEU, lower-cased tokens", "alignment": "alignment (cosine)"},
 }
+# The score by which the best weights are selected, as in the trainers.
+_SELECTION = {Scores: "alignment", TextScores: "bleu_tok"}
+# A curve has stopped rising if so many validations, and half of all, were no better than the best.
+_PLATEAU = 4
+# What libraries raise, and the file system: a report is read with packages of many versions.
+_FAILURES = (
+    ArithmeticError,
+    AttributeError,
+    ImportError,
+    LookupError,
+    OSError,
+    RuntimeError,
+    TypeError,
+    ValueError,
+)
 _EXAMPLE_COLUMNS = {
     "source": "input",
     "nearest": "nearest target found",
@@ -79,6 +98,8 @@ def print_report(trained: Trained, rows: list[dict[str, Any]], console: Console)
     print_signatures(_signatures(trained.scores), console)
     if rows:
         console.print(_example_table(rows))
+    for line in observations(trained):
+        console.print(line, markup=False, highlight=False, soft_wrap=True)
     timings = trained.timings
     if "warm_seconds" in timings:
         console.print(
@@ -92,9 +113,39 @@ def print_report(trained: Trained, rows: list[dict[str, Any]], console: Console)
     )
 
 
+def observations(trained: Trained) -> list[str]:
+    """What a reader of the scores should know, in one sentence each; often none.
+
+    Whether the trained agent scores no better than a constant answer, and which training had
+    stopped improving on "valid" long before it ended.
+    """
+    valid = trained.scores["valid"]
+    metric = _SELECTION[_kind(valid)]
+    lines = []
+    own, constant = (float(getattr(valid[name], metric)) for name in ("trained", "constant"))
+    if own <= constant:
+        lines.append(
+            f"the trained agent's {metric} on valid, {own:.3g}, is not above that of a constant "
+            f"answer, {constant:.3g}: train for longer, or on more texts"
+        )
+    for name, records in trained.curves.items():
+        if name == "supervised":  # a baseline, with the time of the agent
+            continue
+        values = [float(getattr(record.scores, metric)) for record in records]
+        best = values.index(max(values))
+        later = len(values) - 1 - best
+        if later >= max(_PLATEAU, len(values) / 2):
+            lines.append(
+                f"{name.replace('_', ' ')}: the best {metric} on valid, {values[best]:.3g}, was "
+                f"reached after {records[best].seconds:.1f} s, and none of the {later} later "
+                f"validations, up to {records[-1].seconds:.1f} s, is better"
+            )
+    return lines
+
+
 def score_table(title: str, scores: Mapping[str, Scores | TextScores]) -> Table:
     """A table of scores by who answered."""
-    kind = type(next(iter(scores.values())))
+    kind = _kind(scores)
     table = Table("answers of", *_COLUMNS[kind].values(), title=title)
     for name in _known(scores):
         values = [_shown(scores[name], column) for column in _COLUMNS[kind]]
@@ -113,6 +164,10 @@ def print_signatures(signatures: Mapping[str, str], console: Console) -> None:
 def _shown(scores: Scores | TextScores, name: str) -> str:
     value = getattr(scores, name)
     return f"{value:.2f}" if name.startswith(("bleu", "chrf")) else f"{value:.3f}"
+
+
+def _kind(scores: Mapping[str, Scores | TextScores]) -> type[Scores] | type[TextScores]:
+    return TextScores if isinstance(next(iter(scores.values())), TextScores) else Scores
 
 
 def _known(scores: Mapping[str, Any]) -> list[str]:
@@ -155,7 +210,7 @@ def plot_curves(
 
     figure = Figure(figsize=(9, 3.6), layout="constrained")
     FigureCanvasAgg(figure)
-    panels = _PANELS[type(constant)]
+    panels = _PANELS[_kind({"constant": constant})]
     for axes, (metric, label) in zip(figure.subplots(1, 2), panels.items(), strict=True):
         for name, records in curves.items():
             seconds = [record.seconds for record in records]
@@ -173,10 +228,22 @@ def plot_curves(
     figure.savefig(path, dpi=130)
 
 
+@contextmanager
+def part_of_report(name: str) -> Iterator[None]:
+    """Warn, in one line, if a part of the report fails; the rest of the finished run is kept."""
+    try:
+        yield
+    except _FAILURES as error:
+        first, *_ = str(error).splitlines() or [""]
+        warnings.warn(f"the run lacks {name}: {type(error).__name__}: {first}", stacklevel=3)
+
+
 def write_report(
     config: Mapping[str, Any], trained: Trained, rows: list[dict[str, Any]], folder: Path
 ) -> None:
     """Write results.json, examples.json and curve.png.
+
+    A file that cannot be written is a warning, and the others are written.
 
     Args:
         config: the settings, as JSON-serializable data.
@@ -184,11 +251,21 @@ def write_report(
         rows: examples.
         folder: folder of the run.
     """
-    results = {
+    with part_of_report("results.json"):
+        _write_json(folder / "results.json", _results(config, trained))
+    with part_of_report("examples.json"):
+        _write_json(folder / "examples.json", rows)
+    with part_of_report("curve.png"):
+        plot_curves(trained.curves, trained.scores["valid"]["constant"], folder / "curve.png")
+
+
+def _results(config: Mapping[str, Any], trained: Trained) -> dict[str, Any]:
+    return {
         **{split: _plain(scores) for split, scores in trained.scores.items()},
         "signatures": _signatures(trained.scores),
+        "observations": observations(trained),
         "config": config,
-        "versions": {name: version(name) for name in _PACKAGES}
+        "versions": {name: _version(name) for name in _PACKAGES}
         | {"python": platform.python_version()},
         "timings": trained.timings,
         "curves": {
@@ -196,10 +273,18 @@ def write_report(
             for name, records in trained.curves.items()
         },
     }
-    (folder / "results.json").write_text(json.dumps(results, indent=2) + "\n", "utf-8")
-    text = json.dumps(rows, indent=2, ensure_ascii=False)
-    (folder / "examples.json").write_text(text + "\n", "utf-8")
-    plot_curves(trained.curves, trained.scores["valid"]["constant"], folder / "curve.png")
+
+
+def _write_json(path: Path, data: Any) -> None:
+    path.write_text(json.dumps(data, indent=2, ensure_ascii=False) + "\n", "utf-8")
+
+
+def _version(package: str) -> str | None:
+    """The version of an installed package; None of one that runs without being installed."""
+    try:
+        return version(package)
+    except PackageNotFoundError:
+        return None
 
 
 def _plain(scores: Mapping[str, Scores | TextScores]) -> dict[str, dict[str, float]]:
@@ -207,5 +292,7 @@ def _plain(scores: Mapping[str, Scores | TextScores]) -> dict[str, dict[str, flo
 
 
 def numbers(scores: Scores | TextScores) -> dict[str, float]:
-    """Scores by name, without sacrebleu's signatures."""
-    return {name: getattr(scores, name) for name in _COLUMNS[type(scores)]}
+    """All scores by name, whether or not the table has a column for them, without signatures."""
+    return {
+        one.name: getattr(scores, one.name) for one in fields(scores) if one.name != "signatures"
+    }

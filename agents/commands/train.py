@@ -6,7 +6,7 @@ import itertools
 import time
 from collections.abc import Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import tyro
 
@@ -28,7 +28,7 @@ def main(config: Config) -> None:
     from rich.console import Console
 
     from ..llmar import LLMAR
-    from .report import print_report, write_report
+    from .report import part_of_report, print_report, write_report
 
     console = Console()
     llmar = LLMAR(config)
@@ -42,7 +42,9 @@ def main(config: Config) -> None:
         keep_best(llmar, folder, console)
         raise
     llmar.save(folder / "model")
-    rows = llmar.examples("test" if "test" in trained.scores else "valid")
+    rows: list[dict[str, Any]] = []
+    with part_of_report("examples"):
+        rows = llmar.examples("test" if "test" in trained.scores else "valid")
     # Printing last: whoever reads the output may stop reading.
     write_report(llmar.config.as_json(), trained, rows, folder)
     print_report(trained, rows, console)
