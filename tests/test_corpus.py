@@ -5,6 +5,7 @@ import os
 import shutil
 import subprocess
 import sys
+import warnings
 from pathlib import Path
 
 import numpy as np
@@ -111,6 +112,18 @@ class TestEmbed:
             Corpus.embed({"valid": pairs(3), "dev": pairs(3)})
         with pytest.raises(ValueError, match="at least one split"):
             Corpus.embed({})
+
+
+@pytest.mark.parametrize(("side", "what"), [("source", "input texts"), ("target", "targets")])
+def test_texts_that_do_not_differ_are_said(side, what):
+    same = ["The caf\u00e9.", "The cafe\u0301."] * 20
+    some = pairs(40).source
+    train = TextPairs(same, some) if side == "source" else TextPairs(some, same)
+    with pytest.warns(UserWarning, match=f"the 40 {what} of train do not differ"):
+        Corpus.embed({"train": train}, word_vectors=TINY)
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        Corpus.embed({"train": pairs(40)}, word_vectors=TINY)
 
 
 class TestLoad:

@@ -145,6 +145,12 @@ class TestEmbed:
         with pytest.raises(ValueError, match="text 1 yields no token"):
             WordVectors(CONFIG).fit(["a", text])
 
+    def test_half_a_character(self, english):
+        message = r"text 1 has half a surrogate pair, U\+D800, at character 2: 'a \\ud800'"
+        for use in (english.embed, english.tokenize, WordVectors(CONFIG).fit):
+            with pytest.raises(ValueError, match=message):
+                use(["a", "a \ud800"])
+
     def test_no_texts(self, english):
         with pytest.raises(ValueError, match="at least one text"):
             english.embed([])

@@ -297,6 +297,13 @@ class TestScoreTexts:
         assert worse.bleu_tok < 99
         assert worse.bleu_13a < 99
 
+    def test_texts_are_compared_as_the_tokenizer_reads_them(self, embedder):
+        # By hand: the same letters, composed (NFC) in the one and decomposed in the other.
+        written, targets = ["\u00e4 b c \u00e9 f"], [" a\u0308 b c e\u0301 f"]
+        found = score_texts(written, targets, embedder)
+        assert (found.bleu_13a, found.bleu_tok, found.chrf) == pytest.approx((100, 100, 100))
+        assert found.rouge_l == 1
+
     def test_against_sacrebleu_and_definitions(self, embedder):
         found = score_texts(WRITTEN, TARGETS, embedder)
         words, target_words = ([split_words(t) for t in side] for side in (WRITTEN, TARGETS))

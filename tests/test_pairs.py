@@ -3,6 +3,7 @@ import io
 import json
 import string
 import sys
+import unicodedata
 from pathlib import Path
 
 import pyarrow as pa
@@ -10,6 +11,7 @@ import pyarrow.parquet as pq
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from tokenizers import normalizers
 
 from llmar_env.text.pairs import BadRow, BadTextFile, TextPairs
 
@@ -17,6 +19,11 @@ DATA = Path(__file__).resolve().parents[2] / "shared" / "data"
 
 # Characters that some line splitter or parser takes for syntax, among any others.
 HARD = "\u2028\u2029\x0b\x0c\x1c\x85\ufeff\"',;\\{}\r é😀a "
+
+NFC = normalizers.NFC()
+
+STRINGS = [pa.string(), pa.large_string(), pa.dictionary(pa.int32(), pa.string())]
+STRINGS += [pa.string_view()] if hasattr(pa, "string_view") else []  # since pyarrow 16
 
 # What is skipped is said; one test looks at how.
 pytestmark = pytest.mark.filterwarnings("ignore:.*skipped .* bad rows:UserWarning")
@@ -85,11 +92,9 @@ class TestRoundTrips:
         path.write_bytes("\n".join(lines).encode())
         assert list(TextPairs.read(path)) == stripped(pairs)
 
-    @pytest.mark.parametrize(
-        "kind", [pa.string(), pa.large_string(), pa.dictionary(pa.int32(), pa.string())], ids=str
-    )
+    @pytest.mark.parametrize("kind", STRINGS, ids=str)
     @given(pairs=pair_lists())
-    @settings(max_examples=25)
+    @settings(max_examples=25, deadline=None)
     def test_parquet(self, folder, kind, pairs):
         sources, targets = zip(*pairs, strict=True)
         path = folder / "a.pq"
@@ -123,9 +128,32 @@ class TestFormats:
         with pytest.raises(FileNotFoundError, match=r"absent\.parquet"):
             TextPairs.read(tmp_path / "absent.parquet")
 
-    def test_folder(self, tmp_path):
-        with pytest.raises(IsADirectoryError):
+    def test_folder(self, tmp_path, write):
+        write(b"source\na\n", "mine.tsv")
+        with pytest.raises(IsADirectoryError, match=r"is a folder, .*; it holds 'mine.tsv'"):
             TextPairs.read(tmp_path)
+
+    def test_no_name(self):
+        with pytest.raises(FileNotFoundError, match="the path is empty"):
+            TextPairs.read("")
+
+    def test_a_stream_of_bytes(self):
+        read = TextPairs.read(io.BytesIO(b"source,target\na,b\n"), format="csv", name="pipe")
+        assert (list(read), read.name) == ([("a", "b")], "pipe")
+        with pytest.raises(BadTextFile, match=r"pipe: .* name the format"):
+            TextPairs.read(io.BytesIO(b"source,target\na,b\n"), name="pipe")
+
+    @pytest.mark.parametrize("end", ["\n", "\r\n", "\r"])
+    @pytest.mark.parametrize("bom", ["", "\ufeff"])
+    def test_every_line_end_and_byte_order_mark(self, write, end, bom):
+        lines = {
+            "a.tsv": ["source\ttarget", "a\tb", "c\td", ""],
+            "a.csv": ['"source","target"', "a,b", 'c,"d"', ""],
+            "a.jsonl": ['{"source": "a", "target": "b"}', '{"target": "d", "source": "c"}', ""],
+        }
+        for name, content in lines.items():
+            path = write((bom + end.join(content)).encode(), name)
+            assert list(TextPairs.read(path)) == [("a", "b"), ("c", "d")]
 
     def test_on_bad_row_is_checked(self, write):
         with pytest.raises(ValueError, match="'ignore'"):
@@ -178,6 +206,73 @@ class TestColumns:
 
     def test_headerless_single_column_loses_no_line(self, write):
         assert "no column 'source'; the columns found are 'Guten Tag'" in fault(write(b"Guten Tag"))
+
+    @pytest.mark.parametrize("end", ["tsv", "csv"])
+    def test_only_the_columns_that_are_read_need_names_of_their_own(self, write, end):
+        tab = {"tsv": "\t", "csv": ","}[end]
+        for header, row in (
+            (["source", "", "", "target"], ["a", "x", "y", "b"]),
+            (["id", "source", "id", "target"], ["1", "a", "2", "b"]),
+            (["source", "target", "", ""], ["a", "b", "", " "]),
+            (["source", "target", "", ""], ["a", "b"]),
+            (["source", "target"], ["a", "b", "", ""]),
+        ):
+            path = write(f"{tab.join(header)}\n{tab.join(row)}\n".encode(), f"a.{end}")
+            assert list(TextPairs.read(path)) == [("a", "b")]
+        path = write(f"source{tab}target{tab}{tab}\na{tab}b{tab}{tab}c\n".encode(), f"a.{end}")
+        assert fault(path).endswith("expected 2 columns (source, target), found 4")
+
+    def test_only_the_keys_that_are_read_need_to_be_unique(self, write):
+        row = b'{"id": 1, "id": 2, "more": {"a": 1, "a": 2}, "source": "a", "target": "b"}\n'
+        assert list(TextPairs.read(write(row, "a.jsonl"))) == [("a", "b")]
+
+    def test_only_the_columns_of_parquet_that_are_read_need_names_of_their_own(self, tmp_path):
+        arrays = [pa.array([text]) for text in ("1", "a", "2", "b")]
+        table = pa.Table.from_arrays(arrays, ["id", "source", "id", "target"])
+        pq.write_table(table, tmp_path / "a.parquet")
+        assert list(TextPairs.read(tmp_path / "a.parquet")) == [("a", "b")]
+        table = pa.Table.from_arrays(arrays, ["target", "source", "id", "target"])
+        pq.write_table(table, tmp_path / "a.parquet")
+        assert "names 'target' more than once" in fault(tmp_path / "a.parquet")
+
+    def test_one_column_of_texts_is_an_echo(self, write, tmp_path):
+        pq.write_table(pa.table({"text": ["a"]}), tmp_path / "c.parquet")
+        for path in (
+            write(b"text\na\n", "a.tsv"),
+            write(b"text,\na,\n", "a.csv"),
+            write(b'{"text": "a"}\n', "a.jsonl"),
+            tmp_path / "c.parquet",
+        ):
+            assert list(TextPairs.read(path)) == [("a", "a")]
+            assert list(TextPairs.read(path, target_column="source")) == [("a", "a")]
+            with pytest.raises(BadTextFile, match="'de'"):  # asked for, and not there
+                TextPairs.read(path, source_column="de")
+        assert "empty text in column 'text'" in fault(write(b"text\na\n \nb\n", "a.tsv"))
+
+    @pytest.mark.parametrize(
+        ("name", "header", "advice"),
+        [
+            ("a.csv", b"source;target", "separated by ';' in place of commas? Then save it with"),
+            ("a.csv", b"source\ttarget", "separated by '\\t' in place of commas? Then its format"),
+            (
+                "a.tsv",
+                b"source,target",
+                "separated by ',' in place of tabs? Then its format is csv",
+            ),
+            (
+                "a.tsv",
+                b"source|target",
+                "separated by '|' in place of tabs? Then save it with tabs",
+            ),
+        ],
+    )
+    def test_another_separator_is_asked_about(self, write, name, header, advice):
+        assert advice in fault(write(header + b"\na\n", name))
+
+    def test_a_missing_column_is_chosen_by_option_and_flag(self, write):
+        message = fault(write(b"de\ten\na\tb\n"))
+        for name in ("source_column", "target_column", "--source-column", "--target-column"):
+            assert f" {name}" in message
 
     def test_duplicate_column(self, write):
         message = fault(write(b"source\ttarget\tsource\na\tb\tc\n"))
@@ -278,10 +373,36 @@ class TestCsv:
         assert "line 2: a carriage return" in fault(path)
         assert list(TextPairs.read(path, on_bad_row="skip")) == [("d", "e")]
 
-    def test_a_text_beyond_the_limit_of_csv(self, write):
-        path = write(b"source,target\na," + b"x" * 200_000 + b"\nd,e\n", "a.csv")
-        assert "line 2: a text of more than" in fault(path)
-        assert list(TextPairs.read(path, on_bad_row="skip")) == [("d", "e")]
+    def test_a_text_may_be_of_any_length(self, write):
+        limit = csv.field_size_limit()
+        long = "x" * 200_000
+        lines = "\n".join(f"line {n}, of one text" for n in range(9000))
+        path = write(f'source,target\na,{long}\n"{lines}",c\nd,e\n'.encode(), "a.csv")
+        assert list(TextPairs.read(path)) == [("a", long), (lines, "c"), ("d", "e")]
+        assert csv.field_size_limit() == limit
+
+    @pytest.mark.parametrize(
+        ("broken", "lost"),
+        [
+            ('"he says "hi" there\nline,inside\nend",t', 3),
+            ('"5" disk\nline,inside\nend",t', 3),
+            ('"5" disk\nline,inside\n",t', 3),
+            ('t,"5" disk\nline,inside\nmore,inside\n"', 4),
+            ('"5" disk\nline,inside\nand "so" on,here\nend",t', 4),
+            ('"5" disk",t', 1),
+            ('"a"b,c', 1),
+        ],
+    )
+    def test_lines_of_a_broken_record_are_no_pairs(self, write, broken, lost):
+        for after in ("c,d\n", '"c","d"\n', 'c, "d"\n', '""" c",d\n'):
+            path = write(f"source,target\na,b\n{broken}\n{after}".encode(), "a.csv")
+            read = TextPairs.read(path, on_bad_row="skip")
+            assert len(read) == 2
+            assert [text.strip('" ') for text in (*read.source, *read.target)] == list("acbd")
+            (bad,) = read.skipped
+            assert bad.line == 3
+            assert bad.reason.startswith("characters after a closing quote")
+            assert bad.reason.endswith(f"line {lost + 2}") == (lost > 1)
 
     def test_blank_lines(self, write):
         path = write(b"\xef\xbb\xbfsource,target\r\na,b\r\n\r\nc,d\r\n\r\n", "a.csv")
@@ -290,6 +411,11 @@ class TestCsv:
 
     def test_bad_header(self, write):
         assert "a.csv, line 1: a quote opened" in fault(write(b'"source,target\na,b\n', "a.csv"))
+
+    @pytest.mark.parametrize("row", ['"a, b", "c"', '"a, b",   "c"', ' "a, b","c"', '"a, b", c'])
+    def test_a_blank_before_a_quote(self, write, row):
+        path = write(f'"source", "target"\n{row}\n'.encode(), "a.csv")
+        assert list(TextPairs.read(path)) == [("a, b", "c")]
 
     def test_quoted_empty_text_at_the_end_is_a_row(self, write):
         path = write(b'source\na\n""\n', "a.csv")
@@ -310,6 +436,12 @@ class TestJsonl:
             (b'{"source": "a"}', "no key 'target'; the keys found are 'source'"),
             (b"{}", "no key 'source'; the keys found are none"),
             (b'{"source": 3, "target": "b"}', "expected a string for 'source', found 3"),
+            (b'{"source": ["a"], "target": "b"}', "expected a string for 'source', found [\"a\"]"),
+            (b'{"source": {"de": "a"}, "target": "b"}', "expected a string for 'source', found {"),
+            (
+                b'{"source": "b\\udcff", "target": "b"}',
+                "half a surrogate pair, U+DCFF, at character 1",
+            ),
             (b'{"source": "a", "target": null}', "expected a string for 'target', found null"),
             (b'{"source": "a", "target": " "}', "empty text in column 'target'"),
             (b'{"source": "a", "target": "\\u0000"}', "a NUL character in column 'target'"),
@@ -399,6 +531,11 @@ class TestPairs:
         with pytest.raises(TypeError, match=r"source\[0\]: 3 is not a str"):
             TextPairs((3,), ("c",))
 
+    def test_half_a_character_is_no_text(self):
+        message = r"demo, target\[0\]: half a surrogate pair, U\+D800, at character 1"
+        with pytest.raises(ValueError, match=message):
+            TextPairs(("a",), ("b\ud800",), name="demo")
+
     def test_lists_are_taken_as_tuples(self):
         assert TextPairs(["a"], ("a",)).echo
 
@@ -415,6 +552,10 @@ class TestPairs:
         pairs = TextPairs(("a", "b", "a", "c"), ("x", "y", "z", "w"))
         assert pairs.overlap(TextPairs(("c", "a", "b"), ("w", "x", "x"))) == [0, 3]
         assert pairs.overlap(TextPairs(("x",), ("a",))) == []
+
+    def test_overlap_in_another_unicode_form(self):
+        pairs = TextPairs(("Ta\u0308nzer", "Tanzer"), ("dancer ", "dancer"))
+        assert pairs.overlap(TextPairs(("T\u00e4nzer",), ("dancer",))) == [0]
 
 
 def numbered(count: int) -> TextPairs:
@@ -441,6 +582,19 @@ class TestSplit:
         assert not set(split["left"].source) & set(split["right"].source)
         shuffled = again.split({"left": 0.5, "right": 0.5}, seed=seed)
         assert all(set(split[name]) == set(shuffled[name]) for name in split)
+
+    @given(sources=st.lists(texts(), min_size=1, max_size=30))
+    def test_no_two_splits_share_what_a_tokenizer_reads(self, sources):
+        for form in ("NFC", "NFD"):
+            sources += [unicodedata.normalize(form, text) for text in sources]
+        pairs = TextPairs(sources, sources)
+        try:
+            split = pairs.split({"left": 0.5, "right": 0.5})
+        except ValueError as error:
+            assert "without a pair" in str(error)  # noqa: PT017 - either outcome is right
+            return
+        left, right = ({NFC.normalize_str(t.strip()) for t in split[s].source} for s in split)
+        assert not left & right
 
     def test_shares(self):
         split = numbered(20_000).split()

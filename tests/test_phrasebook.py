@@ -13,7 +13,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 import llmar_env
-from llmar_env.text.corpus import phrasebook_embedder
+from llmar_env.text.corpus import Corpus, phrasebook_embedder
 from llmar_env.text.phrasebook import (
     LANGUAGES,
     SIZES,
@@ -434,6 +434,31 @@ class TestPhrasebook:
     def test_bad_names(self, name, reason):
         with pytest.raises(ValueError, match=reason):
             Phrasebook.from_name(name)
+
+    @pytest.mark.parametrize(
+        ("name", "meant"),
+        [
+            ("phrasbook:de-en", "phrasebook:de-en"),
+            ("Phrasebook:fr-zh", "phrasebook:fr-zh"),
+            ("phrasebook-de-en", "phrasebook:de-en"),
+            ("phrasebook:de-eng", "phrasebook:de-en"),
+            ("phrasebook:de_fr", "phrasebook:de-fr"),
+            ("zh-fr", "phrasebook:zh-fr"),
+            ("fr", "phrasebook:fr"),
+        ],
+    )
+    def test_a_misspelt_name(self, name, meant):
+        for use in (Phrasebook.from_name, Corpus.load):
+            with pytest.raises((ValueError, FileNotFoundError), match=f"did you mean {meant}\\?$"):
+                use(name)
+
+    def test_a_file_is_no_misspelt_name(self, tmp_path, monkeypatch):
+        monkeypatch.chdir(tmp_path)
+        (tmp_path / "de-en").write_text("source\na\n")
+        with pytest.raises(ValueError, match="the name has no extension"):
+            Corpus.load("de-en")
+        with pytest.raises(FileNotFoundError, match=r"its folder holds no file of texts$"):
+            Corpus.load("phrases.tsv")
 
     def test_sides_are_parallel(self):
         sources, targets = Phrasebook("fr", "zh", seed=3).sentences("valid", 50)

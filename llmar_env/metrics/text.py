@@ -14,6 +14,7 @@ from sacrebleu.metrics.chrf import CHRF
 
 from llmar_env.alignment.scores import cosine, lcs_f1
 from llmar_env.metrics.retrieval import ranks
+from llmar_env.text.characters import as_read
 from llmar_env.text.embedders import Embedder
 from llmar_env.text.scripts import HAN
 
@@ -72,6 +73,8 @@ def split_words(text: str) -> list[str]:
 def score_texts(written: Sequence[str], targets: Sequence[str], embedder: Embedder) -> TextScores:
     """Score n written texts, which may be empty, against their n targets.
 
+    Both are compared as the tokenizer reads them: composed (NFC), without blanks around them.
+
     Args:
         written: what was written.
         targets: the reference for each text.
@@ -84,6 +87,7 @@ def score_texts(written: Sequence[str], targets: Sequence[str], embedder: Embedd
         raise ValueError(f"{len(written)} written texts, but {len(targets)} targets")
     if not written:
         raise ValueError("there is no text to score")
+    written, targets = ([as_read(text) for text in texts] for texts in (written, targets))
     words, target_words = ([split_words(text) for text in texts] for texts in (written, targets))
     joined, target_joined = ([" ".join(text) for text in texts] for texts in (words, target_words))
     metrics = {

@@ -14,10 +14,12 @@ from typing import Any
 
 import numpy as np
 
+from llmar_env.text.characters import as_read
 from llmar_env.text.embedded import EmbeddedTexts
 from llmar_env.text.embedders import Embedder, WordVectors, WordVectorsConfig
 from llmar_env.text.pairs import TextPairs
 from llmar_env.text.phrasebook import LANGUAGES, Phrasebook
+from llmar_env.text.phrasebook.names import PREFIX, nearest_name
 
 __all__ = ["SPLITS", "Corpus", "CorpusLike", "phrasebook_embedder", "read_split", "read_splits"]
 
@@ -72,7 +74,8 @@ class Corpus:
         """Embed the splits of a data set; embedders not given are `WordVectors` fitted on "train".
 
         Where every target is its source (the echo task), both sides share an embedder. A
-        warning counts the rows of other splits that are in "train" too.
+        warning counts the rows of other splits that are in "train" too, and one says if all
+        texts of a side of "train" are the same.
 
         Args:
             pairs: the splits by name; without fitted embedders, "train" must be among them.
@@ -86,6 +89,7 @@ class Corpus:
         if not pairs:
             raise ValueError("a corpus needs at least one split")
         _warn_of_shared_rows(pairs)
+        _warn_of_one_text(pairs)
         if all(part.echo for part in pairs.values()):
             source_embedder = source_embedder or target_embedder
             target_embedder = target_embedder or source_embedder
@@ -213,7 +217,7 @@ def read_splits(data: CorpusLike) -> dict[str, TextPairs]:
         return {name: read_split(data[name], name) for name in dict.fromkeys([*known, *data])}
     if _is_phrasebook(data):
         return _phrasebook_splits(str(data))
-    return TextPairs.read(data).split()
+    return _read_file(data).split()
 
 
 def phrasebook_embedder(language: str) -> WordVectors:
@@ -228,7 +232,7 @@ def phrasebook_embedder(language: str) -> WordVectors:
 
 
 def _is_phrasebook(data: object) -> bool:
-    return isinstance(data, str | os.PathLike) and os.fspath(data).startswith("phrasebook:")
+    return isinstance(data, str | os.PathLike) and os.fspath(data).startswith(PREFIX)
 
 
 def read_split(part: TextPairs | str | os.PathLike[str], split: str, **options: Any) -> TextPairs:
@@ -245,10 +249,17 @@ def read_split(part: TextPairs | str | os.PathLike[str], split: str, **options: 
     if isinstance(part, TextPairs):
         return part
     if not _is_phrasebook(part):
-        return TextPairs.read(part, **options)
+        return _read_file(part, **options)
     book = Phrasebook.from_name(str(part))
     sources, targets = book.sentences(split)
     return TextPairs(tuple(sources), tuple(targets), f"{book.name}, {split}")
+
+
+def _read_file(path: str | os.PathLike[str], **options: Any) -> TextPairs:
+    meant = nearest_name(os.fspath(path))
+    if meant is not None and not os.path.exists(path):
+        raise FileNotFoundError(f"no file {path}; did you mean {meant}?")
+    return TextPairs.read(path, **options)
 
 
 def _warn_of_shared_rows(pairs: Mapping[str, TextPairs]) -> None:
@@ -257,6 +268,18 @@ def _warn_of_shared_rows(pairs: Mapping[str, TextPairs]) -> None:
             warnings.warn(
                 f"{len(shared)} of the {len(part)} rows of {split} are in train too; scores on "
                 "them reward memorization",
+                stacklevel=3,
+            )
+
+
+def _warn_of_one_text(pairs: Mapping[str, TextPairs]) -> None:
+    if (train := pairs.get("train")) is None or len(train) < 2:
+        return
+    for texts, what in ((train.source, "input texts"), (train.target, "targets")):
+        if len(set(map(as_read, texts))) == 1:
+            warnings.warn(
+                f"the {len(train)} {what} of train do not differ: there is nothing to learn, and "
+                "a constant answer scores best",
                 stacklevel=3,
             )
 

@@ -14,6 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from llmar_env.arrays import unit
+from llmar_env.text.characters import half_character
 from llmar_env.text.embedded import EmbeddedTexts, shareable
 from llmar_env.text.scripts import HAN
 
@@ -103,8 +104,9 @@ class WordVectors:
         """Learn tokens and vectors from the training texts.
 
         Raises:
-            ValueError: a text yields no token.
+            ValueError: a text yields no token, or has half a surrogate pair.
         """
+        _check_characters(texts)
         tokenizer = _train_tokenizer(texts, self.config.vocab_size)
         tokens = _tokenize(tokenizer, texts)
         table = unit(_train_vectors(tokens, tokenizer.get_vocab_size(), self.config))
@@ -119,7 +121,7 @@ class WordVectors:
         """Token ids of each text.
 
         Raises:
-            ValueError: a text yields no token.
+            ValueError: a text yields no token, or has half a surrogate pair.
         """
         return _tokenize(self.tokenizer, texts)
 
@@ -127,7 +129,7 @@ class WordVectors:
         """Embed texts, in order; all stores of one embedder share its table.
 
         Raises:
-            ValueError: a text yields no token, or there is no text.
+            ValueError: a text yields no token or has half a surrogate pair, or there is no text.
         """
         return EmbeddedTexts.from_ids(self.table, self.tokenize(texts))
 
@@ -167,12 +169,19 @@ class WordVectors:
 
 
 def _tokenize(tokenizer: Any, texts: Sequence[str]) -> list[list[int]]:
+    _check_characters(texts)
     encodings = tokenizer.encode_batch_fast([_mark_start(text) for text in texts])
     ids: list[list[int]] = [encoding.ids for encoding in encodings]
     for row, tokens in enumerate(ids):
         if not tokens:
             raise ValueError(f"text {row} yields no token: {texts[row]!r}")
     return ids
+
+
+def _check_characters(texts: Sequence[str]) -> None:
+    for row, text in enumerate(texts):
+        if fault := half_character(text):
+            raise ValueError(f"text {row} has {fault}: {text!r}")
 
 
 def _mark_start(text: str) -> str:

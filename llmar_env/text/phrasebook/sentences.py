@@ -6,6 +6,7 @@ from dataclasses import dataclass
 
 from llmar_env.text.phrasebook.languages import LANGUAGES, find_language
 from llmar_env.text.phrasebook.meaning import SIZES, Meaning, meanings
+from llmar_env.text.phrasebook.names import PREFIX, nearest_name
 
 __all__ = ["Phrasebook", "parse", "render"]
 
@@ -51,19 +52,25 @@ class Phrasebook:
         Raises:
             ValueError: the name is of another form, or names another language.
         """
-        languages = name.removeprefix("phrasebook:").split("-")
-        if not name.startswith("phrasebook:") or not 1 <= len(languages) <= 2:
+        languages = name.removeprefix(PREFIX).split("-")
+        meant = nearest_name(name)
+        hint = "" if meant is None or meant == name else f"; did you mean {meant}?"
+        if not name.startswith(PREFIX) or not 1 <= len(languages) <= 2:
             raise ValueError(
                 f"no corpus {name!r}; there are phrasebook:LANGUAGE (echo) and "
-                f"phrasebook:SOURCE-TARGET, of {', '.join(LANGUAGES)}"
+                f"phrasebook:SOURCE-TARGET, of {', '.join(LANGUAGES)}{hint}"
             )
+        for language in languages:
+            if language not in LANGUAGES:
+                has = ", ".join(LANGUAGES)
+                raise ValueError(f"no language {language!r}; the phrasebook has {has}{hint}")
         return cls(languages[0], languages[-1])
 
     @property
     def name(self) -> str:
         """The name that `from_name` reads."""
         pair = (self.source,) if self.source == self.target else (self.source, self.target)
-        return "phrasebook:" + "-".join(pair)
+        return PREFIX + "-".join(pair)
 
     def sentences(self, split: str, size: int | None = None) -> tuple[list[str], list[str]]:
         """Parallel sentences of a split; `SIZES` gives the default size.
