@@ -31,7 +31,7 @@ if TYPE_CHECKING:
     from .inference.answering import answer
     from .inference.decoding import decode
     from .inference.refinement import Refined, refine
-    from .llmar import LLMAR
+    from .llmar import LLMAR, ModelFileError
     from .networks.encoder import GRUEncoder
     from .networks.seq2seq import Seq2SeqConfig
     from .policies import (
@@ -68,6 +68,7 @@ __all__ = [
     "GroupedRolloutBuffer",
     "GymVecEnv",
     "KLToReference",
+    "ModelFileError",
     "NonFiniteLossError",
     "PowerSpherical",
     "Refined",
@@ -92,6 +93,7 @@ __all__ = [
 _MODULES = {
     "ALGORITHMS": ".algorithms",
     "LLMAR": ".llmar",
+    "ModelFileError": ".llmar",
     "REINFORCE": ".algorithms",
     "Algorithm": ".algorithms",
     "AlgorithmConfig": ".config",

@@ -161,8 +161,8 @@ class TaskConfig(_Group):
     reward: str = option("bleu", scope=Scope.WRITER)
     """Reward of a written text: bleu, chrf, rouge_l, mean, token_f1 or ordered; also with a length
     penalty, as in mean@0.25, or as a weighted sum, as in "0.7*bleu + 0.3*mean"."""
-    max_new_tokens: int = option(40, at_least=1, scope=Scope.WRITER)
-    """Maximum number of words in a written text."""
+    max_new_tokens: int = option(40, at_least=1, below=2**16, scope=Scope.WRITER)
+    """Maximum number of words in a written text, below 65,536."""
 
 
 @dataclass(frozen=True)

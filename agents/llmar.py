@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import os
 import warnings
 from collections.abc import Mapping, Sequence
@@ -10,20 +9,17 @@ from pathlib import Path
 from typing import Any, Self, TypeVar
 
 import numpy as np
-import torch
 from numpy.typing import NDArray
 from rich.console import Console
-from safetensors import SafetensorError
-from safetensors.torch import load_file, save_file
 from stable_baselines3.common.callbacks import BaseCallback
 from stable_baselines3.common.policies import BasePolicy
-from torch import nn
 
 from llmar_env.alignment.scores import alignment_score
 from llmar_env.metrics import Scores, TextScores, nearest
 from llmar_env.text.corpus import Corpus
 from llmar_env.text.embedded import EmbeddedTexts
 from llmar_env.text.embedders import Embedder, WordVectors
+from llmar_env.text.tensor_files import ModelFileError
 
 from .algorithms.presets import Algorithm
 from .config import Config
@@ -32,13 +28,11 @@ from .trainers.align import AlignTrainer
 from .trainers.base import Trained
 from .trainers.data import load_corpus
 from .trainers.generate import GenerateTrainer, RefinedText
+from .trainers.saved import MANIFEST, SOURCE, TARGET, SavedModel
 from .training.clock import Clock
 
-__all__ = ["LLMAR", "RefinedText", "Trained"]
+__all__ = ["LLMAR", "ModelFileError", "RefinedText", "Trained"]
 
-_FORMAT = 4
-_MANIFEST, _WEIGHTS = "model.json", "policy.safetensors"
-_SOURCE, _TARGET = "source.safetensors", "target.safetensors"
 # Attributes that belong to the corpus that the policy was trained on.
 _OF_CORPUS = ("corpus", "source_embedder", "target_embedder", "targets", "_target_means")
 _Part = TypeVar("_Part")
@@ -292,25 +286,19 @@ class LLMAR:
         """
         policy, folder = self._required(self.policy), Path(folder)
         folder.mkdir(parents=True, exist_ok=True)
-        # Copies: on CUDA, a GRU's weights are views of one buffer, which safetensors rejects.
-        weights = {name: w.detach().cpu().clone() for name, w in policy.state_dict().items()}
-        save_file(weights, str(folder / _WEIGHTS))
-        for name in (_SOURCE, _TARGET):  # of another model, saved here before
-            (folder / name).unlink(missing_ok=True)
+        SavedModel.clear(folder)
         shared = self.source_embedder is self.target_embedder
         if self.source_embedder is not None:
-            self.source_embedder.save(folder / _SOURCE)
+            self.source_embedder.save(folder / SOURCE)
         if self.target_embedder is not None and not shared:
-            self.target_embedder.save(folder / _TARGET)
-        manifest = {
-            "format": _FORMAT,
+            self.target_embedder.save(folder / TARGET)
+        fields = {
             "config": self.config.as_json(),
             "shared_embedder": shared,
             "targets": self.targets,
             **self.trainer.save(folder),
         }
-        text = json.dumps(manifest, indent=1, ensure_ascii=False)
-        (folder / _MANIFEST).write_text(text + "\n", "utf-8")
+        SavedModel.write(folder, policy, fields)
 
     @classmethod
     def load(
@@ -331,52 +319,26 @@ class LLMAR:
 
         Raises:
             FileNotFoundError: the folder contains no model.
-            ValueError: this version does not support the model's format, its files are damaged or
-                from different models, or the device is not available.
+            ModelFileError: a ValueError: this version does not support the model's format, or its
+                files are damaged, missing or from different models. The message names the file.
+            ValueError: the device is not available.
         """
         folder = Path(folder)
-        if (folder / "model" / _MANIFEST).exists():
+        if (folder / "model" / MANIFEST).exists():
             folder = folder / "model"
-        if not (folder / _MANIFEST).exists():
-            raise FileNotFoundError(f"{folder} contains no model: there is no {_MANIFEST} in it")
-        try:
-            manifest = json.loads((folder / _MANIFEST).read_text("utf-8"))
-            if manifest.get("format") != _FORMAT:
-                raise ValueError(
-                    f"{folder} contains a model of format {manifest.get('format')!r}; this version "
-                    f"reads format {_FORMAT}: train it again"
-                )
-            llmar = cls(Config.from_json(manifest["config"] | {"device": device}))
-            llmar.targets = tuple(manifest["targets"])
-            if (folder / _SOURCE).exists():
-                llmar.source_embedder = source_embedder.load(folder / _SOURCE)
-            if manifest["shared_embedder"]:
-                llmar.target_embedder = llmar.source_embedder
-            elif (folder / _TARGET).exists():
-                llmar.target_embedder = target_embedder.load(folder / _TARGET)
-            policy = llmar.trainer.restore(folder, manifest, llmar.target_embedder)
-            _load_weights(policy, load_file(str(folder / _WEIGHTS)))
-        except (json.JSONDecodeError, KeyError, SafetensorError) as error:
-            raise ValueError(f"{folder} contains a damaged model: {error}") from error
+        found = resolve_device(device)
+        saved = SavedModel.read(folder)
+        options = saved.field("config", dict)
+        with saved.faults_of(MANIFEST, "config"):
+            llmar = cls(Config.from_json(options | {"device": str(found)}))
+        llmar.targets = saved.texts("targets")
+        if saved.has(SOURCE):
+            llmar.source_embedder = saved.load(SOURCE, source_embedder.load)
+        if saved.field("shared_embedder", bool):
+            llmar.target_embedder = llmar.source_embedder
+        elif saved.has(TARGET):
+            llmar.target_embedder = saved.load(TARGET, target_embedder.load)
+        policy = llmar.trainer.restore(saved, llmar.target_embedder)
+        saved.check_sums()
         policy.to(llmar.device)
         return llmar
-
-
-def _load_weights(policy: nn.Module, weights: Mapping[str, torch.Tensor]) -> None:
-    """Load weights into a policy.
-
-    Raises:
-        ValueError: their names or shapes differ from those of the policy.
-    """
-    own = policy.state_dict()
-    shapes, found = (
-        {name: tuple(tensor.shape) for name, tensor in tensors.items()}
-        for tensors in (own, weights)
-    )
-    if shapes != found:
-        name = next(name for name in [*shapes, *found] if shapes.get(name) != found.get(name))
-        raise ValueError(
-            f"the weights are from another network: {name} has shape {found.get(name)}, expected "
-            f"{shapes.get(name)}"
-        )
-    policy.load_state_dict(weights)

@@ -31,7 +31,7 @@ import tyro
 from numpy.typing import NDArray
 from rich.console import Console
 from rich.table import Table
-from safetensors.torch import load_file, save_file
+from safetensors.torch import load_file
 from stable_baselines3 import PPO
 from stable_baselines3.common.callbacks import BaseCallback
 from stable_baselines3.common.policies import BasePolicy
@@ -58,6 +58,7 @@ from llmar_env.metrics import TextScores, score_texts
 from llmar_env.text.corpus import Corpus
 from llmar_env.text.embedders import WordVectors
 from llmar_env.text.pairs import TextPairs
+from llmar_env.text.tensor_files import write_tensors
 
 Part = Literal["warm", "rl", "ce", "constant", "cosine", "decoding", "refine", "throughput"]
 _SHOWN = ("bleu_tok", "bleu_13a", "chrf", "rouge_l", "alignment", "p_at_1")
@@ -178,10 +179,8 @@ def measure_warm(corpus: Corpus, options: Options, seed: int) -> dict[str, Any]:
     policy = make_writer(corpus, options)
     validation = validation_of(corpus, times=12)
     seconds = learn_cross_entropy(policy, corpus, validation, options.warm_minutes, seed, warm=True)
-    save_file(
-        {name: weight.cpu().clone() for name, weight in policy.state_dict().items()},
-        options.folder / "warm.safetensors",
-    )
+    weights = {name: weight.cpu().numpy() for name, weight in policy.state_dict().items()}
+    write_tensors(weights, options.folder / "warm.safetensors")
     scores = score(policy, corpus, "test")
     show("warm start", seed, validation, scores)
     return {

@@ -28,7 +28,8 @@ OPTIONS = {
 # Written down a second time: lowest value, whether it is accepted itself, and what is too high.
 RANGES = {
     **dict.fromkeys(("num_texts", "group_size", "num_vectors", "dim"), (1, True, math.inf)),
-    **dict.fromkeys(("hidden_dim", "max_length", "max_new_tokens"), (1, True, math.inf)),
+    **dict.fromkeys(("hidden_dim", "max_length"), (1, True, math.inf)),
+    "max_new_tokens": (1, True, 2**16),
     **dict.fromkeys(("patience", "total_steps"), (1, True, math.inf)),
     **dict.fromkeys(("time_limit", "learning_rate", "noise_scale"), (0, False, math.inf)),
     **dict.fromkeys(("warm_epochs", "warm_seconds"), (0, False, math.inf)),
@@ -76,7 +77,7 @@ def values_of(name):
     }
     low, with_low, below = RANGES.get(name, (0, True, math.inf))
     top = {"max_value": below, "exclude_max": True} if below < math.inf else {}
-    kinds[int] = st.integers(min_value=low)
+    kinds[int] = st.integers(low, None if below == math.inf else below - 1)
     kinds[float] = st.floats(low, exclude_min=not with_low, allow_infinity=False, **top)
     kinds |= {one: st.just(one) for one in get_args(hint) if isinstance(one, str)}
     parts = [part for one in get_args(hint) or (hint,) for part in get_args(one) or (one,)]

@@ -35,10 +35,13 @@ from ..training.clock import Clock
 from ..training.supervised import make_baseline_policy, train_supervised
 from ..training.validation import Record, Validation
 from .base import Trained, Trainer
+from .saved import SavedModel
 
 __all__ = ["AlignTrainer"]
 
 _HIDDEN_DIM = 128
+# Arguments of SB3's policies that say how many networks or layers to make.
+_COUNTS = frozenset({"n_critics", "lstm_layers", "n_lstm_layers"})
 
 
 class AlignTrainer(Trainer):
@@ -214,22 +217,23 @@ class AlignTrainer(Trainer):
         *_, dim = self.policy.action_space.shape or ()
         return {"source_dim": next(encoders).encoder.gru.input_size, "target_dim": dim}
 
-    def restore(
-        self,
-        folder: Path,  # noqa: ARG002 - same signature in all trainers
-        manifest: dict[str, Any],
-        embedder: Embedder | None,  # noqa: ARG002 - same signature in all trainers
-    ) -> BasePolicy:
-        """Make the policy that `save` described; its weights must be loaded afterwards."""
-        make: Callable[..., BasePolicy] = policy_class(self.algorithm)
+    def restore(self, saved: SavedModel, embedder: Embedder | None) -> BasePolicy:  # noqa: ARG002 - same signature in all trainers
+        """Load the policy that `save` described.
+
+        Raises:
+            ModelFileError: the files are damaged, or do not belong together.
+        """
+        observed = spaces.Box(-1.0, 1.0, (1, saved.size("source_dim")))
+        dim, num_vectors = saved.size("target_dim"), self.config.task.num_vectors
+        saved.require_size("num_vectors * target_dim", num_vectors * dim)
+        kwargs = self._policy_kwargs()
+        for name in _COUNTS.intersection(kwargs):
+            saved.require_size(f"policy.{name}", kwargs[name])
         # ARS uses no gradients, so its policy takes no learning rate.
         schedule = {"lr_schedule": lambda _: 0.0} if self._has_optimizer else {}
-        self.policy = make(
-            observation_space=spaces.Box(-1.0, 1.0, (1, manifest["source_dim"])),
-            action_space=_action_space(manifest["target_dim"], self.config.task.num_vectors),
-            **schedule,
-            **self._policy_kwargs(),
-        )
+        make: Callable[..., BasePolicy] = policy_class(self.algorithm)
+        actions = _action_space(dim, num_vectors)
+        self.policy = saved.build(lambda: make(observed, actions, **schedule, **kwargs))
         return self.policy
 
     @property

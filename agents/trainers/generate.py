@@ -14,7 +14,6 @@ import numpy as np
 import torch
 from gymnasium import spaces
 from numpy.typing import NDArray
-from safetensors.numpy import load_file, save_file
 from stable_baselines3.common.callbacks import BaseCallback
 from stable_baselines3.common.utils import set_random_seed
 
@@ -23,6 +22,7 @@ from llmar_env.metrics import TextScores, score_texts
 from llmar_env.text.corpus import Corpus
 from llmar_env.text.embedded import EmbeddedTexts
 from llmar_env.text.embedders import Embedder, WordVectors
+from llmar_env.text.tensor_files import read_tensor, write_tensors
 from llmar_env.text.vocabulary import Vocabulary
 
 from ..algorithms.episodes import Regularizer
@@ -40,10 +40,9 @@ from ..training.regularizers import CrossEntropy, KLToReference
 from ..training.validation import Record, Validation
 from ..vec_env import GymVecEnv
 from .base import Trained, Trainer
+from .saved import MANIFEST, VOCABULARY, SavedModel
 
 __all__ = ["GenerateTrainer", "RefinedText", "writer_config"]
-
-_VOCABULARY = "vocabulary.safetensors"
 
 
 @dataclass(frozen=True)
@@ -353,29 +352,30 @@ class GenerateTrainer(Trainer):
     def save(self, folder: Path) -> dict[str, Any]:
         """Save the vocabulary; return the other data that `restore` needs besides the weights."""
         policy, vocabulary = self._trained()
-        save_file({"ids": vocabulary.ids}, folder / _VOCABULARY)
+        write_tensors({"ids": vocabulary.ids}, folder / VOCABULARY)
         return {
             "source_dim": policy.reader.network.encoder.w_ih.shape[2],
             "vocabulary": vocabulary.fingerprint,
             "writer": asdict(policy.writer),
         }
 
-    def restore(
-        self, folder: Path, manifest: dict[str, Any], embedder: Embedder | None
-    ) -> WriterPolicy:
-        """Make the policy that `save` described; its weights must be loaded afterwards.
+    def restore(self, saved: SavedModel, embedder: Embedder | None) -> WriterPolicy:
+        """Load the policy that `save` described.
 
         Raises:
-            ValueError: the vocabulary is not the one that the policy was trained with.
+            ModelFileError: the files are damaged, or do not belong together.
         """
-        vocabulary = _read_vocabulary(folder, embedder, manifest["vocabulary"])
+        vocabulary = _read_vocabulary(saved, embedder)
         space = spaces.Dict(
-            text=spaces.Box(-1.0, 1.0, (1, manifest["source_dim"])),
-            written=spaces.Box(-1.0, 1.0, (self.config.task.max_new_tokens, vocabulary.dim)),
+            text=spaces.Box(-1.0, 1.0, (1, saved.size("source_dim"))),
+            # Of any length: that of `max_new_tokens` words may need more memory than the model.
+            written=spaces.Box(-1.0, 1.0, (1, vocabulary.dim)),
         )
-        action_space = spaces.Box(-1.0, 1.0, (vocabulary.dim,))
-        self.policy = WriterPolicy(
-            space, action_space, _no_rate, vocabulary=vocabulary, writer=manifest["writer"]
+        actions, sizes = spaces.Box(-1.0, 1.0, (vocabulary.dim,)), saved.field("writer", dict)
+        with saved.faults_of(MANIFEST, "writer"):
+            config = Seq2SeqConfig(**sizes)
+        self.policy = saved.build(
+            lambda: WriterPolicy(space, actions, _no_rate, vocabulary=vocabulary, writer=config)
         )
         return self.policy
 
@@ -403,23 +403,30 @@ def _writer_policy(model: REINFORCE) -> WriterPolicy:
     return policy
 
 
-def _read_vocabulary(folder: Path, embedder: Embedder | None, fingerprint: str) -> Vocabulary:
+def _read_vocabulary(saved: SavedModel, embedder: Embedder | None) -> Vocabulary:
     """Load a vocabulary, with the embedder's vectors.
 
     Raises:
-        ValueError: its fingerprint is different, or the embedder is not `WordVectors`.
+        ModelFileError: it is damaged, its fingerprint is different, or the embedder is not
+            `WordVectors`.
     """
-    ids = load_file(folder / _VOCABULARY)["ids"]
     if not isinstance(embedder, WordVectors):
-        raise ValueError(
-            f"a writer needs targets embedded by WordVectors, found {type(embedder).__name__}"
+        saved.fail(
+            MANIFEST,
+            f"a writer needs targets embedded by WordVectors, found {type(embedder).__name__}",
         )
-    known = ids[ids < len(embedder.table)]
-    vocabulary = Vocabulary(embedder.table[known], known, embedder)
+    fingerprint = saved.field("vocabulary", str)
+    ids, _ = saved.load(VOCABULARY, lambda path: read_tensor(path, "ids"))
+    if ids.dtype != np.int64 or ids.ndim != 1:
+        saved.fail(VOCABULARY, f"ids must be int64 (V - 1,), found {ids.dtype} {ids.shape}")
+    known = ids[(ids >= 0) & (ids < len(embedder.table))]
+    with saved.faults_of(VOCABULARY, "ids"):
+        vocabulary = Vocabulary(embedder.table[known], known, embedder)
     if len(known) < len(ids) or vocabulary.fingerprint != fingerprint:
-        raise ValueError(
-            f"the model in {folder} writes with the vocabulary {fingerprint}, but its target "
-            f"embedder gives {vocabulary.fingerprint}, whose tokens stand for other words. The "
-            "files are from different models"
+        saved.fail(
+            VOCABULARY,
+            f"the model writes with the vocabulary {fingerprint}, but its target embedder gives "
+            f"{vocabulary.fingerprint}, whose tokens stand for other words. The files are from "
+            "different models",
         )
     return vocabulary

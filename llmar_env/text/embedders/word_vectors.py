@@ -7,7 +7,6 @@ import os
 import re
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass, field
-from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -17,6 +16,7 @@ from llmar_env.arrays import unit
 from llmar_env.text.characters import half_character
 from llmar_env.text.embedded import EmbeddedTexts, shareable
 from llmar_env.text.scripts import HAN
+from llmar_env.text.tensor_files import ModelFileError, read_tensor, write_tensors
 
 __all__ = ["WordVectors", "WordVectorsConfig"]
 
@@ -140,32 +140,49 @@ class WordVectors:
             path: the file to write.
             half: round the vectors to float16, half the size; `load` returns float32 either way.
         """
-        from safetensors.numpy import save_file
-
         table = self.table.astype(np.float16 if half else np.float32)
         head = {"tokenizer": self.tokenizer.to_str(), "config": json.dumps(asdict(self.config))}
-        save_file({"vectors": table}, Path(path), metadata=head)
+        write_tensors({"vectors": table}, path, head)
 
     @classmethod
     def load(cls, path: str | os.PathLike[str]) -> WordVectors:
         """Read what `save` wrote.
 
         Raises:
-            ValueError: the file holds something else.
+            ModelFileError: a ValueError: the file is damaged, or holds something else.
+            FileNotFoundError: there is no such file.
         """
-        from safetensors import SafetensorError, safe_open
-        from tokenizers import Tokenizer
-
         try:
-            with safe_open(Path(path), framework="numpy") as file:
-                head = file.metadata() or {}
-                table = file.get_tensor("vectors").astype(np.float32)
-        except SafetensorError as error:
-            raise ValueError(f"{path} holds no word vectors: {error}") from None
-        if not {"tokenizer", "config"} <= head.keys():
-            raise ValueError(f"{path} holds no word vectors: its head lacks tokenizer and config")
-        config = WordVectorsConfig(**json.loads(head["config"]))
-        return cls(config, Tokenizer.from_str(head["tokenizer"]), shareable(table))
+            table, head = read_tensor(path, "vectors")
+            if not {"tokenizer", "config"} <= head.keys():
+                raise ValueError("its head lacks tokenizer and config")
+            config = WordVectorsConfig(**json.loads(head["config"]))
+            embedder = cls(config, _read_tokenizer(head["tokenizer"]))
+            _check_table(table, embedder)
+        except (TypeError, ValueError, RecursionError) as error:  # TypeError: other settings
+            raise ModelFileError(f"{path} holds no word vectors: {error}") from error
+        embedder._table = shareable(table.astype(np.float32))
+        return embedder
+
+
+def _read_tokenizer(text: str) -> Any:
+    from tokenizers import Tokenizer
+
+    try:
+        return Tokenizer.from_str(text)
+    except Exception as error:  # tokenizers raises no class of its own
+        raise ValueError(f"its tokenizer cannot be read: {error}") from error
+
+
+def _check_table(table: NDArray[Any], embedder: WordVectors) -> None:
+    expected = (embedder.tokenizer.get_vocab_size(), embedder.config.dim)
+    if table.shape != expected or table.dtype.kind != "f":
+        raise ValueError(
+            f"vectors must be floats of shape {expected}, a row for each token of the tokenizer "
+            f"and of config's dim, found {table.dtype} of shape {table.shape}"
+        )
+    if not np.isfinite(table).all():
+        raise ValueError("vectors are not finite")
 
 
 def _tokenize(tokenizer: Any, texts: Sequence[str]) -> list[list[int]]:
