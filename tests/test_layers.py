@@ -1,6 +1,8 @@
 """Arrows between packages run one way: each imports only those that stand before it."""
 
 import ast
+import subprocess
+import sys
 from importlib.util import resolve_name
 from pathlib import Path
 
@@ -72,13 +74,52 @@ def test_arrows_run_one_way(top, floors):
     assert {pair for pair in found if height[pair[0]] <= height[pair[1]]} == set()
 
 
-def test_the_environments_know_no_agents_and_no_torch():
+def test_the_environments_know_no_agents():
     roots = {
         target.split(".")[0]
         for path in (REPOSITORY / "llmar_env").rglob("*.py")
         for target in imports(path)
     }
-    assert not roots & {"agents", "torch", "stable_baselines3"}
+    assert not roots & {"agents", "stable_baselines3"}
+
+
+# What frozen models need, and the files that import it, within functions: the rest of `llmar_env`
+# knows nothing of it, and nothing of it is imported before a model is used.
+LAZY = {
+    "huggingface_hub": {"model_files.py"},
+    "model2vec": {"static_model.py"},
+    "sentence_transformers": {"sentence_transformer.py"},
+    "torch": {"hugging_face.py"},
+    "transformers": {"hugging_face.py", "model_files.py"},
+}
+
+
+def test_the_environments_import_what_models_need_within_functions_of_their_embedders():
+    found = {}
+    for path in (REPOSITORY / "llmar_env").rglob("*.py"):
+        tree = ast.parse(path.read_text("utf-8"))
+        inside = {
+            id(node)
+            for function in ast.walk(tree)
+            if isinstance(function, ast.FunctionDef)
+            for node in ast.walk(function)
+        }
+        for node in ast.walk(tree):
+            if isinstance(node, ast.Import | ast.ImportFrom):
+                names = [name.name for name in node.names]
+                names = [node.module or ""] if isinstance(node, ast.ImportFrom) else names
+                for root in {name.split(".")[0] for name in names} & set(LAZY):
+                    assert id(node) in inside, path
+                    found.setdefault(root, set()).add(path.name)
+    assert found == LAZY
+
+
+def test_embedders_are_imported_without_what_models_need():
+    code = f"import sys, llmar_env.text.embedders; print({set(LAZY)} & set(sys.modules))"
+    outcome = subprocess.run(
+        [sys.executable, "-c", code], cwd=REPOSITORY, capture_output=True, encoding="utf-8"
+    )
+    assert outcome.stdout.strip() == "set()", outcome.stderr
 
 
 def test_imports_within_agents_are_relative():

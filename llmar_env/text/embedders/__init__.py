@@ -1,6 +1,24 @@
-"""From texts to sequences of vectors: the `Embedder` protocol and the default, `WordVectors`."""
+"""From texts to sequences of vectors: the `Embedder` protocol, and the kinds of embedders.
 
-from llmar_env.text.embedders.base import Embedder
+`embedder` makes one from a string; `WordVectors` is the default.
+"""
+
+from llmar_env.text.embedders.base import Embedder, TokenEmbedder
+from llmar_env.text.embedders.cache import EmbeddingCache, open_cache
+from llmar_env.text.embedders.frozen import Frozen, FrozenEmbedder, FrozenTokenEmbedder
+from llmar_env.text.embedders.registry import embedder, load_embedder
 from llmar_env.text.embedders.word_vectors import WordVectors, WordVectorsConfig
 
-__all__ = ["Embedder", "WordVectors", "WordVectorsConfig"]
+__all__ = [
+    "Embedder",
+    "EmbeddingCache",
+    "Frozen",
+    "FrozenEmbedder",
+    "FrozenTokenEmbedder",
+    "TokenEmbedder",
+    "WordVectors",
+    "WordVectorsConfig",
+    "embedder",
+    "load_embedder",
+    "open_cache",
+]

@@ -125,6 +125,11 @@ class WordVectors:
         """
         return _tokenize(self.tokenizer, texts)
 
+    def detokenize(self, ids: Sequence[Sequence[int]]) -> list[str]:
+        """The text of each sequence of token ids, spaced and cased as written."""
+        texts: list[str] = self.tokenizer.decode_batch([list(one) for one in ids])
+        return [text.strip() for text in texts]
+
     def embed(self, texts: Sequence[str]) -> EmbeddedTexts:
         """Embed texts, in order; all stores of one embedder share its table.
 
