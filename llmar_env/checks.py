@@ -50,7 +50,8 @@ def check_vector_env(
         num_envs: N.
         steps: the number of steps in each mode.
         seed: the seed of the first reset and of the actions. Sub-environment i must equal a single
-            environment reset with seed + i // group_size.
+            environment reset with seed + i // group_size and, where i % group_size is not 0, with
+            the option "member" of that value.
         modes: the modes to check; by default those in the vector environment's
             `autoreset_modes`, or the one in its metadata if it has no such attribute. If it has,
             each mode is passed as `autoreset_mode`.
@@ -77,6 +78,7 @@ def check_vector_env(
         comparison = _Comparison(
             mode=mode,
             seeds=[seed + i // group_size for i in range(num_envs)],
+            members=[i % group_size for i in range(num_envs)],
             make_vector=partial(make_vector, **named),
             vector=make_vector(**named),
             singles=[make_single() for _ in range(num_envs)],
@@ -117,6 +119,7 @@ class _Comparison:
 
     mode: AutoresetMode
     seeds: list[int]
+    members: list[int]
     make_vector: Callable[[], _Vector]
     vector: _Vector
     singles: list[_Single]
@@ -189,9 +192,18 @@ class _Comparison:
         """Reset both sides, the vector environment with the first seed."""
         self.waiting = [False] * len(self.singles)
         observation, infos = self.vector.reset(seed=seeds[0])
-        pairs = zip(self.singles, seeds, strict=True)
-        expected = [_Outcome(*single.reset(seed=one)) for single, one in pairs]
+        expected = [
+            _Outcome(*single.reset(seed=one, options=options))
+            for single, one, options in zip(self.singles, seeds, self.options(seeds), strict=True)
+        ]
         self.compare_observed(observation, infos, expected)
+
+    def options(self, seeds: Sequence[int | None]) -> list[dict[str, int] | None]:
+        """The options of the singles' resets: their places in groups, where they get a seed."""
+        return [
+            {"member": member} if member and seed is not None else None
+            for member, seed in zip(self.members, seeds, strict=True)
+        ]
 
     def reset_masked(self, mask: NDArray[np.bool_]) -> None:
         """Reset some sub-environments; the others keep their observations and have no infos."""

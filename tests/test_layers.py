@@ -29,6 +29,7 @@ AGENTS = [
 LLMAR_ENV = [
     {"llmar_env.arrays"},
     {"llmar_env.text"},
+    {"llmar_env.retrieval"},
     {"llmar_env.alignment", "llmar_env.spaces"},
     {"llmar_env.metrics"},
     {"llmar_env.envs"},

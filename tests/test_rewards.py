@@ -357,7 +357,7 @@ class TestScoreWritten:
             (lambda n: np.zeros(n - 1), r"shape \(3,\), found shape \(2,\)"),
             (lambda n: np.zeros((n, 1)), r"shape \(3,\), found shape \(3, 1\)"),
             (lambda n: 0.5, r"found shape \(\)"),
-            (lambda n: None, r"shape \(3,\), found shape \(\)"),
+            (lambda n: None, r"shape \(3,\), found nothing"),
             (lambda n: ["good"] * n, "return numbers, found list: could not convert"),
         ],
     )
@@ -382,3 +382,20 @@ class TestScoreWritten:
 def test_torch_is_not_imported():
     code = "import sys, llmar_env.alignment.rewards; sys.exit('torch' in sys.modules)"
     assert subprocess.run([sys.executable, "-c", code]).returncode == 0
+
+
+def test_a_function_by_its_import_path(write):
+    written = write(TRAIN[:3], [0, 1, 2])
+    reward = make_reward("llmar_env.alignment.rewards:chrf")
+    assert reward is REWARDS["chrf"]
+    total = make_reward("0.5*bleu + 0.5*llmar_env.alignment.rewards:chrf")
+    expected = (REWARDS["bleu"](written) + REWARDS["chrf"](written)) / 2
+    assert total(written) == pytest.approx(expected)
+
+
+@pytest.mark.parametrize(
+    "path", ["nowhere:f", "llmar_env.arrays:nothing", "llmar_env.arrays:np.pi"]
+)
+def test_a_path_that_is_no_function(path):
+    with pytest.raises(ValueError, match=f"the reward '{path}'"):
+        make_reward(path)

@@ -251,7 +251,7 @@ class TestRewards:
                 "reward mine must be finite, found nan",
             ),
             (lambda written: np.zeros((len(written), 1)), "reward mine must return one number per"),
-            (lambda written: 0.5, "reward mine must return one number per text"),
+            (lambda written: 0.5, "reward mine must return one number per answer"),
             (lambda written: None, "reward mine must "),
         ],
         ids=["NaN", "shape", "scalar", "None"],

@@ -14,6 +14,13 @@ from sacrebleu.metrics.bleu import BLEU
 from sacrebleu.metrics.chrf import CHRF
 
 from llmar_env.alignment import scores
+from llmar_env.alignment.reward_spec import (
+    Weighted,
+    checked,
+    parse_reward,
+    read_number,
+    reward_name,
+)
 from llmar_env.text.corpus import Corpus
 from llmar_env.text.scripts import HAN
 from llmar_env.text.vocabulary import Vocabulary
@@ -89,6 +96,10 @@ class Written:
     def __len__(self) -> int:
         """Count the texts."""
         return len(self.rows)
+
+    def describe(self, place: int) -> str:
+        """Describe a text, for messages."""
+        return f"text {place}, {self.strings[place]!r}, whose target is row {self.rows[place]}"
 
     @cached_property
     def lengths(self) -> NDArray[np.int64]:
@@ -250,66 +261,19 @@ class LengthPenalty:
         return f"({name})@{self.alpha}" if " " in name else f"{name}@{self.alpha}"
 
 
-@dataclass(frozen=True)
-class Weighted:
-    """A weighted sum of rewards.
-
-    Attributes:
-        terms: (weight, reward) pairs, at least one.
-
-    Raises:
-        ValueError: there is no term, or a weight is not finite.
-    """
-
-    terms: tuple[tuple[float, Reward], ...]
-
-    def __post_init__(self) -> None:
-        """Reject an empty sum, and weights that are not finite."""
-        if not self.terms:
-            raise ValueError("a weighted sum needs at least one reward")
-        for weight, reward in self.terms:
-            if not math.isfinite(weight):
-                raise ValueError(f"the weight of {reward_name(reward)} is {weight}, not finite")
-
-    def __call__(self, written: Written) -> NDArray[np.float64]:
-        """(n,) weighted sums."""
-        total = np.zeros(len(written))
-        for weight, reward in self.terms:
-            total += weight * score_written(reward, written)
-        return total
-
-    def __str__(self) -> str:
-        return " + ".join(f"{weight}*{reward_name(reward)}" for weight, reward in self.terms)
-
-
 def make_reward(spec: str | Reward | Mapping[str, float]) -> Reward:
-    """Make a reward from a specification.
+    """Make a reward of written texts from a specification.
 
     Args:
-        spec: a name in `REWARDS`, such as "bleu"; a name with a length penalty of strength alpha
-            after an @, "mean@0.25"; a weighted sum of these, "0.7*bleu + 0.3*mean@0.25", also as a
-            mapping, {"bleu": 0.7, "mean@0.25": 0.3}; or a function, which is returned unchanged.
+        spec: as in `parse_reward`, with the names of `REWARDS`, also with a length penalty of
+            strength alpha after an @: "bleu", "mean@0.25", "0.7*bleu + 0.3*mean@0.25",
+            "package.module:function" or a function.
 
     Raises:
         ValueError: a name is unknown (the message lists the known ones), or a number is malformed
             or out of range.
     """
-    if isinstance(spec, str):
-        terms = [_read_term(term) for term in spec.split("+")]
-    elif isinstance(spec, Mapping):
-        terms = [(_read_number(weight, name), _read_named(name)) for name, weight in spec.items()]
-    elif callable(spec):
-        return spec
-    else:
-        raise ValueError(f"a reward must be a name, a mapping or a function, found {spec!r}")
-    if len(terms) == 1 and terms[0][0] == 1:
-        return terms[0][1]
-    return Weighted(tuple(terms))
-
-
-def reward_name(reward: Reward) -> str:
-    """The name of a reward: its specification for `make_reward`, or its function's name."""
-    return getattr(reward, "__name__", None) or str(reward)
+    return parse_reward(spec, _read_named)
 
 
 def score_written(reward: Reward, written: Written) -> NDArray[np.float64]:
@@ -321,32 +285,7 @@ def score_written(reward: Reward, written: Written) -> NDArray[np.float64]:
     Raises:
         ValueError: the reward returned something else; the message names it.
     """
-    returned = reward(written)
-    name = reward_name(reward)
-    try:
-        found = np.asarray(returned, np.float64)
-    except (TypeError, ValueError) as error:
-        raise ValueError(
-            f"reward {name} must return numbers, found {type(returned).__name__}: {error}"
-        ) from None
-    if found.shape != (len(written),):
-        raise ValueError(
-            f"reward {name} must return one number per text, shape ({len(written)},), found "
-            f"shape {found.shape}"
-        )
-    if not np.isfinite(found).all():
-        text = int(np.isfinite(found).argmin())
-        raise ValueError(
-            f"reward {name} must be finite, found {found[text]} for text {text}, "
-            f"{written.strings[text]!r}, whose target is row {written.rows[text]}"
-        )
-    return found
-
-
-def _read_term(text: str) -> tuple[float, Reward]:
-    """Read a weight and a reward, such as "0.3*mean@0.25"."""
-    weight, star, named = text.rpartition("*")
-    return (_read_number(weight, text) if star else 1.0), _read_named(named)
+    return checked(reward, reward(written), written)
 
 
 def _read_named(text: str) -> Reward:
@@ -354,14 +293,7 @@ def _read_named(text: str) -> Reward:
     name, at, alpha = (part.strip() for part in text.partition("@"))
     if name not in REWARDS:
         raise ValueError(f"no reward {name!r}; there are {', '.join(REWARDS)}")
-    return LengthPenalty(REWARDS[name], _read_number(alpha, text)) if at else REWARDS[name]
-
-
-def _read_number(value: str | float, text: str) -> float:
-    try:
-        return float(value)
-    except (TypeError, ValueError):
-        raise ValueError(f"{value!r} is not a number, in the reward {text.strip()!r}") from None
+    return LengthPenalty(REWARDS[name], read_number(alpha, text)) if at else REWARDS[name]
 
 
 def _longest(written: Written) -> int:

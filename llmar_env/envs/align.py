@@ -99,7 +99,11 @@ class AlignMDP:
         )
         self.observation_space = self.texts.space
 
-    def init(self, key: Array) -> AlignState:
+    def init(
+        self,
+        key: Array,
+        member: Array | None = None,  # noqa: ARG002 - groups share all chance
+    ) -> AlignState:
         """States before the first episode of the streams `key`, (N,) int64."""
         return self._at(key, key * 0 - 1, key * 0)
 

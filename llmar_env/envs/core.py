@@ -63,8 +63,12 @@ class MDP(Protocol[StateT]):
     def action_space(self) -> spaces.Box:
         """The action space of one sub-environment."""
 
-    def init(self, key: Array) -> StateT:
-        """States before the first episode of the streams `key`, (N,) int64."""
+    def init(self, key: Array, member: Array) -> StateT:
+        """States before the first episode of the streams `key`, (N,) int64.
+
+        `member`, (N,) int64, is the place of each in its group, from 0. The members of a group
+        share a stream; an MDP may use their places for chance that they should not share.
+        """
 
     def reset(self, state: StateT, mask: Array) -> StateT:
         """Start the next episode where `mask`, (N,) bool, is true; keep the other states."""

@@ -55,7 +55,11 @@ class GenerateMDP(WritingMDP[GenerateState]):
         super().__init__(corpus, split, **options)
         self.action_space = spaces.Box(-1.0, 1.0, (self.vocabulary.dim,), np.float32)
 
-    def init(self, key: NDArray[np.int64]) -> GenerateState:
+    def init(
+        self,
+        key: NDArray[np.int64],
+        member: NDArray[np.int64] | None = None,  # noqa: ARG002 - groups share all chance
+    ) -> GenerateState:
         """States before the first episode of the streams `key`, (N,) int64."""
         return self._blank(key, key * 0 - 1)
 

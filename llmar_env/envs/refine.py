@@ -86,7 +86,11 @@ class RefineMDP(WritingMDP[RefineState]):
             used = spaces.Box(0.0, 1.0, (1,), np.float32)
             self.observation_space = spaces.Dict({**self.observation_space, "elapsed": used})
 
-    def init(self, key: NDArray[np.int64]) -> RefineState:
+    def init(
+        self,
+        key: NDArray[np.int64],
+        member: NDArray[np.int64] | None = None,  # noqa: ARG002 - groups share all chance
+    ) -> RefineState:
         """States before the first episode of the streams `key`, (N,) int64."""
         n, text = len(key), key * 0 - 1
         row = self.texts.draw(key, text)

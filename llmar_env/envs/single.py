@@ -67,16 +67,20 @@ class SingleEnv(gymnasium.Env[Observed, NDArray[np.float32]], Generic[StateT]):
     ) -> tuple[Observed, dict[str, Any]]:
         """Start the next episode; with a seed, the first one of that seed's stream of texts.
 
+        Args:
+            seed: of the stream.
+            options: with a seed, `{"member": j}` makes this environment equal to member j of the
+                seed's group in the vector environment; by default j is 0.
+
         Raises:
-            ValueError: `options` is not empty; this environment takes none.
+            ValueError: there are other options, or `member` without a seed or below 0.
         """
         self._require_open()
-        if options:
-            raise ValueError(f"reset takes no options, found {', '.join(options)}")
+        member = _member(options or {}, seed)
         super().reset(seed=seed)
         state = self._state
         if seed is not None or state is None:
-            state = self.mdp.init(np.array([stream_key(self.np_random)]))
+            state = self.mdp.init(np.array([stream_key(self.np_random)]), np.array([member]))
         self._state = self.mdp.reset(state, np.ones(1, np.bool_))
         self._running, self._last = True, None
         return self._observe(self._state), _first(self.mdp.describe(self._state))
@@ -146,6 +150,18 @@ class SingleEnv(gymnasium.Env[Observed, NDArray[np.float32]], Generic[StateT]):
     def _require_open(self) -> None:
         if self._closed:
             raise ClosedEnvironmentError("this environment is closed; make a new one")
+
+
+def _member(options: dict[str, Any], seed: int | None) -> int:
+    """The place in a group that the options of a reset ask for."""
+    member = options.get("member", 0)
+    if set(options) - {"member"} or not isinstance(member, int) or member < 0:
+        raise ValueError(
+            f"reset takes only the option member, an integer of at least 0, found {options}"
+        )
+    if options and seed is None:
+        raise ValueError("the option member needs a seed, whose stream the group shares")
+    return member
 
 
 def check_render_mode(render_mode: str | None, accepted: list[str]) -> None:

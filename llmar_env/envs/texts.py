@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
-from typing import Any, Literal, TypeVar, get_args
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any, Literal, Protocol, TypeVar, get_args
 
 import numpy as np
 from array_api_compat import array_namespace
@@ -14,12 +14,13 @@ from llmar_env.arrays import Array, hash_counters
 from llmar_env.envs.core import check_choice, require_keys
 from llmar_env.spaces import TextIndex
 from llmar_env.text.corpus import Corpus, CorpusLike
-from llmar_env.text.embedded import gather_padded
+from llmar_env.text.embedded import EmbeddedTexts, gather_padded
 from llmar_env.text.embedders import Embedder
 
 __all__ = [
     "DEFAULT_DATA",
     "Observation",
+    "Shown",
     "TextStream",
     "check_elapsed",
     "make_over_texts",
@@ -37,6 +38,25 @@ _COUNTERS = ("key", "text", "elapsed")
 MDPT = TypeVar("MDPT")
 
 
+class Shown(Protocol):
+    """The texts that an environment shows: a `Corpus`, or a collection of queries."""
+
+    @property
+    def source(self) -> EmbeddedTexts:
+        """The n texts shown."""
+
+    @property
+    def sources(self) -> Sequence[str]:
+        """Strings, one for each text, or none."""
+
+    @property
+    def targets(self) -> Sequence[str]:
+        """What should be said of each text, or none."""
+
+    def rows(self, split: str) -> range:
+        """The rows of a split; raises ValueError if there is no such split."""
+
+
 class TextStream:
     """The texts of one split, drawn by counters, and how an agent observes them.
 
@@ -52,7 +72,7 @@ class TextStream:
     """
 
     def __init__(
-        self, corpus: Corpus, split: str, observation: Observation, info_texts: bool
+        self, corpus: Shown, split: str, observation: Observation, info_texts: bool
     ) -> None:
         check_choice("observation", observation, get_args(Observation))
         if info_texts and not corpus.sources:
@@ -87,19 +107,21 @@ class TextStream:
 
     def describe(self, row: Array) -> dict[str, Array]:
         """The rows of the texts shown, and with `info_texts` their strings."""
-        info = {"row": row + 0}  # a copy, since a caller may modify it
+        info, rows = {"row": row + 0}, row.tolist()  # a copy, since a caller may modify it
         if self.info_texts:
-            rows = row.tolist()
             info["source"] = np.array([self.corpus.sources[row] for row in rows], object)
+        if self.info_texts and self.corpus.targets:
             info["target"] = np.array([self.corpus.targets[row] for row in rows], object)
         return info
 
     def lines(self, row: int) -> list[str]:
         """A text and its target, as lines for rendering."""
-        if not self.corpus.sources:
-            return [f"row: {row}"]
-        source, target = self.corpus.sources[row], self.corpus.targets[row]
-        return [f"row: {row}", f"source: {source}", f"target: {target}"]
+        lines = [f"row: {row}"]
+        if self.corpus.sources:
+            lines.append(f"source: {self.corpus.sources[row]}")
+        if self.corpus.targets:
+            lines.append(f"target: {self.corpus.targets[row]}")
+        return lines
 
     def dump(self, state: object) -> dict[str, Any]:
         """The counters of a state and the fingerprint of its texts, as JSON-serializable data."""

@@ -34,7 +34,8 @@ _Step = tuple[Observed, NDArray[np.float64], NDArray[np.bool_], NDArray[np.bool_
 class BatchedEnv(VectorEnv[Observed, NDArray[np.float32], NDArray[Any]], Generic[StateT]):
     """`gymnasium.vector.VectorEnv` over an MDP, without a loop over sub-environments.
 
-    Sub-environment i is bit-identical to a single environment seeded with seed + i // group_size.
+    Sub-environment i is bit-identical to a single environment reset with the seed
+    seed + i // group_size and the option member i % group_size.
     Where an episode ends under SAME_STEP, `final_obs` and `final_info` hold its last observation
     and info: `final_obs` has the shape of the observations, (N, ...), and only the rows under the
     mask `_final_obs` are valid.
@@ -209,7 +210,8 @@ class BatchedEnv(VectorEnv[Observed, NDArray[np.float32], NDArray[Any]], Generic
     def _begin(self, generators: Sequence[np.random.Generator | None]) -> StateT:
         """States of new streams, one generator per group; None gives placeholders."""
         keys = [0 if one is None else stream_key(one) for one in generators]
-        return self.mdp.init(np.repeat(np.array(keys, np.int64), self.group_size))
+        members = np.tile(np.arange(self.group_size), len(keys))
+        return self.mdp.init(np.repeat(np.array(keys, np.int64), self.group_size), members)
 
     def _masked(self, info: dict[str, Any], mask: NDArray[np.bool_]) -> dict[str, Any]:
         """Add to each array of `info` a mask of the rows that are valid, as Gymnasium does."""

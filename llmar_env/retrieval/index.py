@@ -1,0 +1,244 @@
+"""The documents that are searched: a frozen index of their unit vectors."""
+
+from __future__ import annotations
+
+from typing import Any, Protocol
+
+import numpy as np
+from array_api_compat import array_namespace, device
+from numpy.typing import NDArray
+
+from llmar_env.arrays import Array, has_direction, unit
+
+__all__ = ["ExactIndex", "FaissIndex", "Index"]
+
+# Queries and documents compared at a time; bound the memory of the similarities to 32 MB.
+_QUERIES, _DOCUMENTS = 1024, 8192
+# Candidates whose cosines are summed at a time; their vectors should stay in the cache.
+_CANDIDATES = 512
+# Groups of documents for each document that is searched; more of them leave fewer candidates.
+_GROUPS = 6
+
+
+class Index(Protocol):
+    """m documents, found by the cosine of their vectors with a query's."""
+
+    dim: int
+    """D, the dimension of the vectors."""
+
+    def __len__(self) -> int:
+        """Count the documents."""
+
+    def search(
+        self, queries: NDArray[np.floating], k: int
+    ) -> tuple[NDArray[np.int64], NDArray[np.float32]]:
+        """Find the k documents nearest to each query.
+
+        Args:
+            queries: (n, D), of any length.
+            k: in [1, m].
+
+        Returns:
+            Documents (n, k), best first, and their cosines (n, k).
+        """
+
+    def vectors(self, documents: NDArray[np.int64]) -> NDArray[np.float32]:
+        """(..., D) the unit vectors of documents (...)."""
+
+
+class ExactIndex:
+    """Compares a query with every document.
+
+    What it finds for a query does not depend on the other queries of the batch, nor on the
+    library that multiplies: the matrix product, whose rounding depends on both, only selects
+    candidates, with a margin for its error; their cosines are then summed one by one. Documents
+    with equal cosines are ranked by their number. Memory: the vectors, and at most 64 MB for the
+    search.
+
+    Args:
+        vectors: (m, D) of any length, finite and not zero.
+        device: where products are computed by torch, such as "cpu" or "cuda"; by default NumPy
+            computes them.
+
+    Raises:
+        ValueError: a vector is zero or not finite, or there is none.
+    """
+
+    def __init__(self, vectors: NDArray[np.floating], device: str | None = None) -> None:
+        if vectors.ndim != 2 or not len(vectors):
+            raise ValueError(f"an index needs vectors (m, D), found shape {vectors.shape}")
+        if not (good := has_direction(vectors)).all():
+            raise ValueError(f"the vector of document {good.argmin()} is zero or not finite")
+        self.dim = int(vectors.shape[1])
+        self.device = device
+        self._units = _as_units(vectors)
+        self._searched: Array = self._units if device is None else _to_torch(self._units, device)
+        # Bounds the rounding of a float32 product of two unit vectors (Higham 2002, eq. 3.5).
+        self._error = self.dim * 2.0**-24
+
+    def __len__(self) -> int:
+        """Count the documents."""
+        return len(self._units)
+
+    def __deepcopy__(self, memo: dict[int, Any]) -> ExactIndex:
+        """Return the index itself: it is immutable, and `gym.make` copies its arguments."""
+        return self
+
+    def vectors(self, documents: NDArray[np.int64]) -> NDArray[np.float32]:
+        """(..., D) the unit vectors of documents (...)."""
+        return self._units[documents]
+
+    def search(
+        self, queries: NDArray[np.floating], k: int
+    ) -> tuple[NDArray[np.int64], NDArray[np.float32]]:
+        """Find the k documents nearest to each query, as in `Index.search`.
+
+        Raises:
+            ValueError: k is out of range.
+        """
+        if not 1 <= k <= len(self):
+            raise ValueError(f"k must lie in 1 to {len(self)}, the number of documents, found {k}")
+        queries = unit(queries.astype(np.float32, copy=False))
+        documents = np.empty((len(queries), k), np.int64)
+        cosines = np.empty((len(queries), k), np.float32)
+        for first in range(0, len(queries), _QUERIES):
+            block = slice(first, first + _QUERIES)
+            documents[block], cosines[block] = self._search_block(queries[block], k)
+        return documents, cosines
+
+    def _search_block(
+        self, queries: NDArray[np.float32], k: int
+    ) -> tuple[NDArray[np.int64], NDArray[np.float32]]:
+        """`search` for unit or zero queries (n, D)."""
+        query, document = self._candidates(queries, k)
+        cosine = np.empty(len(query), np.float32)
+        for first in range(0, len(query), _CANDIDATES):
+            block = slice(first, first + _CANDIDATES)
+            products = queries[query[block]] * self._units[document[block]]
+            cosine[block] = products.sum(axis=1)
+        best = _k_best(query, document, cosine, k)
+        shape = (len(queries), k)
+        return document[best].reshape(shape), cosine[best].reshape(shape)
+
+    def _candidates(
+        self, queries: NDArray[np.float32], k: int
+    ) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
+        """Documents that may be among the k nearest: places of queries (c,) and documents (c,)."""
+        left: Array = queries if self.device is None else _to_torch(queries, self.device)
+        xp = array_namespace(left)
+        query, document = np.empty(0, np.int64), np.empty(0, np.int64)
+        cosine = np.empty(0, np.float32)
+        bound = np.full(len(queries), -np.inf, np.float32)  # (n,) at most the k-th best cosine
+        margin = np.float32(4 * self._error)
+        for first in range(0, len(self), _DOCUMENTS):
+            similarity = left @ self._searched[first : first + _DOCUMENTS].T
+            bound = np.maximum(bound, _reached_by(xp, similarity, k))
+            least = xp.asarray((bound - margin)[:, None], device=device(left))
+            rows, columns = xp.nonzero(similarity >= least)
+            query = np.concatenate([query, _to_numpy(rows)])
+            document = np.concatenate([document, _to_numpy(columns) + first])
+            cosine = np.concatenate([cosine, _to_numpy(similarity[rows, columns])])
+            if k * len(queries) <= len(query) and len(self) > _DOCUMENTS:
+                k_th = cosine[_k_best(query, document, cosine, k)].reshape(-1, k)[:, -1]
+                bound = np.maximum(bound, k_th)
+                kept = cosine >= (bound - margin)[query]
+                query, document, cosine = query[kept], document[kept], cosine[kept]
+        return query, document
+
+
+def _as_units(vectors: NDArray[np.floating]) -> NDArray[np.float32]:
+    """The vectors at unit length, in blocks and without a copy if they have it already."""
+    units = vectors.astype(np.float32, copy=False)
+    for first in range(0, len(vectors), _DOCUMENTS):
+        block = slice(first, first + _DOCUMENTS)
+        scaled = unit(vectors[block].astype(np.float32, copy=False))
+        if not np.allclose(scaled, units[block], rtol=0, atol=1e-6):
+            if units is vectors or not units.flags.writeable:
+                units = units.copy()
+            units[block] = scaled
+    return units
+
+
+def _to_torch(array: NDArray[np.float32], device: str) -> Array:
+    try:
+        torch = __import__("torch")
+    except ModuleNotFoundError:
+        raise ImportError(f"device={device!r} needs torch, which is not installed") from None
+    return torch.from_numpy(array).to(device)
+
+
+def _to_numpy(array: Array) -> NDArray[Any]:
+    return np.asarray(array if isinstance(array, np.ndarray) else array.cpu())
+
+
+def _reached_by(xp: Any, similarity: Array, k: int) -> NDArray[np.float32] | np.float32:
+    """(n,) values that at least k of the similarities (n, b) of a row reach; -inf if b < k.
+
+    Columns are put into groups, and the k-th largest of the groups' maxima is taken.
+    """
+    n, columns = similarity.shape
+    groups = min(_GROUPS * k, columns)
+    if groups < k:
+        return np.float32(-np.inf)
+    height = columns // groups
+    grouped = xp.reshape(similarity[:, : height * groups], (n, height, groups))
+    maxima = _to_numpy(xp.max(grouped, axis=1))
+    return np.asarray(np.partition(maxima, groups - k, axis=1)[:, groups - k])
+
+
+def _k_best(
+    query: NDArray[np.int64], document: NDArray[np.int64], cosine: NDArray[np.float32], k: int
+) -> NDArray[np.int64]:
+    """(n * k,) places of the k largest cosines of each query, at least k each, best first."""
+    order = np.lexsort((document, -cosine, query))
+    starts = np.flatnonzero(np.diff(query[order], prepend=-1))
+    best: NDArray[np.int64] = order[(starts[:, None] + np.arange(k)).ravel()]
+    return best
+
+
+class FaissIndex:
+    """A FAISS index over unit vectors, for collections that an exact search is too slow for.
+
+    Approximate indexes may find fewer than k documents; the places that are left hold -1, which
+    no query finds relevant.
+
+    Args:
+        vectors: (m, D) of any length, finite and not zero.
+        factory: as in `faiss.index_factory`, such as "HNSW32" or "IVF1024,Flat".
+
+    Raises:
+        ImportError: FAISS is not installed; it comes with the extra `faiss`.
+        ValueError: a vector is zero or not finite.
+    """
+
+    def __init__(self, vectors: NDArray[np.floating], factory: str = "HNSW32") -> None:
+        try:
+            import faiss
+        except ModuleNotFoundError:
+            raise ImportError('FaissIndex needs faiss: pip install "llmar[faiss]"') from None
+        if not (good := has_direction(vectors)).all():
+            raise ValueError(f"the vector of document {good.argmin()} is zero or not finite")
+        self.dim = int(vectors.shape[1])
+        self._index: Any = faiss.index_factory(self.dim, factory, faiss.METRIC_INNER_PRODUCT)
+        self._units = _as_units(vectors)
+        self._index.train(self._units)
+        self._index.add(self._units)
+
+    def __len__(self) -> int:
+        """Count the documents."""
+        return int(self._index.ntotal)
+
+    def __deepcopy__(self, memo: dict[int, Any]) -> FaissIndex:
+        """Return the index itself: it is immutable, and `gym.make` copies its arguments."""
+        return self
+
+    def vectors(self, documents: NDArray[np.int64]) -> NDArray[np.float32]:
+        """(..., D) the unit vectors of documents (...)."""
+        return self._units[documents]
+
+    def search(
+        self, queries: NDArray[np.floating], k: int
+    ) -> tuple[NDArray[np.int64], NDArray[np.float32]]:
+        """Find documents near to each query, as in `Index.search`."""
+        cosines, documents = self._index.search(unit(queries.astype(np.float32, copy=False)), k)
+        return documents, cosines
