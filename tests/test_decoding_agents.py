@@ -7,6 +7,7 @@ import pytest
 import torch
 
 from agents.inference.decoding import decode
+from agents.networks.packing import pack
 from agents.networks.seq2seq import Seq2SeqConfig
 from agents.policies.writer import WriterPolicy
 from llmar_env.envs.generate import GenerateEnv, GenerateMDP
@@ -137,7 +138,7 @@ def alignment(policy, corpus, row, tokens):
     vectors, lengths = corpus.source.gather([row])
     network = policy.reader.network
     with torch.no_grad():
-        memory = network.read(torch.as_tensor(vectors[:, : lengths[0]]), torch.as_tensor(lengths))
+        memory = network.read(pack(torch.as_tensor(vectors), torch.as_tensor(lengths)))
         predicted = network.alignment(memory)[0].double().numpy()
     words = tokens[tokens != policy.vocabulary.eos]
     mean = policy.vocabulary.table[words].astype(np.float64).sum(0)

@@ -383,5 +383,5 @@ def test_a_long_text_lengthens_no_batch_but_its_own():
     assert lengths.tolist() == [1, 2]
     lookup = TextLookup()
     lookup.attach(store)
-    assert lookup(torch.tensor([0, 2]))[0].shape == (2, 2, 3)
-    assert lookup(torch.tensor([0, 1]))[0].shape == (2, 20_000, 3)
+    assert lookup(torch.tensor([0, 2])).vectors.shape == (3, 3)
+    assert lookup(torch.tensor([0, 1])).vectors.shape == (20_002, 3)

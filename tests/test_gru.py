@@ -7,6 +7,7 @@ from torch.nn.utils.rnn import pack_padded_sequence
 
 from agents.networks.encoder import GRUEncoder
 from agents.networks.gru import gru_states, last_hidden_state
+from agents.networks.packing import pack
 
 
 def packed_reference(gru, vectors, lengths):
@@ -31,7 +32,7 @@ def test_equals_torch_in_value_and_in_every_gradient(lengths, dim, width, extra)
     x = torch.randn(len(lengths), max(lengths) + extra, dim, dtype=torch.double, requires_grad=True)
     weight = torch.randn(len(lengths), width, dtype=torch.double)
     sources = (x, *gru.parameters())
-    ours = last_hidden_state(gru, x, torch.tensor(lengths))
+    ours = last_hidden_state(gru, pack(x, torch.tensor(lengths)))
     theirs = packed_reference(gru, x, torch.tensor(lengths))
     torch.testing.assert_close(ours, theirs)
     our_grads = torch.autograd.grad((ours * weight).sum(), sources)
@@ -45,25 +46,25 @@ def test_gradient_against_finite_differences():
     gru = double_gru(2, 3)
     x = torch.randn(3, 4, 2, dtype=torch.double, requires_grad=True)
     lengths = torch.tensor([4, 1, 2])
-    assert torch.autograd.gradcheck(lambda x: last_hidden_state(gru, x, lengths), (x,))
+    assert torch.autograd.gradcheck(lambda x: last_hidden_state(gru, pack(x, lengths)), (x,))
 
 
 def test_what_stands_after_the_end_has_no_effect():
     gru = double_gru(3, 4)
     x = torch.randn(2, 5, 3, dtype=torch.double)
     lengths = torch.tensor([2, 5])
-    expected = last_hidden_state(gru, x, lengths)
+    expected = last_hidden_state(gru, pack(x, lengths))
     x[0, 2:] = float("nan")
-    assert torch.equal(last_hidden_state(gru, x, lengths), expected)
+    assert torch.equal(last_hidden_state(gru, pack(x, lengths)), expected)
 
 
 def test_texts_are_encoded_alike_alone_and_in_a_batch():
     gru = double_gru(3, 4)
     x = torch.randn(6, 5, 3, dtype=torch.double)
     lengths = torch.tensor([2, 5, 1, 2, 4, 5])
-    batch = last_hidden_state(gru, x, lengths)
+    batch = last_hidden_state(gru, pack(x, lengths))
     for i in range(6):
-        alone = last_hidden_state(gru, x[i : i + 1], lengths[i : i + 1])
+        alone = last_hidden_state(gru, pack(x[i : i + 1], lengths[i : i + 1]))
         torch.testing.assert_close(alone[0], batch[i])
 
 
@@ -72,7 +73,7 @@ def test_without_gradient_the_weights_are_left_alone():
     x = torch.randn(2, 5, 3, dtype=torch.double)
     before = [weight.clone() for weight in gru.parameters()]
     with torch.no_grad():
-        assert not last_hidden_state(gru, x, torch.tensor([5, 3])).requires_grad
+        assert not last_hidden_state(gru, pack(x, torch.tensor([5, 3]))).requires_grad
     assert all(torch.equal(a, b) for a, b in zip(before, gru.parameters(), strict=True))
 
 

@@ -9,6 +9,7 @@ from gymnasium.vector import AutoresetMode
 
 from agents.inference.decoding import decode
 from agents.inference.refinement import refine
+from agents.networks.packing import pack
 from agents.networks.seq2seq import Seq2SeqConfig
 from agents.policies.writer import WriterPolicy
 from llmar_env.envs.generate import GenerateMDP
@@ -59,9 +60,7 @@ def predicted(policy, corpus):
         vectors, lengths = corpus.source.gather([row])
         network = policy.reader.network
         with torch.no_grad():
-            memory = network.read(
-                torch.as_tensor(vectors[:, : lengths[0]]), torch.as_tensor(lengths)
-            )
+            memory = network.read(pack(torch.as_tensor(vectors), torch.as_tensor(lengths)))
             found.append(network.alignment(memory)[0].double().numpy())
     return np.array(found)
 

@@ -21,6 +21,7 @@ from llmar_env.text.tokens import up_to_eos
 
 from ..distributions import DirectionDistribution
 from ..names import Method
+from ..networks.packing import pack
 from ..networks.seq2seq import Memory
 from ..policies.writer import WriterPolicy
 
@@ -141,10 +142,8 @@ def read_blocks(
     policy.set_training_mode(False)
     for places, vectors, lengths in texts.blocks(rows, size):
         with policy.precision():
-            memory = network.read(
-                torch.as_tensor(vectors, device=policy.device),
-                torch.as_tensor(lengths, device=policy.device),
-            )
+            padded = (torch.as_tensor(one, device=policy.device) for one in (vectors, lengths))
+            memory = network.read(pack(*padded))
         yield places, memory
 
 

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import torch
 from torch import Tensor, nn
-from torch.nn.utils.rnn import pack_padded_sequence
 
-from llmar_env.text.embedded import EmbeddedTexts, gather_padded
+from llmar_env.text.embedded import EmbeddedTexts
 
 from .device import as_shared_tensor
 from .gru import last_hidden_state
+from .packing import PackedTexts, Packing, pack
 
 __all__ = ["GRUEncoder", "TextLookup"]
 
@@ -38,17 +38,21 @@ class GRUEncoder(nn.Module):
         Returns:
             (B, H).
         """
-        if self.twice_differentiable:
-            packed = pack_padded_sequence(vectors, lengths.cpu(), True, enforce_sorted=False)
-            with torch.backends.cudnn.flags(enabled=False):  # cuDNN has no second derivative
-                _, state = self.gru(packed)
-            return state[0]  # type: ignore[no-any-return]  # torch's RNNs return Any
-        if vectors.is_cuda:
+        if vectors.is_cuda and not self.twice_differentiable:
             # Not packed: packing would copy the lengths to the CPU, and cuDNN is fast on padding.
             states, _ = self.gru(vectors)
             last: Tensor = states[torch.arange(len(states), device=states.device), lengths - 1]
             return last
-        return last_hidden_state(self.gru, vectors, lengths)
+        return self.encode(pack(vectors, lengths))
+
+    def encode(self, texts: PackedTexts) -> Tensor:
+        """Encode B packed texts as (B, H)."""
+        if not (self.twice_differentiable or texts.vectors.is_cuda):
+            return last_hidden_state(self.gru, texts)
+        # cuDNN has no second derivative.
+        with torch.backends.cudnn.flags(enabled=not self.twice_differentiable):
+            _, state = self.gru(texts.as_sequence())
+        return state[0]  # type: ignore[no-any-return]  # torch's RNNs return Any
 
 
 class TextLookup(nn.Module):
@@ -75,8 +79,8 @@ class TextLookup(nn.Module):
         self.offsets = as_shared_tensor(texts.offsets, device)
         self.fingerprint = texts.fingerprint
 
-    def forward(self, index: Tensor) -> tuple[Tensor, Tensor]:
-        """Look up texts by their row numbers, (B,): vectors (B, L, D) and lengths (B,).
+    def forward(self, index: Tensor) -> PackedTexts:
+        """Look up texts by their row numbers, (B,), without padding.
 
         Raises:
             RuntimeError: no store is attached.
@@ -87,6 +91,8 @@ class TextLookup(nn.Module):
                 "agents.attach_texts(policy, texts) with `mdp.corpus.source` of the environment "
                 "(for a writer, policy.attach, also with `mdp.vocabulary`)"
             )
-        # CUDA waits here, but one long text does not make every batch as long as itself.
-        longest = int((self.offsets[index + 1] - self.offsets[index]).max())
-        return gather_padded(self.padded_table, self.ids, self.offsets, index, longest)
+        starts = self.offsets[index]
+        packing = Packing.of(self.offsets[index + 1] - starts)
+        positions = starts[packing.texts] + packing.steps
+        rows = positions if self.ids is None else self.ids[positions]
+        return PackedTexts(self.padded_table.index_select(0, rows), packing)

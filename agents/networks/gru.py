@@ -14,28 +14,25 @@ from typing import Any
 import torch
 from torch import Tensor
 
+from .packing import PackedTexts
+
 __all__ = ["gru_states", "last_hidden_state"]
 
 
-def last_hidden_state(gru: torch.nn.GRU, vectors: Tensor, lengths: Tensor) -> Tensor:
-    """Run a GRU over padded texts, from a zero state.
+def last_hidden_state(gru: torch.nn.GRU, texts: PackedTexts) -> Tensor:
+    """Run a GRU over texts, from a zero state.
 
     Args:
         gru: a GRU with one layer, one direction and biases, whose weights are used.
-        vectors: (B, L, D); vectors after a text's end have no effect.
-        lengths: (B,) integers in [1, L].
+        texts: B texts of D-vectors.
 
     Returns:
         (B, H) the state after each text's last vector.
     """
-    lengths, order = lengths.sort(descending=True, stable=True)
-    runs = (
-        torch.arange(int(lengths[0]))[:, None] < lengths
-    )  # (L, B): text b has not ended at step t
-    packed = vectors[order, : len(runs)].transpose(0, 1)[runs]  # (total, D), step by step
+    order, sizes = texts.packing.order, texts.packing.sizes.tolist()
     weights: tuple[Any, ...] = (gru.weight_ih_l0, gru.weight_hh_l0, gru.bias_ih_l0, gru.bias_hh_l0)
-    start = packed.new_zeros(1, len(order), gru.hidden_size)
-    _, last = gru_states(packed[None], runs.sum(1).tolist(), start, *(w[None] for w in weights))
+    start = texts.vectors.new_zeros(1, len(order), gru.hidden_size)
+    _, last = gru_states(texts.vectors[None], sizes, start, *(w[None] for w in weights))
     return last.new_empty(last.shape[1:]).index_copy(0, order, last[0])
 
 

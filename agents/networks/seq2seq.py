@@ -3,15 +3,16 @@
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass, fields
+from dataclasses import dataclass
 
 import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
 from .gru import gru_states
+from .packing import PackedTexts, Packing
 
-__all__ = ["AlignmentModel", "Memory", "Seq2SeqConfig", "Writer"]
+__all__ = ["AlignmentModel", "Memory", "MemoryBlock", "Seq2SeqConfig", "Writer"]
 
 
 @dataclass(frozen=True)
@@ -36,32 +37,71 @@ class Seq2SeqConfig:
 
 
 @dataclass(frozen=True)
+class MemoryBlock:
+    """Encoded texts of similar length, padded to the longest.
+
+    Attributes:
+        texts: (b,) their places in the batch, in ascending order.
+        values: (b, L, H) attention values.
+        keys: (b, L, H) attention keys.
+        mask: (b, L) bool, True at the places of a text, False at padding.
+    """
+
+    texts: Tensor  # (b,)
+    values: Tensor  # (b, L, H)
+    keys: Tensor  # (b, L, H)
+    mask: Tensor  # (b, L)
+
+    def attend(self, queries: Tensor) -> Tensor:
+        """(T, b, H) attention outputs for (T, b, H) queries."""
+        scores = torch.bmm(queries.transpose(0, 1), self.keys.transpose(1, 2)).float()
+        weights = scores.masked_fill(~self.mask[:, None], -torch.inf).softmax(-1)
+        return torch.bmm(weights.to(self.values.dtype), self.values).transpose(0, 1)
+
+    def take(self, texts: Tensor, index: Tensor) -> MemoryBlock:
+        """The texts (n,) of the block, which become the texts (n,) of another batch."""
+        parts = (part.index_select(0, index) for part in (self.values, self.keys, self.mask))
+        return MemoryBlock(texts, *parts)
+
+
+@dataclass(frozen=True)
 class Memory:
     """Encoded texts, for the decoder to attend to.
 
     Attributes:
-        values: (B, L, H) attention values.
-        keys: (B, L, H) attention keys.
-        mask: (B, L) bool, True at the places of a text, False at padding.
+        blocks: the texts in blocks of similar length; one block, unless a text is much longer than
+            others. Each text is in one block.
         mean: (B, C) mean of the encoder's states and the text's vectors.
     """
 
-    values: Tensor  # (B, L, H)
-    keys: Tensor  # (B, L, H)
-    mask: Tensor  # (B, L)
+    blocks: tuple[MemoryBlock, ...]
     mean: Tensor  # (B, C)
+
+    def attend(self, queries: Tensor) -> Tensor:
+        """(T, B, H) attention outputs for (T, B, H) queries."""
+        if len(self.blocks) == 1:  # all texts, in order
+            return self.blocks[0].attend(queries)
+        found = [block.attend(queries.index_select(1, block.texts)) for block in self.blocks]
+        place = torch.cat([block.texts for block in self.blocks]).argsort()
+        return torch.cat(found, dim=1).index_select(1, place)
 
     def take(self, index: Tensor) -> Memory:
         """The memory of the texts with these indices, (n,)."""
-        return Memory(*(getattr(self, one.name).index_select(0, index) for one in fields(self)))
+        blocks = []
+        for block in self.blocks:
+            place = index.new_full((len(self.mean),), -1)  # of each text in the block
+            place[block.texts] = torch.arange(len(block.texts), device=index.device)
+            texts = (place[index] >= 0).nonzero().squeeze(1)
+            if len(texts) or not len(index):
+                blocks.append(block.take(texts, place[index[texts]]))
+        return Memory(tuple(blocks), self.mean.index_select(0, index))
 
     def repeat(self, times: int) -> Memory:
         """The memory with each text repeated several times in a row."""
         if times == 1:
             return self
-        parts = (getattr(self, one.name) for one in fields(self))
-        shown = (part.unsqueeze(1).expand(-1, times, *part.shape[1:]) for part in parts)
-        return Memory(*(part.flatten(0, 1) for part in shown))
+        index = torch.arange(len(self.mean), device=self.mean.device)
+        return self.take(index.repeat_interleave(times))
 
 
 class GRULayer(nn.Module):
@@ -84,12 +124,16 @@ class GRULayer(nn.Module):
 
     def forward(self, x: Tensor, start: Tensor) -> Tensor:
         """States (G, T, B, H) for inputs (G, T, B, D), starting from states (G, B, H)."""
-        device, sizes = x.device.type, [x.shape[2]] * x.shape[1]
+        return self.packed(x.flatten(1, 2), [x.shape[2]] * x.shape[1], start).view(*x.shape[:3], -1)
+
+    def packed(self, x: Tensor, sizes: list[int], start: Tensor) -> Tensor:
+        """States (G, total, H) for inputs (G, total, D) that are packed as in `gru_states`."""
+        device = x.device.type
         if torch.is_autocast_enabled(device):
             x = x.to(torch.get_autocast_dtype(device))
         weights = (self.w_ih, self.w_hh, self.b_ih, self.b_hh)
-        states, _ = gru_states(x.flatten(1, 2), sizes, start, *weights)
-        return states.view(*x.shape[:3], -1)
+        states, _ = gru_states(x, sizes, start, *weights)
+        return states
 
 
 class AlignmentModel(nn.Module):
@@ -150,21 +194,36 @@ class Writer(nn.Module):
         self.combine = nn.Linear(2 * width + target_dim, width)
         self.alignment = AlignmentModel(context, width, target_dim)
 
-    def read(self, vectors: Tensor, lengths: Tensor) -> Memory:
-        """Read padded texts, (B, L, Ds), of lengths (B,) in [1, L]."""
-        places = torch.arange(vectors.shape[1], device=vectors.device)
-        mask = places < lengths[:, None]
-        # The backward direction reads each text from its end; padding stays last.
-        back = torch.where(mask, lengths[:, None] - 1 - places, places)[..., None]
-        x = self._drop(vectors, dim=1)
-        both = torch.stack([x, x.gather(1, back.expand_as(x))])  # (2, B, L, Ds)
-        start = x.new_zeros(2, len(x), self.encoder.w_hh.shape[2])
-        states = self.encoder(both.transpose(1, 2), start).transpose(1, 2)  # (2, B, L, E)
-        backward = states[1].gather(1, back.expand_as(states[1]))
-        memory = torch.cat([states[0], backward, x.to(states.dtype)], dim=-1)
-        memory = self._drop(memory, dim=1) * mask[..., None]
-        mean = memory.sum(1, dtype=torch.float32) / lengths[:, None]
-        return Memory(self.value(memory), self.key(memory), mask, mean)
+    def read(self, texts: PackedTexts) -> Memory:
+        """Read B packed texts of Ds-vectors."""
+        packing = texts.packing
+        x = self._drop_packed(texts.vectors, packing)
+        # The backward direction reads each text from its end.
+        back = packing.reversed()
+        start = x.new_zeros(2, len(packing.order), self.encoder.w_hh.shape[2])
+        both = torch.stack([x, x.index_select(0, back)])  # (2, total, Ds)
+        states = self.encoder.packed(both, packing.sizes.tolist(), start)  # (2, total, E)
+        backward = states[1].index_select(0, back)
+        encoded = torch.cat([states[0], backward, x.to(states.dtype)], dim=-1)  # (total, C)
+        encoded = self._drop_packed(encoded, packing)
+        found = [self._remember(encoded, packing, ranks) for ranks in packing.blocks()]
+        blocks, means = zip(*found, strict=True)
+        place = torch.cat([block.texts for block in blocks]).argsort()
+        return Memory(blocks, torch.cat(means).index_select(0, place))
+
+    def _remember(
+        self, encoded: Tensor, packing: Packing, ranks: Tensor
+    ) -> tuple[MemoryBlock, Tensor]:
+        """A block of texts with these ranks (b,), from (total, C); and their means (b, C)."""
+        lengths = packing.lengths[ranks][:, None]  # (b, 1)
+        steps = torch.arange(int(lengths.max()), device=ranks.device)
+        mask = steps < lengths
+        # Padding reads the first vector, which is always there.
+        places = packing.places(ranks[:, None], steps.where(mask, 0))
+        padded = encoded.index_select(0, places.flatten()).view(*mask.shape, -1) * mask[..., None]
+        mean = padded.sum(1, dtype=torch.float32) / lengths
+        block = MemoryBlock(packing.order[ranks], self.value(padded), self.key(padded), mask)
+        return block, mean
 
     def begin_states(self, memory: Memory) -> Tensor:
         """(2, B, H) the decoder's states before the first word."""
@@ -184,25 +243,32 @@ class Writer(nn.Module):
         """
         x = self._drop(previous, dim=1).transpose(0, 1)  # (T, B, D)
         first = self.first(x[None], states[:1])[0]  # (T, B, H)
-        joined = torch.cat([self._drop(first, dim=0), self._attend(memory, first)], dim=-1)
+        joined = torch.cat([self._drop(first, dim=0), memory.attend(first)], dim=-1)
         second = self.second(joined[None], states[1:])[0]
-        found = self._drop(self._attend(memory, second), dim=0)
+        found = self._drop(memory.attend(second), dim=0)
         seen = torch.cat([self._drop(second, dim=0), found, x.to(found.dtype)], dim=-1)
         combined = self._drop(torch.tanh(self.combine(seen)), dim=0)
         features = torch.cat([combined, found], dim=-1).transpose(0, 1)
         return features, torch.stack([first[-1], second[-1]]).float()
 
-    def _attend(self, memory: Memory, queries: Tensor) -> Tensor:
-        """(T, B, H) attention outputs for (T, B, H) queries."""
-        scores = torch.bmm(queries.transpose(0, 1), memory.keys.transpose(1, 2)).float()
-        weights = scores.masked_fill(~memory.mask[:, None], -torch.inf).softmax(-1)
-        found = torch.bmm(weights.to(memory.values.dtype), memory.values)
-        return found.transpose(0, 1)
-
     def _drop(self, x: Tensor, dim: int) -> Tensor:
         """Drop the same features at every place of dimension `dim` (Gal and Ghahramani 2016)."""
-        if not self.training or self.dropout == 0:
+        if not self._drops:
             return x
         shape = [1 if i == dim else size for i, size in enumerate(x.shape)]
+        return x * self._mask(x, shape)
+
+    def _drop_packed(self, x: Tensor, packing: Packing) -> Tensor:
+        """Drop the same features of (total, m) at every place of a text."""
+        if not self._drops:
+            return x
+        return x * self._mask(x, [len(packing.order), x.shape[1]]).index_select(0, packing.texts)
+
+    @property
+    def _drops(self) -> bool:
+        return self.training and self.dropout > 0
+
+    def _mask(self, x: Tensor, shape: list[int]) -> Tensor:
+        """A dropout mask, 0 or 1 / (1 - rate), of the dtype of x."""
         kept = 1 - self.dropout
-        return x * torch.empty(shape, dtype=x.dtype, device=x.device).bernoulli_(kept).div_(kept)
+        return torch.empty(shape, dtype=x.dtype, device=x.device).bernoulli_(kept).div_(kept)

@@ -83,17 +83,16 @@ class GRUFeatures(BaseFeaturesExtractor):
         """Encode (B, L, D) embeddings of any texts, or (B, 1) rows of the store, as (B, H)."""
         if self.lookup is None or observations.dim() == 3:
             lengths = (observations != 0).any(-1).sum(-1).clamp_min(1)
-            return self._encode(observations, lengths)
+            return self._normalized(self.encoder(observations, lengths))
         if observations.is_floating_point() and not self.exact_as_float:
             raise ValueError(
                 f"rows above {_EXACT_IN_FLOAT32} were rounded when they were cast to float32; use "
                 "GRUPolicy, which keeps them as integers"
             )
         rows, inverse = torch.unique(observations[:, 0].long(), return_inverse=True)
-        return self._encode(*self.lookup(rows))[inverse]
+        return self._normalized(self.encoder.encode(self.lookup(rows)))[inverse]
 
-    def _encode(self, vectors: Tensor, lengths: Tensor) -> Tensor:
-        features: Tensor = self.encoder(vectors, lengths)
+    def _normalized(self, features: Tensor) -> Tensor:
         return features if self.norm is None else self.norm(features)
 
 

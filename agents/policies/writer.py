@@ -22,6 +22,7 @@ from llmar_env.text.vocabulary import Vocabulary
 
 from ..distributions import DirectionalGaussian, DirectionDistribution, TokenSoftmax
 from ..networks.encoder import TextLookup
+from ..networks.packing import pack
 from ..networks.seq2seq import Memory, Seq2SeqConfig, Writer
 from .direction import DirectionPolicy
 from .sampling import group_representatives
@@ -69,9 +70,9 @@ class WriterFeatures(BaseFeaturesExtractor):
     def read(self, text: Tensor) -> Memory:
         """Read texts: (B, L, Ds) embeddings or (B, 1) rows."""
         if self.lookup is not None:
-            return self.network.read(*self.lookup(text[:, 0].long()))
+            return self.network.read(self.lookup(text[:, 0].long()))
         lengths = (text != 0).any(-1).sum(-1).clamp_min(1)
-        return self.network.read(text[:, : int(lengths.max())].float(), lengths)
+        return self.network.read(pack(text.float(), lengths))
 
     def words(self, written: Tensor) -> Tensor:
         """Vectors (..., D) of words that are observed as tokens (...) or as vectors."""

@@ -54,7 +54,7 @@ def load_corpus(config: Config, data: CorpusLike | None = None) -> Corpus:
 
 
 def _warn_of_outlier(corpus: Corpus) -> None:
-    """Name an input text that makes the batches with it many times as long as others."""
+    """Name an input text that makes the batches with it take many times as long as others."""
     lengths = corpus.source.lengths
     longest, median = int(lengths.max()), int(np.median(lengths))
     if longest < max(_LONG, _OUTLIER * median):
@@ -64,8 +64,8 @@ def _warn_of_outlier(corpus: Corpus) -> None:
         if row in rows:
             warnings.warn(
                 f"input text {row - rows.start + 1} of {split} has {longest:,} vectors, and the "
-                f"median is {median}: a batch that contains it is padded to its length, which "
-                "takes time and memory. --max-length cuts input texts",
+                f"median is {median}: a batch that contains it takes as many steps, one after the "
+                "other, so that few updates fit into a time limit. --max-length cuts input texts",
                 stacklevel=4,
             )
 

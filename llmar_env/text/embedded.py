@@ -15,10 +15,12 @@ from numpy.typing import ArrayLike, NDArray
 
 from llmar_env.arrays import Array, has_direction, unit
 
-__all__ = ["EmbeddedTexts", "gather_padded", "like_length", "shareable"]
+__all__ = ["EmbeddedTexts", "gather_padded", "like_length", "shareable", "split_by_padding"]
 
 _Scalar = TypeVar("_Scalar", bound=np.generic)
 
+# Padded texts of a block take at most this many times the memory of the texts themselves.
+_MOST_PADDING = 4
 # How many texts are averaged at a time; bounds the memory that they take.
 _MEAN_BLOCK = 4096
 
@@ -70,6 +72,28 @@ def like_length(lengths: NDArray[np.int64], size: int) -> list[NDArray[np.int64]
     """
     order = np.argsort(lengths, kind="stable")
     return np.array_split(order, -(-len(order) // size)) if len(order) else []
+
+
+def split_by_padding(lengths: NDArray[np.int64]) -> list[slice]:
+    """Split texts where padding all to the longest would take much more than the texts do.
+
+    One text among many that is far longer than they are gets a block of its own; texts of ordinary
+    lengths stay together.
+
+    Args:
+        lengths: (n,) of the texts, at least 1, in descending order.
+
+    Returns:
+        Consecutive slices. Padded to its longest, a slice has at most four times as many vectors
+        as without padding. There are at most 1 + log_4 (longest / shortest) slices.
+    """
+    slices, first = [], 0
+    while first < len(lengths):
+        means = np.cumsum(lengths[first:]) / np.arange(1, len(lengths) - first + 1)
+        stop = first + int((means * _MOST_PADDING >= lengths[first]).sum())
+        slices.append(slice(first, stop))
+        first = stop
+    return slices
 
 
 def shareable(table: NDArray[_Scalar]) -> NDArray[_Scalar]:
@@ -274,7 +298,7 @@ class EmbeddedTexts:
     def blocks(
         self, rows: ArrayLike, size: int
     ) -> Iterator[tuple[NDArray[np.int64], NDArray[np.float32], NDArray[np.int64]]]:
-        """Look up texts in blocks of similar length.
+        """Look up texts in blocks of similar length, which take memory by the texts' own lengths.
 
         Args:
             rows: (n,) integers, the texts.
@@ -288,10 +312,11 @@ class EmbeddedTexts:
             IndexError: a row is not in the store.
         """
         index = np.asarray(rows, np.int64)
-        for places in like_length(self.lengths[index], size):
-            rows_of_block = index[places]
-            longest = int(self.lengths[rows_of_block].max())
-            yield places, *self.gather(rows_of_block, longest)
+        for texts in like_length(self.lengths[index], size):
+            lengths = self.lengths[index[texts]]  # ascending
+            for part in reversed(split_by_padding(lengths[::-1])):
+                places = texts[::-1][part][::-1]
+                yield places, *self.gather(index[places], int(lengths[::-1][part.start]))
 
     def truncate(self, max_length: int) -> tuple[EmbeddedTexts, int]:
         """Keep the first `max_length` vectors of each text.
