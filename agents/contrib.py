@@ -11,6 +11,7 @@ from sb3_contrib.crossq.policies import CrossQPolicy
 from sb3_contrib.tqc.policies import TQCPolicy
 from stable_baselines3.common.callbacks import BaseCallback
 from stable_baselines3.common.torch_layers import BaseFeaturesExtractor
+from torch.nn.utils import parameters_to_vector
 
 from .policies.features import GRUFeatures
 from .policies.off_policy import DirectionActor
@@ -72,7 +73,12 @@ class ARS(sb3_contrib.ARS):
     """
 
     def learn(self, *args: Any, **kwargs: Any) -> Self:
-        """Learn, as upstream; a callback that stops it leaves the weights of the last update."""
+        """Learn, as upstream, from the policy's present weights.
+
+        A callback that stops it leaves the weights of the last update.
+        """
+        weights = parameters_to_vector(self.policy.parameters())
+        self.weights = weights.detach()  # type: ignore[assignment]  # upstream infers None
         try:
             return super().learn(*args, **kwargs)
         except _StopLearning as stop:

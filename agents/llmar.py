@@ -103,6 +103,11 @@ class LLMAR:
     ) -> Trained:
         """Train, and score against the baselines.
 
+        A model that is trained already, or loaded, goes on from its weights; new texts are embedded
+        by its embedders. The limits of steps and time, the schedule of the learning rate and Adam's
+        moments begin anew, and a writer whose warm start is over has no other. Make a new `LLMAR`
+        to begin from scratch.
+
         Args:
             data: as in `Corpus.load`; by default the data named by the configuration. The splits
                 are "train", "valid" and, for the report only, "test".
@@ -113,14 +118,16 @@ class LLMAR:
             Scores, curves and timings. `policy` is then the best policy on "valid".
 
         Raises:
-            ValueError: the data cannot be used; the message says why.
+            ValueError: the data cannot be used; the message says why. Or the model is trained
+                already, on vectors other than those of the data.
             NonFiniteLossError: the loss became NaN or infinite; `policy` is the best so far.
         """
         clock = Clock()
         clock.start()
         quiet = isinstance(data, Corpus) or not self.config.run.progress
         with Console(stderr=True, quiet=quiet).status("reading and embedding the texts"):
-            corpus = load_corpus(self.config, data)
+            corpus = load_corpus(self.config, data, embedders=self._embedders(data))
+        self._require_same_vectors(corpus)
         kept = {name: getattr(self, name) for name in _OF_CORPUS}
         policy = self.policy
         self._adopt(corpus)
@@ -130,6 +137,32 @@ class LLMAR:
             if self.policy is policy:  # the old one, if any, which answers with what it learned on
                 vars(self).update(kept)
             raise
+
+    def _embedders(self, data: Any) -> tuple[Embedder, Embedder] | None:
+        """The embedders of a model that is trained already, if the data are not embedded."""
+        if self.policy is None or isinstance(data, Corpus):
+            return None
+        if self.source_embedder is None or self.target_embedder is None:
+            raise ValueError(
+                "this model is trained on vectors and has no embedders; to go on, give it a Corpus "
+                "of such vectors, and to begin from scratch make a new LLMAR"
+            )
+        return self.source_embedder, self.target_embedder
+
+    def _require_same_vectors(self, corpus: Corpus) -> None:
+        """Refuse to go on with vectors that mean something else than before."""
+        if self.policy is None:
+            return
+        dims = corpus.source.dim, corpus.target.dim
+        embedders = (
+            (self.source_embedder, corpus.source_embedder),
+            (self.target_embedder, corpus.target_embedder),
+        )
+        if dims != self.trainer.dims or any(_differ(own, other) for own, other in embedders):
+            raise ValueError(
+                "this model is trained already, on vectors other than those of this corpus: give "
+                "it texts, which it embeds, or make a new LLMAR to begin from scratch"
+            )
 
     def _adopt(self, corpus: Corpus) -> None:
         """Store the corpus, and the embedders and targets that are needed to answer texts."""
@@ -342,3 +375,10 @@ class LLMAR:
         saved.check_sums()
         policy.to(llmar.device)
         return llmar
+
+
+def _differ(own: Embedder | None, other: Embedder | None) -> bool:
+    """Whether two embedders are known to give different vectors."""
+    if not (isinstance(own, WordVectors) and isinstance(other, WordVectors)) or own is other:
+        return False
+    return not np.array_equal(own.table, other.table)

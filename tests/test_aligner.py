@@ -263,6 +263,7 @@ def test_the_learning_rate_falls_with_steps_or_time_whichever_ends_first():
     assert decay(0.25) == 0.125
     clock.seconds = 9.0
     assert decay(0.25) == pytest.approx(0.05)
+    assert decay(-190.0) == 0  # a rollout of 191 times the limit of steps
 
 
 @pytest.mark.parametrize(("metric", "value"), [("alignment", "0.625"), ("p_at_10", "1")])

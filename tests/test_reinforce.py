@@ -610,6 +610,14 @@ def test_an_environment_on_another_store_is_an_error(corpus):
         model.set_env(align_env(other))
 
 
+def test_schedules_do_not_become_negative_where_a_rollout_exceeds_the_limit(corpus):
+    seen = []
+    model = align_model(corpus, ent_coef=lambda progress: seen.append(progress) or 0.0)
+    model.learn(1)
+    assert seen
+    assert min(seen) >= 0
+
+
 def test_an_environment_without_end_is_an_error(monkeypatch):
     monkeypatch.setattr("agents.algorithms.reinforce._MAX_EPISODE_STEPS", 5)
     env = make_vec_env(lambda: Countdown(10), 2)

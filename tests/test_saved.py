@@ -15,7 +15,10 @@ from safetensors.numpy import load_file, save_file
 
 from agents import ALGORITHMS, LLMAR, ModelFileError
 from agents.__main__ import cli
-from llmar_env.text.embedders import WordVectors
+from agents.policies import WriterPolicy
+from llmar_env.text.corpus import Corpus
+from llmar_env.text.embedders import WordVectors, WordVectorsConfig
+from llmar_env.text.pairs import TextPairs
 
 QUICK = {"device": "cpu", "progress": False, "hidden_dim": 16, "num_texts": 8, "group_size": 4}
 TEXTS = ["Ein roter Ball lacht", "Ein Hund"]
@@ -320,3 +323,122 @@ def test_files_have_the_permissions_of_any_new_file(models, tmp_path):
     expected = stat.S_IMODE(os.stat(plain).st_mode)
     for path in (models / "writes").iterdir():
         assert stat.S_IMODE(path.stat().st_mode) == expected, path.name
+
+
+# ---------------------------------------------------------------------------- going on
+
+
+def continued(model, data, **options):
+    """A saved model, trained further with other options, and what came of it."""
+    content = manifest_of(model)
+    content["config"].update(options)
+    write_manifest(model, content)
+    llmar = LLMAR.load(model, device="cpu")
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        return llmar, llmar.train(data)
+
+
+def weights_of(llmar):
+    return torch.cat([weight.flatten() for weight in llmar.policy.state_dict().values()])
+
+
+def test_training_goes_on_from_the_weights_of_a_loaded_model(model, words):
+    loaded = LLMAR.load(model, device="cpu")
+    before = weights_of(loaded)
+    score = loaded.evaluate(loaded.generate(words.sources[33:39]), words.targets[33:39])
+    # So small a step that weights which began anew would be far away.
+    llmar, outcome = continued(model, words, learning_rate=1e-6, total_steps=640)
+    after = weights_of(llmar)
+    assert torch.allclose(after, before, atol=1e-4)
+    assert outcome.scores["valid"]["start"].alignment == pytest.approx(score.alignment, abs=1e-5)
+    assert not {"untrained", "warm_start"} & {*outcome.scores["valid"], *outcome.curves}
+    again = llmar.train(words)  # the same object goes on too
+    assert again.scores["valid"]["start"] == outcome.scores["valid"]["trained"]
+
+
+def test_what_it_goes_on_to_is_no_worse_on_valid_than_what_it_began_with(model, words):
+    llmar, outcome = continued(model, words, total_steps=640)
+    scores = outcome.scores["valid"]
+    metric = "bleu_tok" if llmar.config.writes else "alignment"
+    assert getattr(scores["trained"], metric) >= getattr(scores["start"], metric)
+
+
+@pytest.mark.parametrize("algo", [*ALGORITHMS])
+def test_every_algorithm_goes_on(corpus, tmp_path, algo):
+    pytest.importorskip("sb3_contrib")
+    options = {"algo": algo, "supervised": False, "total_steps": 32}
+    if algo == "ars":
+        options |= {"group_size": 1, "settings": [("n_delta", 2)]}
+    llmar = LLMAR(flat_config(**QUICK | options))
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        llmar.train(corpus)
+    with torch.no_grad():
+        for weight in llmar.policy.parameters():
+            weight.add_(0.25)  # no new network begins there
+    llmar.save(tmp_path)
+    before = weights_of(LLMAR.load(tmp_path, device="cpu"))
+    changed = {"learning_rate": 1e-6}
+    if algo == "ars":
+        changed["settings"] = [["n_delta", 2], ["delta_std", 1e-6]]
+    assert torch.allclose(weights_of(continued(tmp_path, corpus, **changed)[0]), before, atol=1e-3)
+
+
+def test_new_texts_are_embedded_as_the_model_knows_them(model, words):
+    llmar = LLMAR.load(model, device="cpu")
+    pairs = TextPairs(words.sources[:40], words.targets[:40])
+    table = llmar.source_embedder.table
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        llmar.train({"train": pairs, "valid": pairs[:6]})
+    assert llmar.source_embedder.table is table
+    assert llmar.corpus.source.table.base is table.base
+
+
+def test_going_on_with_other_vectors_is_refused(model, words, corpus):
+    llmar = LLMAR.load(model, device="cpu")
+    own = llmar.policy
+    pairs = TextPairs(words.sources[::-1], words.targets[::-1])
+    other = Corpus.load(pairs, word_vectors=WordVectorsConfig(dim=16, vocab_size=300, epochs=1))
+    for data in (corpus, other):
+        with pytest.raises(ValueError, match="on vectors other than those of this corpus"):
+            llmar.train(data)
+    assert llmar.policy is own
+    assert llmar.corpus is None
+
+
+def test_a_model_of_vectors_alone_goes_on_with_vectors_alone(corpus, tmp_path):
+    llmar = LLMAR(flat_config(**QUICK, supervised=False, total_steps=32))
+    llmar.train(corpus)
+    llmar.save(tmp_path)
+    loaded = LLMAR.load(tmp_path, device="cpu")
+    with pytest.raises(ValueError, match="has no embedders; to go on, give it a Corpus"):
+        loaded.train()
+    assert "start" in loaded.train(corpus).scores["valid"]
+
+
+def test_a_writer_whose_warm_start_broke_off_goes_on_with_it(words, tmp_path, monkeypatch):
+    def breaking(self, *_):
+        raise KeyboardInterrupt
+
+    options = {"env": "LLMAR/Generate-v0", "warm_epochs": 1, "max_new_tokens": 6}
+    llmar = LLMAR(flat_config(**QUICK, **options, total_steps=32))
+    with warnings.catch_warnings(), monkeypatch.context() as patch:
+        warnings.simplefilter("ignore")
+        patch.setattr(WriterPolicy, "scale_temperature", breaking)
+        with pytest.raises(KeyboardInterrupt):
+            llmar.train(words)
+        assert not llmar.trainer.reinforced
+        llmar.save(tmp_path)
+    _, outcome = continued(tmp_path, words)
+    assert {"start", "warm_start", "trained"} <= set(outcome.scores["valid"])
+    assert set(outcome.curves) == {"warm_start", "trained"}
+
+
+def test_targets_with_tokens_that_a_writer_cannot_write_are_counted(models, tmp_path):
+    model = shutil.copytree(models / "writes", tmp_path / "model")
+    pairs = TextPairs(["Ein Hund lacht", "Ein Ball"], ["A dog laughs", "§ÿ§ÿ"])
+    llmar = LLMAR.load(model, device="cpu")
+    with pytest.warns(UserWarning, match="1 of 2 training targets have tokens that the vocabulary"):
+        llmar.train({"train": pairs, "valid": pairs[:1]})

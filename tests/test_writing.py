@@ -242,8 +242,8 @@ def test_reinforcement_goes_on_from_the_warm_start_and_leaves_the_reference_as_i
         assert ("exp_avg" in moments) == (one.grad is not None)
         assert all(torch.equal(value, carried[name]) for name, value in moments.items())
     assert model.ent_coef(0.5) == 0.125
-    model.learn(1)
-    assert model._n_updates == 1
+    model.learn(500)
+    assert model._n_updates >= 1
     for name, weight in warm.state_dict().items():
         assert torch.equal(weight, before[name])
     after = model.policy.state_dict()

@@ -351,7 +351,9 @@ class REINFORCE(OnPolicyAlgorithm):
 
     def _at_present(self, value: float | Schedule) -> float:
         """The current value of a setting that may be a schedule."""
-        return float(value(self._current_progress_remaining) if callable(value) else value)
+        # Negative in the last update, whose rollout goes beyond the limit of steps.
+        progress_remaining = max(0.0, self._current_progress_remaining)
+        return float(value(progress_remaining) if callable(value) else value)
 
     def _update_noise_scale(self) -> None:
         if self.noise_scale is not None:

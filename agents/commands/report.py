@@ -36,6 +36,7 @@ _ORDER = (
     "trained",
     "warm_start",
     "supervised",
+    "start",
     "untrained",
     "identity",
     "copy",

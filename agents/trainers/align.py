@@ -85,6 +85,8 @@ class AlignTrainer(Trainer):
     ) -> Trained:
         """Train on a corpus, and score on its splits "valid" and "test".
 
+        It goes on from the weights of `policy`, if there is one.
+
         Args:
             corpus: a corpus with the splits "train" and "valid", and optionally "test".
             clock: a running clock that measures the total time.
@@ -95,12 +97,14 @@ class AlignTrainer(Trainer):
             NonFiniteLossError: the loss became NaN or infinite; `policy` is the best so far.
         """
         training_clock = Clock(self.config.algorithm.time_limit)
-        model = self._make_agent(corpus, training_clock, folder)
+        model, start = self._make_agent(corpus, training_clock, folder), self.policy
+        if start is not None:
+            model.policy.load_state_dict(start.state_dict())
         self.policy = policy = model.policy
-        untrained = {name: weight.clone() for name, weight in policy.state_dict().items()}
+        initial = {name: weight.clone() for name, weight in policy.state_dict().items()}
         scores = {split: reference_answers(corpus, split) for split in scored_splits(corpus)}
         for split, found in scores.items():
-            found["untrained"] = evaluate(policy, corpus, split)
+            found["untrained" if start is None else "start"] = evaluate(policy, corpus, split)
         setup_seconds = clock.elapsed
         validation = _validation(corpus)
         self._reinforce(model, training_clock, validation, callback)
@@ -108,7 +112,7 @@ class AlignTrainer(Trainer):
         policies, curves = {"trained": policy}, {"trained": validation.records}
         if self.config.run.supervised:
             try:
-                baseline_policy, records = self._learn_supervised(corpus, untrained, seconds)
+                baseline_policy, records = self._learn_supervised(corpus, initial, seconds)
                 policies["supervised"], curves["supervised"] = baseline_policy, records
             except KeyboardInterrupt:
                 warnings.warn(
@@ -134,7 +138,7 @@ class AlignTrainer(Trainer):
         return self._make_model(env, self._policy_kwargs(), clock, folder)
 
     def _learn_supervised(
-        self, corpus: Corpus, untrained: dict[str, Tensor], seconds: float
+        self, corpus: Corpus, initial: dict[str, Tensor], seconds: float
     ) -> tuple[BasePolicy, list[Record]]:
         """Train the agent's network from the same initial weights, or else a new `GRUPolicy`.
 
@@ -151,7 +155,7 @@ class AlignTrainer(Trainer):
             device=self.device,
         )
         if self._is_direction:
-            policy.load_state_dict(untrained)
+            policy.load_state_dict(initial)
         validation = _validation(corpus)
         train_supervised(
             policy,
@@ -212,10 +216,16 @@ class AlignTrainer(Trainer):
 
     def save(self, folder: Path) -> dict[str, Any]:  # noqa: ARG002 - same signature in all trainers
         """The data that `restore` needs besides the weights, JSON-serializable."""
+        source_dim, target_dim = self.dims
+        return {"source_dim": source_dim, "target_dim": target_dim}
+
+    @property
+    def dims(self) -> tuple[int, int]:
+        """Dimensions of the vectors that the policy reads, and of those in its answers."""
         assert self.policy is not None
         encoders = (one for one in self.policy.modules() if isinstance(one, GRUFeatures))
         *_, dim = self.policy.action_space.shape or ()
-        return {"source_dim": next(encoders).encoder.gru.input_size, "target_dim": dim}
+        return next(encoders).encoder.gru.input_size, dim
 
     def restore(self, saved: SavedModel, embedder: Embedder | None) -> BasePolicy:  # noqa: ARG002 - same signature in all trainers
         """Load the policy that `save` described.

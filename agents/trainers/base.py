@@ -40,7 +40,7 @@ class Trained:
     scores: dict[str, dict[str, Any]]
     """Scores by split, then by the source of the answers: `Scores` of trained, supervised,
     untrained, identity and constant; for a writer, `TextScores` of trained, warm_start, copy and
-    constant."""
+    constant. Where a training goes on from earlier weights, start has the scores of those."""
     curves: dict[str, list[Record]]
     """Validations of each trained policy; a writer's seconds count from the start of the warm
     start."""

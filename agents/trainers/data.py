@@ -9,7 +9,7 @@ from pathlib import Path
 import numpy as np
 
 from llmar_env.text.corpus import Corpus, CorpusLike, read_split
-from llmar_env.text.embedders import WordVectorsConfig
+from llmar_env.text.embedders import Embedder, WordVectorsConfig
 from llmar_env.text.pairs import TextPairs
 
 from ..algorithms.presets import WRITING
@@ -25,12 +25,18 @@ _LONG = 512
 _OUTLIER = 20
 
 
-def load_corpus(config: Config, data: CorpusLike | None = None) -> Corpus:
+def load_corpus(
+    config: Config,
+    data: CorpusLike | None = None,
+    *,
+    embedders: tuple[Embedder, Embedder] | None = None,
+) -> Corpus:
     """Read and embed texts, with warnings about skipped rows and rows shared by splits.
 
     Args:
         config: how to read and embed the texts, and which files to read if data is None.
         data: as in `Corpus.load`.
+        embedders: of input texts and of targets; by default they are made as configured.
 
     Raises:
         ValueError: a file or the phrasebook cannot be used as requested.
@@ -45,6 +51,13 @@ def load_corpus(config: Config, data: CorpusLike | None = None) -> Corpus:
         return data.truncate(max_length)
     if data is None:
         data = _named(config.data)
+    if embedders is not None:
+        source, target = embedders
+        corpus = Corpus.load(
+            data, source_embedder=source, target_embedder=target, max_length=max_length
+        )
+        _warn_of_outlier(corpus)
+        return corpus
     # The phrasebook comes with pretrained vectors, unless another dimension is requested.
     shipped = isinstance(data, str) and data.startswith(_PHRASEBOOK) and dim is None
     vectors = None if shipped else _word_vectors(config)

@@ -74,6 +74,7 @@ class GenerateTrainer(Trainer):
 
     Attributes:
         policy: the best policy so far; None before `train` and `restore`.
+        reinforced: whether its warm start is over.
 
     Raises:
         ValueError: the algorithm is not reinforce, the reward is unknown, or an option would be
@@ -96,6 +97,7 @@ class GenerateTrainer(Trainer):
                 f"leave out policy.{next(iter(self.algorithm.policy_kwargs))}"
             )
         self.policy: WriterPolicy | None = None
+        self.reinforced = False
 
     def train(
         self,
@@ -106,6 +108,9 @@ class GenerateTrainer(Trainer):
         callback: BaseCallback | None = None,
     ) -> Trained:
         """Train on a corpus, and score on its splits "valid" and "test".
+
+        It goes on from the weights of `policy`, if there is one, and with its vocabulary; without a
+        warm start if that is over.
 
         Args:
             corpus: a corpus with the splits "train" and "valid", and optionally "test". Its targets
@@ -120,37 +125,39 @@ class GenerateTrainer(Trainer):
         """
         if not corpus.targets:
             raise ValueError("a writer needs targets as strings; this corpus has none")
-        vocabulary = Vocabulary.of(corpus)
+        start = self.policy
+        vocabulary = Vocabulary.of(corpus) if start is None else self._trained()[1]
         texts = TargetTexts(corpus, vocabulary)
-        self._warn_of_long_targets(texts)
+        self._warn_of_targets(texts)
         env = self._make_writing_env(corpus, vocabulary)
-        self.policy = self._make_policy(env)
+        policy = self._make_policy(env)
         scores = {split: dict(reference_texts(corpus, split)) for split in scored_splits(corpus)}
-        setup_seconds = clock.elapsed
-        warm_clock, warm_start = Clock(self.config.writer.warm_seconds), self._validation(corpus)
-        words = self._warm_up(self.policy, texts, warm_start, warm_clock)
-        self._score_splits("warm_start", scores, corpus)
-        self.policy.scale_temperature(WRITING.temperature_scale)
+        if start is not None:
+            policy.load_state_dict(start.state_dict())
+        self.policy = policy
+        if start is not None:
+            self._score_splits("start", scores, corpus)
+        timings, curves = {"setup_seconds": clock.elapsed}, {}
+        if not self.reinforced:
+            curves["warm_start"], warm_timings = self._warm_up(policy, texts)
+            timings |= warm_timings
+            self._score_splits("warm_start", scores, corpus)
+            policy.scale_temperature(WRITING.temperature_scale)
+            self.reinforced = True
         training_clock = Clock(self.config.algorithm.time_limit)
-        model = self._make_agent(self.policy, texts, env, training_clock, folder)
+        model = self._make_agent(policy, texts, env, training_clock, folder)
         self.policy = _writer_policy(model)
         validation = self._validation(corpus)
         self._reinforce(model, training_clock, validation, callback)
         self._score_splits("trained", scores, corpus)
-        warm_seconds, seconds = warm_clock.seconds, training_clock.seconds
-        timings = {
-            "setup_seconds": setup_seconds,
-            "warm_seconds": warm_seconds,
-            "warm_words_per_second": words / warm_seconds,
+        seconds, warm_seconds = training_clock.seconds, timings.get("warm_seconds", 0.0)
+        curves["trained"] = [_later(record, warm_seconds) for record in validation.records]
+        timings |= {
             "training_seconds": seconds,
             "total_seconds": clock.elapsed,
             "steps": model.num_timesteps,
             "steps_per_second": model.num_timesteps / seconds,
             "texts_per_second": model._n_updates * self.algorithm.num_texts / seconds,
-        }
-        curves = {
-            "warm_start": warm_start.records,
-            "trained": [_later(record, warm_seconds) for record in validation.records],
         }
         return Trained(scores, curves, timings)
 
@@ -213,10 +220,11 @@ class GenerateTrainer(Trainer):
         return model
 
     def _warm_up(
-        self, policy: WriterPolicy, texts: TargetTexts, validation: Validation, clock: Clock
-    ) -> int:
-        """Train on cross-entropy, and return the number of words trained on."""
-        return train_cross_entropy(
+        self, policy: WriterPolicy, texts: TargetTexts
+    ) -> tuple[list[Record], dict[str, float]]:
+        """Train on cross-entropy; returns the records of validations, and timings."""
+        clock, validation = Clock(self.config.writer.warm_seconds), self._validation(texts.corpus)
+        words = train_cross_entropy(
             policy,
             texts,
             validation,
@@ -229,6 +237,8 @@ class GenerateTrainer(Trainer):
             seed=self.config.run.seed,
             progress=self.config.run.progress,
         )
+        timings = {"warm_seconds": clock.seconds, "warm_words_per_second": words / clock.seconds}
+        return validation.records, timings
 
     def _validation(self, corpus: Corpus) -> Validation:
         def score(policy: WriterPolicy) -> TextScores:
@@ -250,7 +260,8 @@ class GenerateTrainer(Trainer):
         for split, found in scores.items():
             found[name] = self._evaluate(policy, corpus, split)
 
-    def _warn_of_long_targets(self, texts: TargetTexts) -> None:
+    def _warn_of_targets(self, texts: TargetTexts) -> None:
+        """Warn of training targets that are too long, or have tokens that cannot be written."""
         rows = texts.corpus.rows("train")
         lengths = texts.vocabulary.lengths(texts.tokens[rows.start : rows.stop])
         limit = self.config.task.max_new_tokens
@@ -259,6 +270,14 @@ class GenerateTrainer(Trainer):
             warnings.warn(
                 f"{long} of {len(rows)} training targets have more than max_new_tokens={limit} "
                 f"words, the maximum length of written texts (the longest has {lengths.max()})",
+                stacklevel=4,
+            )
+        target = texts.corpus.target
+        unknown = int((target.lengths[rows.start : rows.stop] != lengths).sum())
+        if unknown:
+            warnings.warn(
+                f"{unknown} of {len(rows)} training targets have tokens that the vocabulary of "
+                "this model lacks; they are left out",
                 stacklevel=4,
             )
 
@@ -354,10 +373,17 @@ class GenerateTrainer(Trainer):
         policy, vocabulary = self._trained()
         write_tensors({"ids": vocabulary.ids}, folder / VOCABULARY)
         return {
-            "source_dim": policy.reader.network.encoder.w_ih.shape[2],
+            "source_dim": self.dims[0],
             "vocabulary": vocabulary.fingerprint,
             "writer": asdict(policy.writer),
+            "reinforced": self.reinforced,
         }
+
+    @property
+    def dims(self) -> tuple[int, int]:
+        """Dimensions of the vectors that the policy reads, and of those of its words."""
+        policy, vocabulary = self._trained()
+        return policy.reader.network.encoder.w_ih.shape[2], vocabulary.dim
 
     def restore(self, saved: SavedModel, embedder: Embedder | None) -> WriterPolicy:
         """Load the policy that `save` described.
@@ -374,6 +400,7 @@ class GenerateTrainer(Trainer):
         actions, sizes = spaces.Box(-1.0, 1.0, (vocabulary.dim,)), saved.field("writer", dict)
         with saved.faults_of(MANIFEST, "writer"):
             config = Seq2SeqConfig(**sizes)
+        self.reinforced = saved.field("reinforced", bool)
         self.policy = saved.build(
             lambda: WriterPolicy(space, actions, _no_rate, vocabulary=vocabulary, writer=config)
         )

@@ -48,5 +48,8 @@ class LinearDecay:
     clock: Clock
 
     def __call__(self, progress_remaining: float) -> float:
-        """The learning rate, given SB3's share of remaining steps."""
-        return self.initial * min(progress_remaining, self.clock.fraction_remaining)
+        """The learning rate, given SB3's share of remaining steps.
+
+        That is negative in the last update, whose rollout goes beyond the limit.
+        """
+        return self.initial * max(0.0, min(progress_remaining, self.clock.fraction_remaining))
