@@ -102,7 +102,7 @@ def test_ppo_encodes_each_text_once_a_minibatch(corpus):
             policy_kwargs={"hidden_dim": 4},
         )
         sizes = []
-        model.policy.features_extractor.encoder.register_forward_hook(
+        model.policy.features_extractor.lookup.register_forward_hook(
             lambda _, inputs, __, sizes=sizes: sizes.append(len(inputs[0]))
         )
         model.learn(64)
