@@ -5,6 +5,7 @@ from gymnasium import spaces
 from stable_baselines3 import A2C, PPO
 from stable_baselines3.common.callbacks import EvalCallback
 from stable_baselines3.common.evaluation import evaluate_policy
+from stable_baselines3.common.torch_layers import FlattenExtractor
 from torch import nn
 from torch.nn import functional as F
 
@@ -151,6 +152,67 @@ def test_no_architecture_or_one_of_the_users(corpus):
     policy = policy_for(corpus, "index", net_arch=[5], activation_fn=nn.ReLU, ortho_init=True)
     assert policy.mlp_extractor.latent_dim_pi == 5
     assert answer(policy, corpus.source).shape == (36, 1, 4)
+
+
+# ---------------------------------------------------------------------------- residual
+
+
+def residual_policy(corpus, observation="index", **kwargs):
+    """A policy whose answers have the dimension of the texts, and their mean vectors."""
+    own = Corpus(corpus.source, corpus.source, corpus.splits)
+    return policy_for(own, observation, residual=True, **kwargs)
+
+
+@both_observations
+@pytest.mark.parametrize("kwargs", [{}, {"net_arch": [6, 5]}, {"vectors": 2}])
+def test_a_residual_policy_starts_at_the_texts_own_mean_vector(corpus, observation, kwargs):
+    answers = answer(residual_policy(corpus, observation, **kwargs), corpus.source)
+    for row in range(len(corpus.source)):
+        vectors, lengths = corpus.source.gather(np.array([row]))
+        mean = vectors[0, : lengths[0]].astype(np.float64).mean(axis=0)
+        for found in answers[row]:
+            np.testing.assert_allclose(found, mean / np.linalg.norm(mean), atol=1e-6)
+
+
+@pytest.mark.parametrize("net_arch", [[], [5]])
+def test_a_residual_policy_adds_a_linear_map_to_the_unit_mean(corpus, net_arch):
+    policy = residual_policy(corpus, net_arch=net_arch)
+    with torch.no_grad():
+        policy.action_net.linear.weight.normal_()
+    rows = torch.arange(36)[:, None]
+    features = policy.features_extractor(rows)
+    state, mean = features[:, :8], torch.as_tensor(corpus.source.unit_means)
+    torch.testing.assert_close(features[:, 8:], mean)
+    for layer in policy.mlp_extractor.layers.policy_net:
+        state = layer(state)
+    expected = F.normalize(mean + policy.action_net.linear(state), dim=-1)
+    torch.testing.assert_close(policy.get_distribution(rows).center[:, 0], expected)
+    values = policy.value_net(policy.mlp_extractor.forward_critic(features))
+    torch.testing.assert_close(policy.predict_values(rows), values)
+    latent = policy.mlp_extractor(features)
+    assert latent[0].shape == (36, (net_arch or [8])[-1] + corpus.source.dim)
+
+
+@pytest.mark.parametrize("distribution", DISTRIBUTIONS)
+@pytest.mark.parametrize("cls", [A2C, PPO])
+def test_a_residual_policy_learns_and_is_saved(corpus, cls, distribution, tmp_path):
+    own = Corpus(corpus.source, corpus.source, corpus.splits)
+    kwargs = {"hidden_dim": 8, "residual": True, "distribution": distribution}
+    model = cls(GRUPolicy, align_env(own, "index"), n_steps=4, policy_kwargs=kwargs, device="cpu")
+    before = answer(model.policy, own.source)
+    model.learn(64)
+    after = answer(model.policy, own.source)
+    assert np.abs(after - before).max() > 1e-4
+    model.policy.save(tmp_path / "policy.pt")
+    loaded = GRUPolicy.load(tmp_path / "policy.pt", device="cpu")
+    np.testing.assert_array_equal(answer(loaded, own.source), after)
+
+
+def test_a_residual_needs_one_dimension_and_gru_features(corpus):
+    with pytest.raises(ValueError, match=r"dimension 6, but answers have dimension 4"):
+        policy_for(corpus, "index", residual=True)
+    with pytest.raises(ValueError, match="GRUFeatures"):
+        policy_for(corpus, "index", residual=True, features_extractor_class=FlattenExtractor)
 
 
 # ---------------------------------------------------------------------------- faults

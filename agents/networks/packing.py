@@ -88,6 +88,14 @@ class PackedTexts:
     vectors: Tensor  # (total, D)
     packing: Packing
 
+    def means(self) -> Tensor:
+        """(B, D) the mean vector of each text."""
+        packing = self.packing
+        sums = self.vectors.new_zeros(len(packing.order), self.vectors.shape[1])
+        sums.index_add_(0, packing.ranks, self.vectors)
+        means = sums / packing.lengths[:, None]
+        return means[packing.order.argsort()]
+
     def as_sequence(self) -> PackedSequence:
         """The same as torch's class, whose RNNs return results in the order of the texts."""
         order = self.packing.order

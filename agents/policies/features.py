@@ -6,6 +6,7 @@ import torch
 from gymnasium import spaces
 from stable_baselines3.common.torch_layers import BaseFeaturesExtractor
 from torch import Tensor, nn
+from torch.nn import functional as F
 
 from llmar_env.spaces import TextIndex
 from llmar_env.text.embedded import EmbeddedTexts
@@ -32,6 +33,8 @@ class GRUFeatures(BaseFeaturesExtractor):
             critics then start with answers of a useful length. The small states of a new GRU would
             give answers near 0, whose cosine is erratic.
         twice_differentiable: see `GRUEncoder`.
+        append_mean: whether the text's mean vector, at unit length, follows the state: H + D
+            features.
 
     Raises:
         ValueError: the space is neither of these.
@@ -44,6 +47,7 @@ class GRUFeatures(BaseFeaturesExtractor):
         *,
         layer_norm: bool = False,
         twice_differentiable: bool = False,
+        append_mean: bool = False,
     ) -> None:
         super().__init__(observation_space, features_dim)
         self.lookup: TextLookup | None = None
@@ -62,6 +66,8 @@ class GRUFeatures(BaseFeaturesExtractor):
             )
         self.encoder = GRUEncoder(dim, features_dim, twice_differentiable=twice_differentiable)
         self.norm = nn.LayerNorm(features_dim, elementwise_affine=False) if layer_norm else None
+        self.append_mean = append_mean
+        self._features_dim += dim * append_mean
 
     def attach(self, texts: EmbeddedTexts) -> None:
         """Set the store for looking up rows, which must be that of the observation space.
@@ -80,17 +86,28 @@ class GRUFeatures(BaseFeaturesExtractor):
         self.lookup.attach(texts, next(self.parameters()).device)
 
     def forward(self, observations: Tensor) -> Tensor:
-        """Encode (B, L, D) embeddings of any texts, or (B, 1) rows of the store, as (B, H)."""
+        """Encode (B, L, D) embeddings of any texts, or (B, 1) rows of the store, as (B, H).
+
+        With `append_mean`, the result is (B, H + D).
+        """
         if self.lookup is None or observations.dim() == 3:
             lengths = (observations != 0).any(-1).sum(-1).clamp_min(1)
-            return self._normalized(self.encoder(observations, lengths))
+            features = self._normalized(self.encoder(observations, lengths))
+            return self._with(features, observations.sum(1)) if self.append_mean else features
         if observations.is_floating_point() and not self.exact_as_float:
             raise ValueError(
                 f"rows above {_EXACT_IN_FLOAT32} were rounded when they were cast to float32; use "
                 "GRUPolicy, which keeps them as integers"
             )
         rows, inverse = torch.unique(observations[:, 0].long(), return_inverse=True)
-        return self._normalized(self.encoder.encode(self.lookup(rows)))[inverse]
+        texts = self.lookup(rows)
+        features = self._normalized(self.encoder.encode(texts))
+        return (self._with(features, texts.means()) if self.append_mean else features)[inverse]
+
+    @staticmethod
+    def _with(features: Tensor, vectors: Tensor) -> Tensor:
+        """(B, H + D) the features, and vectors (B, D) scaled to unit length."""
+        return torch.cat([features, F.normalize(vectors, dim=-1)], dim=1)
 
     def _normalized(self, features: Tensor) -> Tensor:
         return features if self.norm is None else self.norm(features)
