@@ -2,16 +2,14 @@
 
 from __future__ import annotations
 
-import inspect
 import warnings
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from functools import partial
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import torch
-from gymnasium import spaces
 from numpy.typing import NDArray
 from stable_baselines3.common.base_class import BaseAlgorithm
 from stable_baselines3.common.callbacks import BaseCallback
@@ -24,24 +22,27 @@ from llmar_env.text.corpus import Corpus
 from llmar_env.text.embedded import EmbeddedTexts
 from llmar_env.text.embedders import Embedder
 
-from ..algorithms.presets import SUPERVISED, Algorithm
-from ..algorithms.settings import find_algorithm, policy_class
+from ..algorithms.presets import SUPERVISED
+from ..algorithms.settings import find_algorithm
 from ..config import Config, Scope, refuse_unused
 from ..inference.answering import answer
 from ..inference.evaluation import evaluate, reference_answers, scored_splits
-from ..policies.features import GRUFeatures
-from ..policies.gru import GRUPolicy
 from ..training.clock import Clock
 from ..training.supervised import make_baseline_policy, train_supervised
 from ..training.validation import Record, Validation
 from .base import Trained, Trainer
 from .saved import SavedModel
+from .vectors import (
+    action_space,
+    answers_with_direction,
+    dims_of,
+    policy_kwargs,
+    restore_policy,
+)
 
 __all__ = ["AlignTrainer"]
 
 _HIDDEN_DIM = 128
-# Arguments of SB3's policies that say how many networks or layers to make.
-_COUNTS = frozenset({"n_critics", "lstm_layers", "n_lstm_layers"})
 
 
 class AlignTrainer(Trainer):
@@ -62,7 +63,7 @@ class AlignTrainer(Trainer):
         algo, distribution = config.algorithm.algo, config.algorithm.distribution
         algorithm = find_algorithm(algo)
         scopes = {Scope.VECTORS}
-        if _answers_with_direction(algorithm):
+        if answers_with_direction(algorithm):
             scopes.add(Scope.DIRECTION)
         if "baseline" in algorithm.settings:
             scopes.add(Scope.REINFORCE)
@@ -149,7 +150,7 @@ class AlignTrainer(Trainer):
         kwargs = {"hidden_dim": config.algorithm.hidden_dim}
         policy = make_baseline_policy(
             corpus,
-            _action_space(corpus.target.dim, config.task.num_vectors),
+            action_space(corpus.target.dim, config.task.num_vectors),
             self._policy_kwargs() if self._is_direction else kwargs,
             seed=config.run.seed,
             device=self.device,
@@ -172,19 +173,12 @@ class AlignTrainer(Trainer):
     @property
     def _is_direction(self) -> bool:
         """Whether the policy explores around a direction."""
-        return _answers_with_direction(self.algorithm)
+        return answers_with_direction(self.algorithm)
 
     def _policy_kwargs(self) -> dict[str, Any]:
         """Arguments of the policy, including the width of the GRU."""
-        config, given = self.config, dict(self.algorithm.policy_kwargs)
-        if ":" in self.algorithm.policy:
-            return {"hidden_dim": config.algorithm.hidden_dim} | given
-        features = {"features_dim": config.algorithm.hidden_dim, "layer_norm": True}
-        features |= given.pop("features_extractor_kwargs", {})
-        return {
-            "features_extractor_class": GRUFeatures,
-            "features_extractor_kwargs": features,
-        } | given
+        assert self.config.algorithm.hidden_dim is not None
+        return policy_kwargs(self.algorithm, self.config.algorithm.hidden_dim)
 
     def generate(self, texts: EmbeddedTexts) -> NDArray[np.float32]:
         """(n, T, D) unit vectors, the deterministic answers to n texts."""
@@ -223,9 +217,7 @@ class AlignTrainer(Trainer):
     def dims(self) -> tuple[int, int]:
         """Dimensions of the vectors that the policy reads, and of those in its answers."""
         assert self.policy is not None
-        encoders = (one for one in self.policy.modules() if isinstance(one, GRUFeatures))
-        *_, dim = self.policy.action_space.shape or ()
-        return next(encoders).encoder.gru.input_size, dim
+        return dims_of(self.policy)
 
     def restore(self, saved: SavedModel, embedder: Embedder | None) -> BasePolicy:  # noqa: ARG002 - same signature in all trainers
         """Load the policy that `save` described.
@@ -233,31 +225,11 @@ class AlignTrainer(Trainer):
         Raises:
             ModelFileError: the files are damaged, or do not belong together.
         """
-        observed = spaces.Box(-1.0, 1.0, (1, saved.size("source_dim")))
-        dim, num_vectors = saved.size("target_dim"), self.config.task.num_vectors
-        saved.require_size("num_vectors * target_dim", num_vectors * dim)
-        kwargs = self._policy_kwargs()
-        for name in _COUNTS.intersection(kwargs):
-            saved.require_size(f"policy.{name}", kwargs[name])
-        # ARS uses no gradients, so its policy takes no learning rate.
-        schedule = {"lr_schedule": lambda _: 0.0} if self._has_optimizer else {}
-        make: Callable[..., BasePolicy] = policy_class(self.algorithm)
-        actions = _action_space(dim, num_vectors)
-        self.policy = saved.build(lambda: make(observed, actions, **schedule, **kwargs))
+        self.policy = restore_policy(
+            saved, self.algorithm, self._policy_kwargs(), self.config.task.num_vectors
+        )
         return self.policy
-
-    @property
-    def _has_optimizer(self) -> bool:
-        return "lr_schedule" in inspect.signature(policy_class(self.algorithm)).parameters
-
-
-def _answers_with_direction(algorithm: Algorithm) -> bool:
-    return issubclass(policy_class(algorithm), GRUPolicy)
 
 
 def _validation(corpus: Corpus) -> Validation:
     return Validation(partial(evaluate, corpus=corpus, split="valid"))
-
-
-def _action_space(dim: int, num_vectors: int) -> spaces.Box:
-    return spaces.Box(-1.0, 1.0, (dim,) if num_vectors == 1 else (num_vectors, dim))
