@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import difflib
+import sys
 from collections.abc import Sequence
 from typing import Annotated
 
@@ -9,12 +11,14 @@ import tyro
 
 from .commands import train
 from .commands.evaluate import Evaluate
-from .commands.terminal import report_errors
+from .commands.terminal import parse, report_errors
 from .commands.write import Generate, Refine
 from .config import Config
 
 __all__ = ["cli"]
 
+_COMMANDS = ("train", "generate", "refine", "evaluate")
+_DESCRIPTION = "Reinforcement-learned text alignment. With --version alone: print the version."
 _Train = Annotated[Config, tyro.conf.subcommand("train", description=train.DESCRIPTION)]
 
 
@@ -29,17 +33,37 @@ def cli(arguments: Sequence[str] | None = None, prog: str = "llmar") -> None:
         SystemExit: the arguments are invalid, or the command failed; the code is the message.
             Also after `--help`.
     """
+    given = sys.argv[1:] if arguments is None else list(arguments)
     with report_errors():
-        command = tyro.cli(
-            _Train | Generate | Refine | Evaluate,
-            prog=prog,
-            description="Reinforcement-learned text alignment.",
-            args=arguments,
-        )
+        if given[:1] == ["--version"]:
+            print_version()
+            return
+        check_name(given)
+        command = parse(_Train | Generate | Refine | Evaluate, prog, _DESCRIPTION, given)
         if isinstance(command, Config):
             train.main(command)
         else:
             command.run()
+
+
+def print_version() -> None:
+    """Print the version of the package."""
+    from llmar_env import __version__
+
+    print(f"llmar {__version__}")
+
+
+def check_name(arguments: Sequence[str]) -> None:
+    """Check that the first argument is the name of a command, if it is no flag.
+
+    Raises:
+        ValueError: there is no such command.
+    """
+    if not arguments or arguments[0].startswith("-") or arguments[0] in _COMMANDS:
+        return
+    near = difflib.get_close_matches(arguments[0], _COMMANDS, n=1)
+    hint = f"; did you mean {near[0]}?" if near else "."
+    raise ValueError(f"no command {arguments[0]!r}{hint} The commands are {', '.join(_COMMANDS)}")
 
 
 if __name__ == "__main__":

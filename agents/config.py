@@ -3,17 +3,17 @@
 from __future__ import annotations
 
 import json
-import math
 from ast import literal_eval
-from collections.abc import Container, Iterator
+from collections.abc import Container, Mapping
 from dataclasses import dataclass, field, fields
 from enum import StrEnum
 from pathlib import Path
-from typing import Annotated, Any, Literal, Self, get_args, get_type_hints
+from typing import Annotated, Any, Literal, Self, get_type_hints
 
 import tyro
 
-from .names import Baseline, DistributionName
+from .names import DISTRIBUTIONS_OF, ENVIRONMENTS, Baseline, DistributionName, algorithm_name
+from .options import DeviceName, FolderName, Options, option, options_of, refuse
 
 __all__ = [
     "AlgorithmConfig",
@@ -23,8 +23,11 @@ __all__ = [
     "Scope",
     "TaskConfig",
     "WritingConfig",
+    "check_together",
     "refuse_unused",
 ]
+
+_SEEDS = 2**32  # NumPy's global generator, which SB3 seeds, takes no others
 
 
 class Scope(StrEnum):
@@ -34,67 +37,6 @@ class Scope(StrEnum):
     VECTORS = "models that answer with vectors (LLMAR/Align-v0)"
     DIRECTION = "models that answer with vectors by reinforce, ppo, a2c or trpo"
     REINFORCE = "reinforce"
-
-
-@dataclass(frozen=True)
-class _Range:
-    """The interval of finite numbers that an option accepts."""
-
-    low: float
-    below: float
-    with_low: bool
-
-    def __contains__(self, value: float) -> bool:
-        above = value >= self.low if self.with_low else value > self.low
-        return above and value < self.below
-
-    def __str__(self) -> str:
-        if self.below < math.inf:
-            return f"lie in {'[' if self.with_low else '('}{self.low:g}, {self.below:g})"
-        return f"be {'at least' if self.with_low else 'above'} {self.low:g}"
-
-
-def option(
-    default: Any,
-    *,
-    at_least: float | None = None,
-    above: float | None = None,
-    below: float = math.inf,
-    scope: Scope | None = None,
-) -> Any:
-    """A dataclass field with a range and a scope.
-
-    Args:
-        default: the default value. None is always accepted, whatever the range.
-        at_least: inclusive lower bound.
-        above: exclusive lower bound, as an alternative to `at_least`.
-        below: exclusive upper bound.
-        scope: the kind of training it applies to; None for all.
-    """
-    low = at_least if above is None else above
-    accepted = None if low is None else _Range(low, below, with_low=above is None)
-    return field(default=default, metadata={"range": accepted, "scope": scope})
-
-
-class _Group:
-    """A group of options, each checked against its range.
-
-    Raises:
-        ValueError: an option is out of range.
-    """
-
-    def __post_init__(self) -> None:
-        for name, value, metadata in _options(self):
-            accepted = metadata.get("range")
-            if accepted is None or value is None or value in accepted:
-                continue
-            finite = "" if math.isfinite(value) else " and finite"
-            raise ValueError(f"{name} must {accepted}{finite}, found {value}")
-
-
-def _options(group: Any) -> Iterator[tuple[str, Any, Any]]:
-    """The options of a group: name, value and metadata."""
-    return ((one.name, getattr(group, one.name), one.metadata) for one in fields(group))
 
 
 def _read_setting(arguments: list[str]) -> tuple[str, Any]:
@@ -121,7 +63,7 @@ _NAME_AND_VALUE = tyro.constructors.PrimitiveConstructorSpec(
 
 
 @dataclass(frozen=True)
-class DataConfig(_Group):
+class DataConfig(Options):
     """The texts, and how they are read and embedded."""
 
     data: str = "phrasebook:de-en"
@@ -142,13 +84,13 @@ class DataConfig(_Group):
     dim: int | None = option(None, at_least=1)
     """Dimension of word vectors trained on --data; by default 64, or 256 for a writer.
     Without it, the built-in corpus uses its pretrained vectors."""
-    vectors_seed: int = 0
+    vectors_seed: int = option(0, at_least=0, below=_SEEDS)
     """Seed of the word vectors trained on --data.
     Scores of runs with different vectors are not comparable."""
 
 
 @dataclass(frozen=True)
-class TaskConfig(_Group):
+class TaskConfig(Options):
     """The task: the environment, its observations and its rewards."""
 
     env: str = "LLMAR/Align-v0"
@@ -164,9 +106,20 @@ class TaskConfig(_Group):
     max_new_tokens: int = option(40, at_least=1, below=2**16, scope=Scope.WRITER)
     """Maximum number of words in a written text, below 65,536."""
 
+    def __post_init__(self) -> None:
+        """Check all options."""
+        if callable(self.reward):
+            raise ValueError(
+                "the reward of a Config is a name or a sum of names, since a saved model states "
+                "it; to train on a function, pass it to the environment, make_vec_env(..., "
+                "env_kwargs={'reward': function}), and train REINFORCE or PPO on that; found "
+                f"{self.reward!r}"
+            )
+        super().__post_init__()
+
 
 @dataclass(frozen=True)
-class AlgorithmConfig(_Group):
+class AlgorithmConfig(Options):
     """The algorithm, its budget and its settings; the defaults are tuned for each algorithm.
 
     Raises:
@@ -194,7 +147,7 @@ class AlgorithmConfig(_Group):
         tuple[Annotated[tuple[str, Any], _NAME_AND_VALUE], ...],
         tyro.conf.arg(name="set"),
         tyro.conf.UseAppendAction,
-    ] = ()
+    ] = field(default=(), hash=False)  # values may be lists
     """Another setting of the algorithm, as in n_steps=64,
     or of its policy, as in policy.net_arch=[64,64]. In Python, pairs of name and value."""
     baseline: Baseline = option("leave_one_out", scope=Scope.REINFORCE)
@@ -211,20 +164,28 @@ class AlgorithmConfig(_Group):
     Each direction of a writer's encoder is two thirds as wide."""
 
     def __post_init__(self) -> None:
-        super().__post_init__()
-        names = [name for name, _ in self.settings]
-        if len(set(names)) < len(names):
-            raise ValueError(f"a setting is given twice: {', '.join(names)}")
+        """Check all options, and bring the settings into one form."""
+        given: Any = self.settings
+        if isinstance(given, Mapping):
+            given = given.items()
         try:
-            plain = json.loads(json.dumps([value for _, value in self.settings]))
-        except TypeError as error:
-            raise ValueError(f"a setting must be plain JSON data: {error}") from None
-        # The same form as after loading a saved model.
+            pairs = [(name, value) for name, value in given]
+        except (TypeError, ValueError):
+            refuse("settings", f"must be pairs of a name and a value, found {given!r}")
+        try:
+            # The same form as after loading a saved model.
+            plain = json.loads(json.dumps([value for _, value in pairs]))
+        except (TypeError, ValueError) as error:
+            refuse("settings", f"cannot be used: a setting must be plain JSON data: {error}")
+        names = [name for name, _ in pairs]
         object.__setattr__(self, "settings", tuple(zip(names, plain, strict=True)))
+        super().__post_init__()
+        if len(set(names)) < len(names):
+            refuse("settings", f"has a setting that is given twice: {', '.join(names)}")
 
 
 @dataclass(frozen=True)
-class WritingConfig(_Group):
+class WritingConfig(Options):
     """How a writer learns: the supervised warm start, and the terms added to the RL loss."""
 
     warm_epochs: float = option(10.0, above=0, scope=Scope.WRITER)
@@ -246,18 +207,18 @@ class WritingConfig(_Group):
 
 
 @dataclass(frozen=True)
-class RunConfig(_Group):
+class RunConfig(Options):
     """Device, seed and output of the run."""
 
-    device: str = "auto"
+    device: str = option("auto", accepts=DeviceName())
     """Device: auto, cpu, cuda, cuda:1 and so on. An unavailable device is an error."""
-    seed: int = 0
+    seed: int = option(0, at_least=0, below=_SEEDS)
     """Seed of everything except the word vectors.
     The same seed reproduces a run, except under --time-limit."""
     supervised: bool = True
     """Also train the same network on the gradient of the cosine, for the same time, as a baseline.
     No effect on a writer, whose warm start is supervised."""
-    name: str | None = None
+    name: str | None = option(None, accepts=FolderName())
     """Folder of the run in --runs; by default a new one, named by data, algorithm and time."""
     runs: Path = Path("runs")
     """Folder that contains the runs."""
@@ -281,12 +242,28 @@ class Config:
         """Whether the agent writes texts."""
         return self.task.env == "LLMAR/Generate-v0"
 
+    @property
+    def scopes(self) -> set[Scope]:
+        """The kinds of training that this one is.
+
+        Raises:
+            ValueError: the algorithm is unknown.
+        """
+        if self.writes:
+            return {Scope.WRITER, Scope.REINFORCE}
+        algorithm, scopes = algorithm_name(self.algorithm.algo), {Scope.VECTORS}
+        if algorithm in DISTRIBUTIONS_OF:
+            scopes.add(Scope.DIRECTION)
+        if algorithm == "reinforce":
+            scopes.add(Scope.REINFORCE)
+        return scopes
+
     def as_json(self) -> dict[str, Any]:
         """The options of all groups in one flat, JSON-serializable dict."""
         return {
             name: str(value) if isinstance(value, Path) else value
             for group in _groups(self)
-            for name, value, _ in _options(group)
+            for name, value, _ in options_of(group)
         }
 
     @classmethod
@@ -294,18 +271,14 @@ class Config:
         """Make a configuration from the output of `as_json`.
 
         Raises:
-            ValueError: an option is missing, unknown or out of range.
+            ValueError: an option is missing or unknown, has a wrong type or is out of range.
         """
         given, groups = dict(data), {}
         for name, group in get_type_hints(cls).items():
             hints = get_type_hints(group)
             if missing := [one for one in hints if one not in given]:
                 raise ValueError(f"the configuration lacks {', '.join(missing)}")
-            values = {one: given.pop(one) for one in hints}
-            paths = {
-                one: Path(values[one]) for one in hints if values[one] and _is_path(hints[one])
-            }
-            groups[name] = group(**values | paths)
+            groups[name] = group(**{one: given.pop(one) for one in hints})
         if given:
             raise ValueError(f"unknown option in the configuration: {', '.join(given)}")
         return cls(**groups)
@@ -313,10 +286,6 @@ class Config:
 
 def _groups(config: Config) -> list[Any]:
     return [getattr(config, one.name) for one in fields(config)]
-
-
-def _is_path(hint: Any) -> bool:
-    return Path in (hint, *get_args(hint))
 
 
 def refuse_unused(config: Config, scopes: Container[Scope]) -> None:
@@ -330,9 +299,43 @@ def refuse_unused(config: Config, scopes: Container[Scope]) -> None:
         ValueError: an option of another scope differs from its default.
     """
     for group, default in zip(_groups(config), _groups(Config()), strict=True):
-        for name, value, metadata in _options(group):
+        for name, value, metadata in options_of(group):
             scope = metadata.get("scope")
             if scope is not None and scope not in scopes and value != getattr(default, name):
-                raise ValueError(
-                    f"{name} is a setting of {scope}; leave it out here, found {value!r}"
-                )
+                refuse(name, f"is a setting of {scope}; leave it out here, found {value!r}")
+
+
+def check_together(config: Config) -> None:
+    """Check that there is such a training, and that it would use all options.
+
+    Raises:
+        ValueError: the environment, the algorithm or the reward is unknown, or an option does not
+            apply.
+    """
+    env, algo = config.task.env, config.algorithm.algo
+    if env not in ENVIRONMENTS:
+        choices = ", ".join(ENVIRONMENTS)
+        refuse("env", f"has no such task: cannot train on {env}; choose one of {choices}")
+    try:
+        name = algorithm_name(algo)
+    except ValueError as error:
+        refuse("algo", f"cannot be used: {error}")
+    if config.writes and name != "reinforce":
+        refuse("algo", f"cannot be used: a writer requires algo 'reinforce', found {algo!r}")
+    refuse_unused(config, config.scopes)
+    if config.writes:
+        _check_reward(config.task.reward)
+    chosen, among = config.algorithm.distribution, DISTRIBUTIONS_OF.get(name, ())
+    if chosen is not None and chosen not in among:
+        why = f"must be one of {', '.join(among)}, found {chosen!r}"
+        refuse("distribution", why, context=f"with {algo}, ")
+
+
+def _check_reward(reward: str) -> None:
+    # Imported here, since it needs NumPy.
+    from llmar_env.alignment.rewards import make_reward
+
+    try:
+        make_reward(reward)
+    except ValueError as error:
+        refuse("reward", f"cannot be used: {error}")

@@ -22,7 +22,7 @@ from llmar_env.text.embedders import Embedder, WordVectors
 from llmar_env.text.tensor_files import ModelFileError
 
 from .algorithms.presets import Algorithm
-from .config import Config
+from .config import Config, check_together
 from .networks.device import resolve_device
 from .trainers.align import AlignTrainer
 from .trainers.base import Trained
@@ -67,10 +67,7 @@ class LLMAR:
 
     def __init__(self, config: Config | None = None) -> None:
         config = Config() if config is None else config
-        if config.task.env not in _TRAINERS:
-            raise ValueError(
-                f"cannot train on {config.task.env}; choose one of {', '.join(_TRAINERS)}"
-            )
+        check_together(config)
         self.device = resolve_device(config.run.device)
         self.trainer = _TRAINERS[config.task.env](config, self.device)
         self.corpus: Corpus | None = None

@@ -2,9 +2,18 @@
 
 from __future__ import annotations
 
-from typing import Literal
+from collections.abc import Mapping
+from typing import Literal, get_args
 
-__all__ = ["Baseline", "DistributionName", "Method"]
+__all__ = [
+    "ALGORITHM_NAMES",
+    "DISTRIBUTIONS_OF",
+    "ENVIRONMENTS",
+    "Baseline",
+    "DistributionName",
+    "Method",
+    "algorithm_name",
+]
 
 Baseline = Literal["none", "leave_one_out", "mean", "group"]
 """Baselines of REINFORCE, computed by `agents.algorithms.baselines`."""
@@ -14,3 +23,46 @@ DistributionName = Literal["gaussian", "free_gaussian", "power_spherical"]
 
 Method = Literal["greedy", "csls", "best_of", "beam"]
 """Decoding methods of `agents.decode`."""
+
+ENVIRONMENTS = ("LLMAR/Align-v0", "LLMAR/Generate-v0")
+"""Environments that an agent can be trained on, with vectors and with texts as answers."""
+
+ALGORITHM_NAMES = (
+    *("reinforce", "ppo", "a2c", "trpo", "recurrent_ppo"),
+    *("sac", "td3", "ddpg", "tqc", "crossq", "ars"),
+)
+"""The keys of `agents.algorithms.ALGORITHMS`."""
+
+_ALL = get_args(DistributionName)
+DISTRIBUTIONS_OF: Mapping[str, tuple[str, ...]] = {
+    "reinforce": _ALL,
+    "ppo": _ALL,
+    "a2c": _ALL,
+    "trpo": ("gaussian", "free_gaussian"),  # whose KL divergence is known
+}
+"""The algorithms whose policy answers with a direction, and the distributions of each."""
+
+_DISCRETE = ("dqn", "qrdqn", "maskableppo")
+
+
+def algorithm_name(name: str) -> str:
+    """Find the name of an algorithm, ignoring case, hyphens and underscores.
+
+    Raises:
+        ValueError: the name is unknown, or the algorithm has discrete actions and cannot answer
+            with vectors; the message lists those that can.
+    """
+    plain = _plain(name)
+    for known in ALGORITHM_NAMES:
+        if _plain(known) == plain:
+            return known
+    if plain in _DISCRETE:
+        raise ValueError(
+            f"{name} needs discrete actions (Discrete), but an answer is a vector of real numbers "
+            f"(Box); suitable algorithms are {', '.join(ALGORITHM_NAMES)}"
+        )
+    raise ValueError(f"unknown algorithm {name!r}; choose one of {', '.join(ALGORITHM_NAMES)}")
+
+
+def _plain(name: str) -> str:
+    return name.lower().replace("-", "").replace("_", "")

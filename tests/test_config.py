@@ -7,6 +7,7 @@ from dataclasses import fields
 from pathlib import Path
 from typing import get_args, get_type_hints
 
+import numpy as np
 import pytest
 import torch
 import tyro
@@ -16,9 +17,12 @@ from hypothesis import strategies as st
 
 from agents.algorithms.baselines import advantages
 from agents.algorithms.presets import ALGORITHMS
+from agents.algorithms.settings import policy_class
 from agents.config import AlgorithmConfig, Config, DataConfig, RunConfig, Scope, refuse_unused
 from agents.distributions import DISTRIBUTIONS
 from agents.llmar import LLMAR
+from agents.names import ALGORITHM_NAMES, DISTRIBUTIONS_OF
+from agents.policies import GRUPolicy
 
 OPTIONS = {
     one.name: (group, one, get_type_hints(type(getattr(Config(), group)))[one.name])
@@ -35,6 +39,7 @@ RANGES = {
     **dict.fromkeys(("warm_epochs", "warm_seconds"), (0, False, math.inf)),
     **dict.fromkeys(("ce_weight", "kl_weight", "entropy"), (0, True, math.inf)),
     **dict.fromkeys(("smoothing", "dropout"), (0, True, 1)),
+    **dict.fromkeys(("seed", "vectors_seed"), (0, True, 2**32)),
 }
 VECTORS = {"observation", "num_vectors", "distribution", "noise_scale"}
 WRITERS = {"reward", "max_new_tokens", "warm_epochs", "warm_seconds", "patience", "smoothing"}
@@ -69,6 +74,10 @@ def values_of(name):
             max_leaves=4,
         )
         return st.dictionaries(st.text(min_size=1), plain, max_size=3).map(lambda d: (*d.items(),))
+    if name == "device":
+        return st.sampled_from(["auto", "cpu", "cuda", "cuda:1"])
+    if name == "name":
+        return st.none() | st.text("ab. -ä", min_size=3)
     kinds = {
         str: st.text(),
         bool: st.booleans(),
@@ -132,16 +141,80 @@ def test_numbers_out_of_range_are_refused_by_name(name):
         with pytest.raises(ValueError, match=f"{name} must .* found {value}"):
             make(**{name: value})
     right = [low] if with_low else [math.nextafter(low, 1)]
-    right += [1e12] if below == math.inf else [math.nextafter(below, 0)]
+    whole = int in {OPTIONS[name][-1], *get_args(OPTIONS[name][-1])}
+    top = below - 1 if whole else math.nextafter(below, 0)
+    right += [1e12] if below == math.inf else [top]
     for value in right:
         assert getattr(make(**{name: value}), name) == value
 
 
-def test_every_number_but_a_seed_has_a_range():
+def test_every_number_has_a_range():
     numbers = {
         name for name, (*_, hint) in OPTIONS.items() if {int, float} & {hint, *get_args(hint)}
     }
-    assert numbers - {"seed", "vectors_seed"} == set(RANGES)
+    assert numbers == set(RANGES)
+
+
+@pytest.mark.parametrize(
+    ("options", "message"),
+    [
+        ({"hidden_dim": "8"}, "hidden_dim must be an integer or none, found '8'"),
+        ({"hidden_dim": 2.5}, "hidden_dim must be an integer or none, found 2.5"),
+        ({"num_texts": True}, "num_texts must be an integer or none, found True"),
+        ({"seed": None}, "seed must be an integer, found None"),
+        ({"dropout": "0.1"}, "dropout must be a number, found '0.1'"),
+        ({"supervised": 1}, "supervised must be true or false, found 1"),
+        ({"supervised": "no"}, "supervised must be true or false, found 'no'"),
+        ({"data": ["a.tsv"]}, r"data must be a string, found \['a.tsv'\]"),
+        ({"runs": 3}, "runs must be a path, found 3"),
+        ({"on_bad_row": "ignore"}, "on_bad_row must be 'error' or 'skip', found 'ignore'"),
+        ({"distribution": "cauchy"}, "distribution must be 'gaussian' or .* or none"),
+        ({"settings": "n_steps=4"}, "settings must be pairs of a name and a value"),
+        ({"settings": [("n_steps", 4, 5)]}, "settings must be pairs of a name and a value"),
+        ({"settings": {3: 4}}, "settings must be a list of pairs of a string and"),
+        (
+            {"settings": {"gamma": math}},
+            "settings cannot be used: a setting must be plain JSON data",
+        ),
+        ({"device": "gpu"}, "device must be auto, cpu, cuda, or cuda:1 and so on, found 'gpu'"),
+    ],
+)
+def test_an_option_of_a_wrong_type_is_refused_by_name(options, message):
+    ((name, value),) = options.items()
+    with pytest.raises(ValueError, match=message):
+        type(getattr(Config(), OPTIONS[name][0]))(**{name: value})
+
+
+@pytest.mark.parametrize(
+    ("name", "given", "kept"),
+    [
+        ("data", Path("a.tsv"), "a.tsv"),
+        ("valid", "b.tsv", Path("b.tsv")),
+        ("runs", "here", Path("here")),
+        ("name", Path("one"), "one"),
+        ("hidden_dim", np.int64(8), 8),
+        ("hidden_dim", 8.0, 8),
+        ("total_steps", np.float32(64), 64.0),
+        ("settings", {"net": [1, 2]}, (("net", [1, 2]),)),
+        ("settings", [["net", (1, 2)]], (("net", [1, 2]),)),
+    ],
+)
+def test_an_option_in_another_form_is_brought_into_its_own(name, given, kept):
+    found = getattr(type(getattr(Config(), OPTIONS[name][0]))(**{name: given}), name)
+    assert found == kept
+    assert type(found) is type(kept)
+
+
+@pytest.mark.parametrize("name", ["../esc", "a/b", "/tmp", ".", "..", "", "a/", "a\0"])
+def test_the_folder_of_a_run_lies_in_its_folder(name):
+    with pytest.raises(ValueError, match="name must be the name of a folder, not a path"):
+        RunConfig(name=name)
+
+
+def test_equal_configurations_have_equal_hashes():
+    first, second = (flat_config(settings={"policy.net_arch": [4, {"a": 1}]}) for _ in range(2))
+    assert hash(first) == hash(second)
+    assert {first: 1}[second] == 1
 
 
 def test_options_with_a_scope():
@@ -189,6 +262,17 @@ def test_choices_are_those_of_what_they_choose():
     assert len(found) == 4
     (distributions, _) = get_args(choices["distribution"])
     assert get_args(distributions) == tuple(DISTRIBUTIONS)
+    assert tuple(ALGORITHMS) == ALGORITHM_NAMES
+
+
+@pytest.mark.parametrize("name", ALGORITHM_NAMES)
+def test_algorithms_that_answer_with_a_direction(name):
+    if name in {"trpo", "recurrent_ppo", "tqc", "crossq", "ars"}:
+        pytest.importorskip("sb3_contrib", reason='needs the extra "contrib"')
+    algorithm = ALGORITHMS[name]
+    assert issubclass(policy_class(algorithm), GRUPolicy) == (name in DISTRIBUTIONS_OF)
+    if name in DISTRIBUTIONS_OF:
+        assert algorithm.distributions == DISTRIBUTIONS_OF[name]
 
 
 def test_flags_are_flat_and_go_to_their_groups():

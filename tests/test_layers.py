@@ -13,7 +13,7 @@ from agents import policies
 REPOSITORY = Path(__file__).parents[1]
 # What stands on one line does not know of each other.
 AGENTS = [
-    {"agents.names"},
+    {"agents.names", "agents.options"},
     {"agents.config", "agents.networks", "agents.vec_env"},
     {"agents.distributions"},
     {"agents.policies"},

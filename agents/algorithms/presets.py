@@ -12,6 +12,7 @@ from stable_baselines3.common.base_class import BaseAlgorithm
 from llmar_env.text.embedders import WordVectorsConfig
 
 from ..distributions import DISTRIBUTIONS
+from ..names import DISTRIBUTIONS_OF
 from .buffers import GroupedReplayBuffer, GroupedRolloutBuffer
 
 __all__ = [
@@ -145,7 +146,7 @@ ALGORITHMS: Mapping[str, Algorithm] = {
             "cg_max_steps": 10,
             "n_critic_updates": 1,
         },
-        distributions=("gaussian", "free_gaussian"),  # whose KL divergence is known
+        distributions=DISTRIBUTIONS_OF["trpo"],
         policy_kwargs={
             "noise_scale": 0.3,
             "features_extractor_kwargs": {"twice_differentiable": True},

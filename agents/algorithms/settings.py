@@ -12,6 +12,7 @@ from stable_baselines3.common.policies import BasePolicy
 
 from ..config import AlgorithmConfig
 from ..distributions import FREE_NOISE
+from ..names import algorithm_name
 from .presets import ALGORITHMS, Algorithm, resolve
 
 __all__ = ["find_algorithm", "policy_class", "tuned"]
@@ -19,7 +20,6 @@ __all__ = ["find_algorithm", "policy_class", "tuned"]
 _OPEN = (inspect.Parameter.VAR_POSITIONAL, inspect.Parameter.VAR_KEYWORD)
 # Settings with a numeric default that also accept other types.
 _OF_ANY_KIND = ("train_freq", "ent_coef", "target_entropy")
-_DISCRETE = ("dqn", "qrdqn", "maskableppo")
 _SPACES = "the environment determines it"
 _OURS = {
     "policy": "--algo determines it",
@@ -48,23 +48,9 @@ def find_algorithm(name: str) -> Algorithm:
     """Find an algorithm by name, ignoring case, hyphens and underscores.
 
     Raises:
-        ValueError: the name is unknown, or the algorithm has discrete actions and cannot answer
-            with vectors; the message lists those that can.
+        ValueError: as in `agents.names.algorithm_name`.
     """
-    plain = _plain(name)
-    for known, algorithm in ALGORITHMS.items():
-        if _plain(known) == plain:
-            return algorithm
-    if plain in _DISCRETE:
-        raise ValueError(
-            f"{name} needs discrete actions (Discrete), but an answer is a vector of real numbers "
-            f"(Box); suitable algorithms are {', '.join(ALGORITHMS)}"
-        )
-    raise ValueError(f"unknown algorithm {name!r}; choose one of {', '.join(ALGORITHMS)}")
-
-
-def _plain(name: str) -> str:
-    return name.lower().replace("-", "").replace("_", "")
+    return ALGORITHMS[algorithm_name(name)]
 
 
 def tuned(algorithm: Algorithm, config: AlgorithmConfig) -> Algorithm:

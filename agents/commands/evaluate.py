@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 from dataclasses import dataclass
 
-from .base import Command, batches
+from .base import Command, batches, check_data
 
 __all__ = ["Evaluate"]
 
@@ -22,7 +22,13 @@ class Evaluate(Command):
     """Column of the target texts."""
 
     def run(self) -> None:
-        """Print the scores, as a table or as JSON."""
+        """Print the scores, as a table or as JSON.
+
+        Raises:
+            ValueError: the texts are not there, or the model answers with vectors and a decoding
+                method is given.
+        """
+        check_data(self.data)
         from rich.console import Console
 
         from llmar_env.metrics import TextScores
@@ -31,6 +37,11 @@ class Evaluate(Command):
         from .report import numbers, print_signatures, score_table
 
         llmar = self.load()
+        if not llmar.config.writes and self.method != "greedy":
+            raise ValueError(
+                "--method is for models that write texts; this one answers with vectors: leave it "
+                f"out, found {self.method!r}"
+            )
         options = {"method": self.method} if llmar.config.writes else {}
         pairs = read_split(
             self.data, "test", source_column=self.source_column, target_column=self.target_column

@@ -1,14 +1,40 @@
-"""How all commands show errors and warnings."""
+"""How all commands read their arguments, and show errors and warnings."""
 
 from __future__ import annotations
 
 import os
 import sys
 import warnings
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
+from typing import Any
 
-__all__ = ["report_errors"]
+import tyro
+
+from ..config import Config, check_together
+from ..options import FlagError, naming_flags
+
+__all__ = ["parse", "report_errors"]
+
+
+def parse(command: Any, prog: str, description: str, arguments: Sequence[str] | None) -> Any:
+    """Read the arguments of a command, without loading what takes long.
+
+    Args:
+        command: the class of its options, or a union of such.
+        prog: name of the program in its help.
+        description: what it does.
+        arguments: the arguments; by default those of the process.
+
+    Raises:
+        FlagError: an option is out of range, or does not go with another one.
+        SystemExit: the arguments cannot be read; or after `--help`.
+    """
+    with naming_flags():
+        found = tyro.cli(command, prog=prog, description=description, args=arguments)
+        if isinstance(found, Config):
+            check_together(found)
+    return found
 
 
 @contextmanager
@@ -25,7 +51,7 @@ def report_errors() -> Iterator[None]:
         except BrokenPipeError:
             # The reader of the pipe has closed it; Python would raise again when it flushes.
             os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-        except (ValueError, OSError, ImportError, ArithmeticError) as error:
+        except (FlagError, ValueError, OSError, ImportError, ArithmeticError) as error:
             sys.exit(f"error: {error}")
         except KeyboardInterrupt:
             sys.exit("interrupted")

@@ -8,10 +8,9 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-import tyro
-
 from ..config import Config
-from .terminal import report_errors
+from .base import check_data
+from .terminal import parse, report_errors
 
 if TYPE_CHECKING:
     from rich.console import Console
@@ -24,7 +23,12 @@ DESCRIPTION = "Train an agent to align or write texts, and report scores."
 
 
 def main(config: Config) -> None:
-    """Train, print the report and save the results in the folder of the run."""
+    """Train, print the report and save the results in the folder of the run.
+
+    Raises:
+        ValueError: the options name something that is not there, or a run that is there already.
+    """
+    check_inputs(config)
     from rich.console import Console
 
     from ..llmar import LLMAR
@@ -49,6 +53,20 @@ def main(config: Config) -> None:
     write_report(llmar.config.as_json(), trained, rows, folder)
     print_report(trained, rows, console)
     console.print(f"results, curve and model are in {folder}", markup=False, soft_wrap=True)
+
+
+def check_inputs(config: Config) -> None:
+    """Check that the texts are there and the run is not, before torch is loaded.
+
+    Raises:
+        ValueError: they are not, or it is.
+    """
+    run = config.run
+    if run.name is not None and (run.runs / run.name).exists():
+        raise ValueError(f"{run.runs / run.name} already exists: choose another --name")
+    for data in (config.data.data, config.data.valid, config.data.test):
+        if data is not None:
+            check_data(data)
 
 
 def new_folder(config: Config) -> Path:
@@ -90,4 +108,4 @@ def cli(arguments: Sequence[str] | None = None) -> None:
         SystemExit: as in `agents.__main__.cli`.
     """
     with report_errors():
-        main(tyro.cli(Config, prog="train.py", description=DESCRIPTION, args=arguments))
+        main(parse(Config, "train.py", DESCRIPTION, arguments))

@@ -10,6 +10,7 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from ..options import option, refuse
 from .base import Command, batches, lines_of
 
 if TYPE_CHECKING:
@@ -26,6 +27,16 @@ class WritingCommand(Command, ABC):
     """The input text."""
     file: Path | None = None
     """A file of input texts, one per line. Without --file and --text, standard input is read."""
+
+    def __post_init__(self) -> None:
+        """Check all options."""
+        super().__post_init__()
+        if self.text is not None and self.file is not None:
+            refuse("text", "and --file cannot both be given: give --text or --file, not both")
+        if self.text is not None and not self.text.strip():
+            refuse("text", "is blank")
+        if self.file is not None and not self.file.exists():
+            refuse("file", f"names no file: {self.file}")
 
     def run(self) -> None:
         """Read texts and print the answers, batch by batch."""
@@ -54,16 +65,8 @@ class WritingCommand(Command, ABC):
         """The answers to texts, as JSON-serializable data, with the string under "text"."""
 
     def sources(self) -> Iterator[str]:
-        """The input texts, read on demand.
-
-        Raises:
-            ValueError: both --text and --file are given, or --text is blank.
-        """
-        if self.text is not None and self.file is not None:
-            raise ValueError("give --text or --file, not both")
+        """The input texts, read on demand."""
         if self.text is not None:
-            if not self.text.strip():
-                raise ValueError("--text is blank")
             yield self.text.strip()
         elif self.file is not None:
             with self.file.open("rb") as stream:
@@ -85,9 +88,9 @@ class Generate(WritingCommand):
 class Refine(WritingCommand):
     """Write answers to texts, and correct them until they align."""
 
-    threshold: float = 0.9
+    threshold: float = option(0.9, above=0, at_most=1)
     """Alignment to reach, in (0, 1], as the model estimates it; the targets are unknown."""
-    max_rounds: int = 8
+    max_rounds: int = option(8, at_least=0)
     """Maximum number of rounds. Each round corrects at most one word of a text."""
 
     def run(self) -> None:

@@ -24,7 +24,7 @@ from llmar_env.text.embedders import Embedder
 
 from ..algorithms.presets import SUPERVISED
 from ..algorithms.settings import find_algorithm
-from ..config import Config, Scope, refuse_unused
+from ..config import Config
 from ..inference.answering import answer
 from ..inference.evaluation import evaluate, reference_answers, scored_splits
 from ..training.clock import Clock
@@ -60,20 +60,7 @@ class AlignTrainer(Trainer):
     """
 
     def __init__(self, config: Config, device: torch.device) -> None:
-        algo, distribution = config.algorithm.algo, config.algorithm.distribution
-        algorithm = find_algorithm(algo)
-        scopes = {Scope.VECTORS}
-        if answers_with_direction(algorithm):
-            scopes.add(Scope.DIRECTION)
-        if "baseline" in algorithm.settings:
-            scopes.add(Scope.REINFORCE)
-        refuse_unused(config, scopes)
-        super().__init__(config, device, algorithm, _HIDDEN_DIM)
-        if distribution not in (None, *self.algorithm.distributions):
-            raise ValueError(
-                f"with {algo}, distribution must be one of "
-                f"{', '.join(self.algorithm.distributions)}, found {distribution!r}"
-            )
+        super().__init__(config, device, find_algorithm(config.algorithm.algo), _HIDDEN_DIM)
         self.policy: BasePolicy | None = None
 
     def train(

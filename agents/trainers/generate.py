@@ -17,7 +17,6 @@ from numpy.typing import NDArray
 from stable_baselines3.common.callbacks import BaseCallback
 from stable_baselines3.common.utils import set_random_seed
 
-from llmar_env.alignment.rewards import make_reward
 from llmar_env.metrics import TextScores, score_texts
 from llmar_env.text.corpus import Corpus
 from llmar_env.text.embedded import EmbeddedTexts
@@ -28,7 +27,7 @@ from llmar_env.text.vocabulary import Vocabulary
 from ..algorithms.episodes import Regularizer
 from ..algorithms.presets import WRITING
 from ..algorithms.reinforce import REINFORCE
-from ..config import Config, Scope, refuse_unused
+from ..config import Config
 from ..inference.decoding import Method, decode
 from ..inference.evaluation import evaluate_writer, reference_texts, scored_splits, write
 from ..inference.refinement import check_refinement, refine
@@ -82,12 +81,6 @@ class GenerateTrainer(Trainer):
     """
 
     def __init__(self, config: Config, device: torch.device) -> None:
-        algo = config.algorithm.algo
-        if algo != "reinforce":
-            raise ValueError(f"a writer requires algo 'reinforce', found {algo!r}")
-        refuse_unused(config, {Scope.WRITER, Scope.REINFORCE})
-        _require_name(config.task.reward)
-        make_reward(config.task.reward)  # raises for an invalid reward before the texts are read
         super().__init__(config, device, WRITING.reinforcement, WRITING.hidden_dim)
         if "ent_coef" in dict(config.algorithm.settings):
             raise ValueError("--set does not take ent_coef for a writer: give --entropy")
@@ -405,15 +398,6 @@ class GenerateTrainer(Trainer):
             lambda: WriterPolicy(space, actions, _no_rate, vocabulary=vocabulary, writer=config)
         )
         return self.policy
-
-
-def _require_name(reward: object) -> None:
-    if not isinstance(reward, str):
-        raise ValueError(
-            "the reward of a Config is a name or a sum of names, since a saved model states it; to "
-            "train on a function, pass it to the environment, make_vec_env(..., env_kwargs="
-            f"{{'reward': function}}), and train REINFORCE or PPO on that; found {reward!r}"
-        )
 
 
 def _later(record: Record, seconds: float) -> Record:
