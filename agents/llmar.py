@@ -187,6 +187,11 @@ class LLMAR:
             RuntimeError: there is no trained policy, or no embedder of its input.
             ValueError: a text or the sequence is empty, or an option is not one of those above.
         """
+        if options and not isinstance(self.trainer, GenerateTrainer):
+            raise ValueError(
+                f"this model answers with vectors, and has no option {', '.join(options)}: options "
+                "are for models that write texts"
+            )
         answers = self.trainer.generate(self._embed(text), **options)
         return answers[0] if isinstance(text, str) else answers
 

@@ -148,8 +148,14 @@ def refuse(name: str, why: str, context: str = "") -> NoReturn:
     raise ValueError(f"{context}{name} {why}")
 
 
-def check_range(name: str, value: Any, accepted: Accepted) -> None:
+def check_range(name: str, value: Any, accepted: Accepted, also: str = "") -> None:
     """Check that a value of the right type meets a condition.
+
+    Args:
+        name: the option's name.
+        value: its value.
+        accepted: the condition.
+        also: added to the message.
 
     Raises:
         ValueError: it does not; the message has the condition and the value.
@@ -157,7 +163,7 @@ def check_range(name: str, value: Any, accepted: Accepted) -> None:
     if value not in accepted:
         infinite = isinstance(value, Real) and not math.isfinite(value)
         finite = " and finite" if infinite and "finite" not in str(accepted) else ""
-        refuse(name, f"must {accepted}{finite}, found {value!r}")
+        refuse(name, f"must {accepted}{finite}, found {value!r}{also}")
 
 
 def check_type(name: str, value: Any, hint: Any, also: str = "") -> None:

@@ -27,7 +27,14 @@ from agents import (
     attach_texts,
     make_vec_env,
 )
-from agents.algorithms.settings import _parameters, find_algorithm, policy_class, tuned
+from agents.algorithms.ranges import RANGES
+from agents.algorithms.settings import (
+    _Declared,
+    _parameters,
+    find_algorithm,
+    policy_class,
+    tuned,
+)
 from agents.distributions import DISTRIBUTIONS, DirectionalGaussian, FreeGaussian
 from agents.inference.evaluation import evaluate
 from agents.networks.encoder import GRUEncoder
@@ -371,18 +378,25 @@ def test_noise_of_an_action_has_a_deviation_in_each_coordinate(corpus):
         ),
         ("ppo", ("xyzzy", 4), r"unknown setting 'xyzzy'\. The settings are"),
         ("ppo", ("policy.net_arc", [4]), "did you mean net_arch"),
-        (
-            "ppo",
-            ("n_steps", "many"),
-            "n_steps must have the type of its default, 2048, found 'many'",
-        ),
-        (
-            "ppo",
-            ("normalize_advantage", 3),
-            "normalize_advantage must have the type of its default, True",
-        ),
-        ("ppo", ("n_epochs", 2.0), "n_epochs must have the type of its default, 10, found 2.0"),
-        ("ppo", ("n_epochs", True), "n_epochs must have the type of its default, 10, found True"),
+        ("ppo", ("n_steps", "many"), "n_steps must be an integer, found 'many'; the default is 8"),
+        ("ppo", ("normalize_advantage", 3), "normalize_advantage must be true or false, found 3"),
+        ("ppo", ("n_epochs", 2.5), "n_epochs must be an integer, found 2.5; the default is 10"),
+        ("ppo", ("n_epochs", True), "n_epochs must be an integer, found True; the default is 10"),
+        ("ppo", ("n_epochs", 0), "n_epochs must be at least 1, found 0; the default is 10"),
+        ("ppo", ("batch_size", -5), "batch_size must be at least 1, found -5; the default is 256"),
+        ("ppo", ("gamma", 1.5), r"gamma must lie in \[0, 1\], found 1.5"),
+        ("ppo", ("max_grad_norm", math.inf), "max_grad_norm must be above 0 and finite, found inf"),
+        ("ppo", ("policy.net_arch", 64), "policy.net_arch must be a list of integers or a mapping"),
+        ("ppo", ("policy.net_arch", [0]), "policy.net_arch must have widths of at least 1"),
+        ("sac", ("policy.net_arch", {"pi": [4]}), "those of both of pi and qf"),
+        ("sac", ("ent_coef", "automatic"), 'ent_coef must be at least 0, or "auto"'),
+        ("sac", ("train_freq", [0, "episode"]), "train_freq must be at least 1"),
+        ("sac", ("train_freq", [2, "weeks"]), "train_freq must be at least 1"),
+        ("sac", ("gradient_steps", -2), "gradient_steps must be at least 1, or -1"),
+        ("td3", ("action_noise", "loud"), "action_noise must be a number"),
+        ("ars", ("n_top", 9), "n_top must be at most n_delta=8, found 9"),
+        ("tqc", ("top_quantiles_to_drop_per_net", 25), "at most 24 with policy.n_quantiles=25"),
+        ("a2c", ("use_sde", True), "explores around a direction, without gSDE"),
         ("ppo", ("monitor_wrapper", False), "unknown setting 'monitor_wrapper'"),
         ("ddpg", ("policy_delay", 3), "unknown setting 'policy_delay'"),
         ("sac", ("learning_rate", 1.0), "give --learning-rate"),
@@ -437,6 +451,27 @@ def test_every_setting_that_is_offered_is_an_argument(name):
             assert offered.keys() == own.keys()
 
 
+@pytest.mark.parametrize("name", ALGORITHMS)
+def test_every_setting_that_is_a_number_has_a_range(name):
+    algorithm = find_algorithm(name)
+    for declared in (_Declared.by_algorithm(algorithm), _Declared.by_policy(algorithm)):
+        for setting, parameter in declared.parameters.items():
+            default = declared.values(declared.defaults)[setting]
+            is_number = isinstance(default, int | float) and not isinstance(default, bool)
+            if is_number and setting not in declared.refused:
+                assert setting in RANGES, setting
+                declared.check(setting, default)  # which lies in its range
+                with pytest.raises(ValueError, match=f"{setting} must "):
+                    declared.check(setting, -(10**9) if parameter.annotation is int else math.nan)
+
+
+def test_options_of_writing_are_refused_by_a_model_that_answers_with_vectors(words):
+    llmar = LLMAR(config("reinforce", total_steps=64))
+    llmar.train(words)
+    with pytest.raises(ValueError, match="answers with vectors, and has no option method"):
+        llmar.generate("ein Hund", method="beam")
+
+
 @pytest.mark.parametrize(
     ("name", "kwargs", "message"),
     [
@@ -448,7 +483,7 @@ def test_every_setting_that_is_offered_is_an_argument(name):
         (
             "td3",
             {"settings": {"action_noise": "much"}},
-            "action_noise must be a number, the standard deviation",
+            "action_noise must be a number or none, found 'much'",
         ),
         ("sac", {"settings": {"n_steps": 3}}, "replay_buffer_class=none"),
         ("ppo", {"settings": {"target_kl": PPO}}, "a setting must be plain"),

@@ -122,11 +122,6 @@ class Trainer:
         if isinstance(settings.get("train_freq"), list):  # a tuple, saved as JSON
             settings["train_freq"] = tuple(settings["train_freq"])
         if (deviation := settings.get("action_noise")) is not None:
-            if not isinstance(deviation, int | float):
-                raise ValueError(
-                    "action_noise must be a number, the standard deviation of each coordinate, "
-                    f"found {deviation!r}"
-                )
             zero = np.zeros(action_space.shape or ())
             settings["action_noise"] = NormalActionNoise(zero, zero + deviation)
         return settings
