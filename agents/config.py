@@ -19,6 +19,9 @@ __all__ = [
     "AlgorithmConfig",
     "Config",
     "DataConfig",
+    "FilesConfig",
+    "PairsConfig",
+    "ReadingConfig",
     "RunConfig",
     "Scope",
     "TaskConfig",
@@ -63,22 +66,43 @@ _NAME_AND_VALUE = tyro.constructors.PrimitiveConstructorSpec(
 
 
 @dataclass(frozen=True)
-class DataConfig(Options):
-    """The texts, and how they are read and embedded."""
+class ReadingConfig(Options):
+    """How files of texts are read: the same options in every command."""
+
+    source_column: str = "source"
+    """Column of the input texts."""
+    on_bad_row: Literal["error", "skip"] = "error"
+    """How to handle an unusable row: stop with an error, or skip it with a warning."""
+    format: Literal["tsv", "csv", "jsonl", "parquet"] | None = None
+    """Format of files, and of standard input; by default as the name of a file ends."""
+
+
+@dataclass(frozen=True)
+class PairsConfig(ReadingConfig):
+    """How files of texts and targets are read."""
+
+    target_column: str = "target"
+    """Column of the target texts. In a file with one column, each text is its own target."""
+
+
+@dataclass(frozen=True)
+class FilesConfig(Options):
+    """The files of texts and targets."""
 
     data: str = "phrasebook:de-en"
-    """Training texts: a TSV, CSV, JSONL or parquet file with a source and a target column, or the
-    built-in corpus: phrasebook:de-en, phrasebook:en (echo) and so on, of de, en, fr, zh."""
+    """Training texts: a TSV, CSV, JSONL or parquet file with a source and a target column, - for
+    standard input, or the built-in corpus: phrasebook:de-en, phrasebook:en (echo) and so on, of
+    de, en, fr, zh."""
     valid: Path | None = None
     """Validation texts, used to select the best model; by default a part of --data."""
     test: Path | None = None
     """Test texts, used in the report only; by default a part of --data, unless --valid is given."""
-    source_column: str = "source"
-    """Column of the input texts."""
-    target_column: str = "target"
-    """Column of the target texts. In a file with one column, each text is its own target."""
-    on_bad_row: Literal["error", "skip"] = "error"
-    """How to handle an unusable row: stop with an error, or skip it with a warning."""
+
+
+@dataclass(frozen=True)
+class DataConfig(PairsConfig, FilesConfig):
+    """The texts, and how they are read and embedded."""
+
     max_length: int | None = option(None, at_least=1)
     """Maximum length of input texts, in vectors; longer texts are cut. No limit by default."""
     dim: int | None = option(None, at_least=1)

@@ -15,7 +15,7 @@ REPOSITORY = Path(__file__).parents[1]
 AGENTS = [
     {"agents.names", "agents.options"},
     {"agents.config", "agents.networks", "agents.vec_env"},
-    {"agents.distributions"},
+    {"agents.reading", "agents.distributions"},
     {"agents.policies"},
     {"agents.contrib"},
     {"agents.algorithms"},

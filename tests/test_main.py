@@ -16,7 +16,7 @@ from sacrebleu.metrics.chrf import CHRF
 import train
 from agents import LLMAR
 from agents.__main__ import cli
-from agents.commands.terminal import report_errors
+from agents.commands.terminal import print_text, report_errors
 
 REPOSITORY = Path(__file__).parents[1]
 
@@ -308,6 +308,146 @@ def test_a_target_column_that_is_empty_is_named_by_its_line(model, tmp_path):
     path = tmp_path / "test.tsv"
     path.write_text("source\ttarget\nEin Hund\tA dog\nEin Ball\t\n", "utf-8")
     assert "line 3" in refused("evaluate", model, "--data", str(path))
+
+
+# ---------------------------------------------------------------------------- encodings
+
+
+def process(*arguments, data=b"", **variables):
+    """A command in a process of its own, with bytes in and out."""
+    command = [sys.executable, "-m", "agents", *arguments, "--device", "cpu"]
+    environment = {key: value for key, value in os.environ.items() if key != "PYTHONUTF8"}
+    outcome = subprocess.run(
+        command,
+        input=data,
+        cwd=REPOSITORY,
+        capture_output=True,
+        check=False,
+        env=environment | variables,
+    )
+    assert b"Traceback" not in outcome.stderr
+    return outcome
+
+
+@pytest.mark.parametrize("locale", [{"LC_ALL": "POSIX"}, {"LC_ALL": "C", "PYTHONUTF8": "0"}])
+def test_texts_are_utf_8_whatever_the_locale(model, llmar, locale):
+    text = "Ein kleiner Vogel schläft, Anna!"
+    expected = llmar.generate(text)
+    outcome = process("generate", model, b"--text=" + text.encode(), **locale)
+    assert outcome.stdout.decode().splitlines() == [expected]
+    outcome = process("generate", model, "--jsonl", data=text.encode(), **locale)
+    assert json.loads(outcome.stdout) == {"source": text, "text": expected}
+
+
+def test_an_argument_that_is_not_utf_8_is_named_by_its_byte(model):
+    outcome = process("generate", model, b"--text=Ein \xe4lter Hund")
+    (line,) = outcome.stderr.decode().splitlines()
+    assert line == "error: --text: byte 0xE4 at byte offset 4 (from 0) is not UTF-8"
+
+
+def test_a_lone_surrogate_in_an_argument_is_one_line(model):
+    assert "--text: " in refused("generate", model, "--text", "Ein \ud800 Hund")
+
+
+def test_a_file_name_that_is_not_utf_8_is_quoted_in_its_message(model):
+    outcome = process("generate", model, b"--file=n\xe4chste.txt")
+    (line,) = outcome.stderr.splitlines()
+    assert line.startswith(b"error: no file n")
+    assert outcome.returncode == 1
+
+
+def test_an_encoding_of_the_output_that_lacks_a_character(model, tmp_path, words):
+    path = tmp_path / "pairs.tsv"
+    path.write_text("source\ttarget\nEin Hund 狗\tA dog 狗\n", "utf-8")
+    to_cp1252 = {"PYTHONIOENCODING": "cp1252"}
+    outcome = process("evaluate", model, "--data", str(path), **to_cp1252)
+    assert outcome.returncode == 0, outcome.stderr
+    outcome = process("generate", model, "--jsonl", data="狗 Hund".encode(), **to_cp1252)
+    assert json.loads(outcome.stdout)["source"] == "狗 Hund"
+
+
+def test_a_written_text_that_the_output_cannot_hold_is_an_error_that_says_so(monkeypatch):
+    monkeypatch.setattr(sys, "stdout", io.TextIOWrapper(io.BytesIO(), "cp1252"))
+    print_text("ä dog")
+    with pytest.raises(ValueError, match=r"cp1252, which has no U\+72D7 .*PYTHONIOENCODING=utf-8"):
+        print_text("a 狗")
+
+
+# ---------------------------------------------------------------------------- files
+
+
+@pytest.mark.parametrize("command", ["generate", "refine", "evaluate"])
+def test_every_command_reads_files_by_the_same_options(
+    capsys, monkeypatch, model, llmar, tmp_path, command
+):
+    """A CSV of other columns with a bad row, from a file of any name and from standard input."""
+    text = "de,en\nEin kleiner Hund lacht,A small dog laughs\n,A dog\nEin roter Ball lacht,Red\n"
+    path = tmp_path / "texts.data"
+    path.write_text(text, "utf-8")
+    options = ["--source-column", "de", "--format", "csv", "--jsonl"]
+    options += ["--target-column", "en"] if command == "evaluate" else []
+    flag = "--data" if command == "evaluate" else "--file"
+    found = []
+    for name in (str(path), "-"):
+        say(monkeypatch, text.encode())
+        assert "line 3" in refused(command, model, flag, name, *options)
+        say(monkeypatch, text.encode())
+        out, err = run(capsys, command, model, flag, name, *options, "--on-bad-row", "skip")
+        assert "skipped 1 bad row" in "\n".join(err)
+        found.append([json.loads(line) for line in out])
+    lines, others = found
+    assert lines == others
+    if command == "evaluate":
+        assert lines[0]["texts"] == 2
+    else:
+        assert [line["source"] for line in lines] == [
+            "Ein kleiner Hund lacht",
+            "Ein roter Ball lacht",
+        ]
+
+
+def test_train_reads_standard_input_too(capsys, monkeypatch, tmp_path, words):
+    pairs = zip(words.sources, words.targets, strict=True)
+    text = "source\ttarget\n" + "".join(f"{s}\t{t}\n" for s, t in pairs)
+    arguments = ["train", "--runs", str(tmp_path), "--no-supervised", "--total-steps", "64"]
+    arguments += ["--dim", "8", "--hidden-dim", "8", "--num-texts", "8", "--group-size", "4"]
+    say(monkeypatch, text.encode())
+    assert "name the format of standard input" in refused(*arguments, "--data", "-")
+    say(monkeypatch, text.encode())
+    run(capsys, *arguments, "--data", "-", "--format", "tsv", "--no-progress")
+    (folder,) = tmp_path.iterdir()
+    assert folder.name.startswith("stdin-reinforce")
+    assert json.loads((folder / "results.json").read_text("utf-8"))["config"]["data"] == "-"
+
+
+def test_mistakes_in_the_texts_come_before_the_folder_of_the_run(tmp_path):
+    path = tmp_path / "texts.tsv"
+    path.write_text("source\ttarget\nEin Hund\tA dog\nEin Ball\t\n", "utf-8")
+    runs = tmp_path / "runs"
+    assert "line 3" in refused("train", "--data", str(path), "--runs", str(runs))
+    assert not runs.exists()
+
+
+def test_blank_lines_have_all_fields_of_an_answer(capsys, monkeypatch, model, sources):
+    say(monkeypatch, f"\n{sources[0]}\n".encode())
+    blank, written = map(json.loads, run(capsys, "refine", model, "--jsonl")[0])
+    assert blank == {"source": "", "text": "", "scores": [], "reached": False}
+    assert blank.keys() == written.keys()
+
+
+def test_one_target_for_all_is_a_note(capsys, model, tmp_path):
+    path = tmp_path / "pairs.tsv"
+    path.write_text("source\ttarget\nEin Hund\tA dog\nEin Ball\tA dog\n", "utf-8")
+    _, err = run(capsys, "evaluate", model, "--data", str(path))
+    assert any(line.startswith("note: the 2 targets of") for line in err)
+
+
+@pytest.mark.parametrize("command", ["generate", "refine"])
+def test_lines_that_are_not_utf_8_can_be_skipped(capsys, monkeypatch, model, sources, command):
+    say(monkeypatch, sources[0].encode() + b"\nEin \xff\n" + sources[1].encode())
+    out, err = run(capsys, command, model, "--on-bad-row", "skip")
+    assert "note: standard input: 1 lines that are not UTF-8 were read as blank" in err
+    assert [bool(line) for line in out] == [True, False, True]
 
 
 # ---------------------------------------------------------------------------- train

@@ -79,7 +79,7 @@ WRITER = ["--env", "LLMAR/Generate-v0"]
         (["train", "--set", "gamma=1", "--set", "gamma=0"], "--set has a setting that is given"),
         (["train", "--runs", ".", "--name", "tests"], "tests already exists: choose another"),
         (["generate", *MODEL, "--batch-size", "0"], "--batch-size must be at least 1, found 0"),
-        (["generate", *MODEL, "--file", "nowhere.txt"], "--file names no file: nowhere.txt"),
+        (["generate", *MODEL, "--file", "nowhere.txt"], "no file nowhere.txt; its folder holds"),
         (["generate", *MODEL], "nowhere contains no model: there is no model.json in it"),
         (["refine", *MODEL, "--threshold", "3"], "--threshold must lie in (0, 1], found 3.0"),
         (["refine", *MODEL, "--max-rounds", "-1"], "--max-rounds must be at least 0, found -1"),

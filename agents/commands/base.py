@@ -6,7 +6,7 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from itertools import islice
 from pathlib import Path
-from typing import TYPE_CHECKING, BinaryIO, TypeVar
+from typing import TYPE_CHECKING, TypeVar
 
 from ..names import Method
 from ..options import DeviceName, Options, option
@@ -49,36 +49,8 @@ class Command(Options):
         return LLMAR.load(self.model, device=self.device)
 
 
-def check_data(data: str | Path) -> None:
-    """Check, before torch is loaded, that there is a file or a phrasebook of this name.
-
-    Raises:
-        ValueError: there is not; the message lists those that there are.
-    """
-    from llmar_env.text.pairs import TextPairs
-    from llmar_env.text.phrasebook import Phrasebook
-
-    if str(data).startswith("phrasebook:"):
-        Phrasebook.from_name(str(data))
-    elif not Path(data).exists():
-        TextPairs.read(data)
-
-
 def batches(items: Iterable[_Item], size: int) -> Iterator[list[_Item]]:
     """Group items, `size` at a time; the last group may be smaller."""
     iterator = iter(items)
     while batch := list(islice(iterator, size)):
         yield batch
-
-
-def lines_of(stream: BinaryIO, name: str) -> Iterator[str]:
-    """Lines of a UTF-8 stream, without surrounding whitespace.
-
-    Raises:
-        ValueError: a line is not UTF-8; the message gives its number.
-    """
-    for number, line in enumerate(stream, 1):
-        try:
-            yield line.decode("utf-8-sig" if number == 1 else "utf-8").strip()
-        except UnicodeDecodeError as error:
-            raise ValueError(f"{name}, line {number} is not UTF-8: {error.reason}") from None

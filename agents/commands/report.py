@@ -277,7 +277,9 @@ def _results(config: Mapping[str, Any], trained: Trained) -> dict[str, Any]:
 
 
 def _write_json(path: Path, data: Any) -> None:
-    path.write_text(json.dumps(data, indent=2, ensure_ascii=False) + "\n", "utf-8")
+    # Bytes of a file's name that are not UTF-8 are JSON's \udc.. escapes.
+    text = json.dumps(data, indent=2, ensure_ascii=False) + "\n"
+    path.write_text(text, "utf-8", "backslashreplace")
 
 
 def _version(package: str) -> str | None:

@@ -2,19 +2,25 @@
 
 from __future__ import annotations
 
+import io
+import json
 import os
 import sys
+import unicodedata
 import warnings
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import tyro
 
 from ..config import Config, check_together
 from ..options import FlagError, naming_flags
 
-__all__ = ["parse", "report_errors"]
+if TYPE_CHECKING:
+    from rich.console import Console
+
+__all__ = ["parse", "print_json", "print_text", "report_console", "report_errors"]
 
 
 def parse(command: Any, prog: str, description: str, arguments: Sequence[str] | None) -> Any:
@@ -52,7 +58,7 @@ def report_errors() -> Iterator[None]:
             # The reader of the pipe has closed it; Python would raise again when it flushes.
             os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         except (FlagError, ValueError, OSError, ImportError, ArithmeticError) as error:
-            sys.exit(f"error: {error}")
+            sys.exit(f"error: {_one_line(error)}")
         except KeyboardInterrupt:
             sys.exit("interrupted")
         except Exception as error:
@@ -62,3 +68,46 @@ def report_errors() -> Iterator[None]:
             if not isinstance(error, Error):
                 raise
             sys.exit(f"error: {error}")
+
+
+def _one_line(error: Exception) -> str:
+    return " ".join(line.strip() for line in str(error).splitlines() if line.strip())
+
+
+def report_console() -> Console:
+    """A console for reports on standard output.
+
+    Characters that its encoding lacks are written as escapes, since a report only shows texts.
+    """
+    from rich.console import Console
+
+    if isinstance(sys.stdout, io.TextIOWrapper):
+        sys.stdout.reconfigure(errors="backslashreplace")
+    return Console()
+
+
+def print_text(text: str) -> None:
+    """Print an answer as a line of standard output, as it is.
+
+    Raises:
+        ValueError: the encoding of standard output lacks one of its characters.
+    """
+    try:
+        print(text)
+    except UnicodeEncodeError as error:
+        lacking = error.object[error.start]
+        raise ValueError(
+            f"standard output is in {sys.stdout.encoding}, which has no U+{ord(lacking):04X} "
+            f"({unicodedata.name(lacking, 'no name')}): set PYTHONIOENCODING=utf-8, or write JSON "
+            "by --jsonl"
+        ) from None
+
+
+def print_json(data: Mapping[str, Any]) -> None:
+    """Print an object as a line of JSON, with escapes where the encoding of the output asks."""
+    text = json.dumps(data, ensure_ascii=False)
+    try:
+        text.encode(getattr(sys.stdout, "encoding", None) or "utf-8")
+    except UnicodeEncodeError:
+        text = json.dumps(data)
+    print(text)

@@ -9,8 +9,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from ..config import Config
-from .base import check_data
-from .terminal import parse, report_errors
+from ..reading import STDIN, check_files, read_files
+from .terminal import parse, report_console, report_errors
 
 if TYPE_CHECKING:
     from rich.console import Console
@@ -27,21 +27,21 @@ def main(config: Config) -> None:
 
     Raises:
         ValueError: the options name something that is not there, or a run that is there already.
+        OSError: there is no such file.
     """
     check_inputs(config)
-    from rich.console import Console
-
     from ..llmar import LLMAR
     from .report import part_of_report, print_report, write_report
 
-    console = Console()
+    console = report_console()
     llmar = LLMAR(config)
+    texts = read_files(config.data)  # mistakes in them come before the banner and the folder
     folder = new_folder(config)
     what = f"training {config.algorithm.algo} for {config.task.env} on {config.data.data}"
     where = f"{what} ({llmar.device}), into {folder}"
     console.print(where, markup=False, soft_wrap=True)
     try:
-        trained = llmar.train(folder=folder)
+        trained = llmar.train(texts, folder=folder)
     except BaseException:
         keep_best(llmar, folder, console)
         raise
@@ -59,14 +59,13 @@ def check_inputs(config: Config) -> None:
     """Check that the texts are there and the run is not, before torch is loaded.
 
     Raises:
-        ValueError: they are not, or it is.
+        ValueError: they cannot be used as the options say, or the run is there.
+        OSError: there is no such file.
     """
     run = config.run
     if run.name is not None and (run.runs / run.name).exists():
         raise ValueError(f"{run.runs / run.name} already exists: choose another --name")
-    for data in (config.data.data, config.data.valid, config.data.test):
-        if data is not None:
-            check_data(data)
+    check_files(config.data)
 
 
 def new_folder(config: Config) -> Path:
@@ -75,7 +74,9 @@ def new_folder(config: Config) -> Path:
     Raises:
         ValueError: the folder already exists, or cannot be created.
     """
-    stem = Path(config.data.data.replace("phrasebook:", "phrasebook-")).stem
+    name = "stdin" if config.data.data == STDIN else config.data.data
+    stem = Path(name.replace("phrasebook:", "phrasebook-")).stem
+    stem = "".join(letter if letter.isprintable() else "_" for letter in stem)
     stamp = f"{stem}-{config.algorithm.algo}-{time.strftime('%Y%m%d-%H%M%S')}"
     # Runs that start in the same second get a number.
     new = itertools.chain([stamp], (f"{stamp}-{number}" for number in itertools.count(2)))

@@ -4,22 +4,19 @@ from __future__ import annotations
 
 import warnings
 from dataclasses import replace
-from pathlib import Path
 
 import numpy as np
 
-from llmar_env.text.corpus import Corpus, CorpusLike, read_split
+from llmar_env.text.corpus import Corpus, CorpusLike
 from llmar_env.text.embedders import Embedder, WordVectorsConfig
-from llmar_env.text.pairs import TextPairs
+from llmar_env.text.phrasebook.names import PREFIX
 
 from ..algorithms.presets import WRITING
-from ..config import Config, DataConfig
+from ..config import Config
+from ..reading import read_files
 
 __all__ = ["load_corpus"]
 
-_PHRASEBOOK = "phrasebook:"
-# The part of --data used for validation if --valid is not given.
-_VALID_PART = 0.05
 # A text is named that has at least so many vectors, and so many times as many as the median.
 _LONG = 512
 _OUTLIER = 20
@@ -50,7 +47,7 @@ def load_corpus(
             )
         return data.truncate(max_length)
     if data is None:
-        data = _named(config.data)
+        data = read_files(config.data)
     if embedders is not None:
         source, target = embedders
         corpus = Corpus.load(
@@ -59,7 +56,7 @@ def load_corpus(
         _warn_of_outlier(corpus)
         return corpus
     # The phrasebook comes with pretrained vectors, unless another dimension is requested.
-    shipped = isinstance(data, str) and data.startswith(_PHRASEBOOK) and dim is None
+    shipped = isinstance(data, str) and data.startswith(PREFIX) and dim is None
     vectors = None if shipped else _word_vectors(config)
     corpus = Corpus.load(data, word_vectors=vectors, max_length=max_length)
     _warn_of_outlier(corpus)
@@ -87,31 +84,3 @@ def _word_vectors(config: Config) -> WordVectorsConfig:
     """The settings for training word vectors."""
     default = WRITING.word_vectors if config.writes else WordVectorsConfig()
     return replace(default, dim=config.data.dim or default.dim, seed=config.data.vectors_seed)
-
-
-def _named(config: DataConfig) -> CorpusLike:
-    """The texts that the options name."""
-    if not config.data.startswith(_PHRASEBOOK):
-        return _read_splits(config)
-    if config.valid or config.test:
-        raise ValueError("the phrasebook has fixed splits: leave out --valid and --test")
-    return config.data
-
-
-def _read_splits(config: DataConfig) -> dict[str, TextPairs]:
-    given = {"train": Path(config.data), "valid": config.valid, "test": config.test}
-    options = {
-        "source_column": config.source_column,
-        "target_column": config.target_column,
-        "on_bad_row": config.on_bad_row,
-    }
-    pairs = {
-        split: read_split(path, split, **options)
-        for split, path in given.items()
-        if path is not None
-    }
-    if len(pairs) == 1:
-        return pairs["train"].split()
-    if "valid" not in pairs:
-        pairs |= pairs["train"].split({"train": 1 - _VALID_PART, "valid": _VALID_PART})
-    return pairs

@@ -74,7 +74,8 @@ class SavedModel:
         sums = {name: _sum(folder / name) for name in _FILES if (folder / name).is_file()}
         manifest = {"format": FORMAT, **fields, "files": sums}
         text = json.dumps(manifest, indent=1, ensure_ascii=False)
-        (folder / MANIFEST).write_text(text + "\n", "utf-8")
+        # Bytes of a file's name that are not UTF-8 are JSON's \udc.. escapes.
+        (folder / MANIFEST).write_text(text + "\n", "utf-8", "backslashreplace")
 
     @staticmethod
     def clear(folder: Path) -> None:

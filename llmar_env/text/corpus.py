@@ -14,12 +14,11 @@ from typing import Any
 
 import numpy as np
 
-from llmar_env.text.characters import as_read
 from llmar_env.text.embedded import EmbeddedTexts
 from llmar_env.text.embedders import Embedder, WordVectors, WordVectorsConfig
 from llmar_env.text.pairs import TextPairs
 from llmar_env.text.phrasebook import LANGUAGES, Phrasebook
-from llmar_env.text.phrasebook.names import PREFIX, nearest_name
+from llmar_env.text.phrasebook.names import PREFIX
 
 __all__ = ["SPLITS", "Corpus", "CorpusLike", "phrasebook_embedder", "read_split", "read_splits"]
 
@@ -217,7 +216,7 @@ def read_splits(data: CorpusLike) -> dict[str, TextPairs]:
         return {name: read_split(data[name], name) for name in dict.fromkeys([*known, *data])}
     if _is_phrasebook(data):
         return _phrasebook_splits(str(data))
-    return _read_file(data).split()
+    return TextPairs.read(data).split()
 
 
 def phrasebook_embedder(language: str) -> WordVectors:
@@ -249,17 +248,10 @@ def read_split(part: TextPairs | str | os.PathLike[str], split: str, **options: 
     if isinstance(part, TextPairs):
         return part
     if not _is_phrasebook(part):
-        return _read_file(part, **options)
+        return TextPairs.read(part, **options)
     book = Phrasebook.from_name(str(part))
     sources, targets = book.sentences(split)
     return TextPairs(tuple(sources), tuple(targets), f"{book.name}, {split}")
-
-
-def _read_file(path: str | os.PathLike[str], **options: Any) -> TextPairs:
-    meant = nearest_name(os.fspath(path))
-    if meant is not None and not os.path.exists(path):
-        raise FileNotFoundError(f"no file {path}; did you mean {meant}?")
-    return TextPairs.read(path, **options)
 
 
 def _warn_of_shared_rows(pairs: Mapping[str, TextPairs]) -> None:
@@ -273,15 +265,12 @@ def _warn_of_shared_rows(pairs: Mapping[str, TextPairs]) -> None:
 
 
 def _warn_of_one_text(pairs: Mapping[str, TextPairs]) -> None:
-    if (train := pairs.get("train")) is None or len(train) < 2:
-        return
-    for texts, what in ((train.source, "input texts"), (train.target, "targets")):
-        if len(set(map(as_read, texts))) == 1:
-            warnings.warn(
-                f"the {len(train)} {what} of train do not differ: there is nothing to learn, and "
-                "a constant answer scores best",
-                stacklevel=3,
-            )
+    for what in pairs["train"].constant_sides() if "train" in pairs else ():
+        warnings.warn(
+            f"the {len(pairs['train'])} {what} of train do not differ: there is nothing to learn, "
+            "and a constant answer scores best",
+            stacklevel=3,
+        )
 
 
 def _train(pairs: Mapping[str, TextPairs]) -> TextPairs:

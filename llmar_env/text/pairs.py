@@ -205,6 +205,15 @@ class TextPairs:
         own = ((as_read(source), as_read(target)) for source, target in self)
         return [row for row, pair in enumerate(own) if pair in theirs]
 
+    def constant_sides(self) -> list[str]:
+        """Name the sides, "input texts" and "targets", whose texts are all one; none of one pair.
+
+        Texts are compared as in `overlap`.
+        """
+        sides = {"input texts": self.source, "targets": self.target}
+        one = {name for name, texts in sides.items() if len(set(map(as_read, texts))) == 1}
+        return [name for name in sides if name in one and len(self) > 1]
+
     def _take(self, rows: list[int], split: str) -> "TextPairs":
         source = tuple(self.source[row] for row in rows)
         target = tuple(self.target[row] for row in rows)

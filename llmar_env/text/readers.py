@@ -10,8 +10,9 @@ from typing import Any, NamedTuple
 
 from llmar_env.text.characters import half_character
 from llmar_env.text.csv_records import csv_records
+from llmar_env.text.phrasebook.names import nearest_name
 
-__all__ = ["BadTextFile", "Row", "Wanted", "check_file", "listed", "reader"]
+__all__ = ["BadTextFile", "Row", "Wanted", "check_file", "has_format", "listed", "reader"]
 
 
 class BadTextFile(ValueError):  # noqa: N818 - says what is wrong, as in "except BadTextFile"
@@ -73,11 +74,17 @@ def reader(file: str, kind: str | None) -> tuple[Reader, str]:
     raise BadTextFile(f"{file}: {what}; known are {known}, or name the format (such as tsv)")
 
 
+def has_format(file: str) -> bool:
+    """Whether a file's name ends as that of a format."""
+    return Path(file).suffix[1:].lower() in _READERS
+
+
 def check_file(path: str | os.PathLike[str]) -> None:
     """Check that a file is there.
 
     Raises:
-        FileNotFoundError: it is not; the message lists the files of texts in its folder.
+        FileNotFoundError: it is not; the message lists the files of texts in its folder, or names
+            the built-in corpus that is meant.
         IsADirectoryError: it is a folder; the message lists its files of texts.
     """
     found = Path(path)
@@ -88,6 +95,8 @@ def check_file(path: str | os.PathLike[str]) -> None:
         raise IsADirectoryError(f"{path} is a folder, not a file of texts; it holds {there}")
     if found.exists():
         return
+    if (meant := nearest_name(os.fspath(path))) is not None:
+        raise FileNotFoundError(f"no file {path}; did you mean {meant}?")
     if not found.parent.is_dir():
         raise FileNotFoundError(f"no file {path}, nor its folder")
     raise FileNotFoundError(f"no file {path}; its folder holds {_files_in(found.parent)}")
