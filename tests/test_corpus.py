@@ -1,11 +1,14 @@
 import copy
 import hashlib
-import json
 import os
+import pickle
+import re
+import shlex
 import shutil
 import subprocess
 import sys
 import warnings
+from itertools import product
 from pathlib import Path
 
 import numpy as np
@@ -16,7 +19,7 @@ from llmar_env.text.corpus import Corpus, phrasebook_embedder, read_splits
 from llmar_env.text.embedded import EmbeddedTexts
 from llmar_env.text.embedders import WordVectors, WordVectorsConfig
 from llmar_env.text.pairs import TextPairs
-from llmar_env.text.phrasebook import LANGUAGES, Phrasebook, make_vectors
+from llmar_env.text.phrasebook import LANGUAGES, SIZES, Phrasebook, Sentences, make_vectors
 
 TINY = WordVectorsConfig(dim=6, vocab_size=300, epochs=1)
 WORDS = ["red", "blue", "green", "dog", "cat", "bird", "here", "there", "now", "then"]
@@ -293,6 +296,68 @@ class TestPhrasebook:
             phrasebook_embedder("xx")
 
 
+@pytest.fixture
+def package(tmp_path):
+    """A copy of the package, to be changed."""
+    folder = tmp_path / "llmar_env"
+    shutil.copytree(Path(llmar_env.__file__).parent, folder, ignore=shutil.ignore_patterns("*.pyc"))
+    return folder
+
+
+def run_in(package, *arguments):
+    """What a process of Python prints that imports a copy of the package."""
+    done = subprocess.run(
+        [sys.executable, *arguments],
+        cwd=package.parent,
+        env={**os.environ, "PYTHONPATH": str(package.parent)},
+        stdout=subprocess.PIPE,
+        encoding="utf-8",
+        check=True,
+        timeout=120,
+    )
+    return done.stdout
+
+
+def fingerprint_in(package, language):
+    """The fingerprint of a language's texts in a copy of the package, or what is wrong there."""
+    code = f"""
+from llmar_env.text.corpus import Corpus
+try:
+    print(Corpus.load("phrasebook:{language}").source.fingerprint)
+except ValueError as error:
+    print(error)
+"""
+    return run_in(package, "-c", code).strip()
+
+
+class TestSentences:
+    """A sequence of strings, as a list of them would be."""
+
+    def test_as_a_list(self):
+        sentences = Sentences("zh")
+        strings = [text for split in SIZES for text in Phrasebook("zh", "zh").sentences(split)[0]]
+        assert len(sentences) == len(strings) == 22_000
+        assert list(sentences) == strings
+        for index in (0, -1, 21_999, np.int64(20_000), slice(19_998, 20_003), slice(-3, None)):
+            assert sentences[index] == strings[index]
+        assert strings[7] in sentences
+        assert "apple" not in sentences
+
+    @pytest.mark.parametrize("index", [22_000, -22_001])
+    def test_out_of_range(self, index):
+        with pytest.raises(IndexError):
+            Sentences("en")[index]
+
+    def test_a_pickle_has_the_language_alone(self):
+        sent = pickle.dumps(Sentences("fr"))
+        assert len(sent) < 200
+        assert pickle.loads(sent)[5] == Sentences("fr")[5]
+
+    def test_unknown_language(self):
+        with pytest.raises(ValueError, match=r"no language 'xx'; .*de, en, fr, zh"):
+            Sentences("xx")
+
+
 class TestShippedVectors:
     @pytest.mark.parametrize("language", LANGUAGES)
     def test_all_languages(self, language):
@@ -302,45 +367,90 @@ class TestShippedVectors:
         assert embedder.table.shape == (embedder.tokenizer.get_vocab_size(), 64)
         assert np.isfinite(embedder.table).all()
 
-    def test_damage_is_found(self, tmp_path):
-        # A copy of the package, one bit of one number in one file of which is wrong.
-        package = tmp_path / "llmar_env"
-        shutil.copytree(
-            Path(llmar_env.__file__).parent, package, ignore=shutil.ignore_patterns("*.pyc")
-        )
-        path = package / "text" / "data" / "fr.safetensors"
+    @pytest.mark.parametrize("language", LANGUAGES)
+    def test_ids_are_those_of_the_rendered_sentences(self, language):
+        sentences = [
+            text for split in SIZES for text in Phrasebook(language, language).sentences(split)[0]
+        ]
+        expected = phrasebook_embedder(language).embed(sentences)
+        corpus = Corpus.load(f"phrasebook:{language}")
+        assert corpus.source.ids.dtype == expected.ids.dtype
+        assert np.array_equal(corpus.source.ids, expected.ids)
+        assert np.array_equal(corpus.source.offsets, expected.offsets)
+        assert corpus.source.fingerprint == expected.fingerprint
+        assert list(corpus.sources) == list(corpus.targets) == sentences
+
+    @pytest.mark.parametrize(("source", "target"), [*product(LANGUAGES, LANGUAGES)])
+    def test_a_pair_has_the_texts_of_its_two_languages(self, source, target):
+        corpus = Corpus.load(f"phrasebook:{source}-{target}")
+        sides = [(source, corpus.source, corpus.sources), (target, corpus.target, corpus.targets)]
+        for language, texts, strings in sides:
+            assert texts is Corpus.load(f"phrasebook:{language}").source
+            assert strings == Sentences(language)
+        assert {split: len(rows) for split, rows in corpus.splits.items()} == SIZES
+        assert corpus.shared_space is (source == target)
+
+    def test_no_two_splits_share_a_sentence(self):
+        # What `Corpus.embed` looks for in other texts.
+        for language in LANGUAGES:
+            assert len(set(Sentences(language))) == len(Sentences(language))
+
+    @pytest.mark.parametrize("file", ["fr.safetensors", "fr.tokens.npz"])
+    def test_damage_is_found(self, package, file):
+        path = package / "text" / "data" / file
         raw = bytearray(path.read_bytes())
         raw[-100] ^= 1
         path.write_bytes(raw)
-        code = """
-import json
-from llmar_env.text.corpus import Corpus, phrasebook_embedder
-outcome = {}
-for language in ("en", "fr"):
-    try:
-        outcome[language] = phrasebook_embedder(language).dim
-    except ValueError as error:
-        outcome[language] = str(error)
-print(json.dumps(outcome))
-"""
-        done = subprocess.run(
-            [sys.executable, "-c", code],
-            cwd=tmp_path,
-            env={**os.environ, "PYTHONPATH": str(tmp_path)},
-            stdout=subprocess.PIPE,
-            check=True,
-            timeout=120,
-        )
-        outcome = json.loads(done.stdout)
-        assert outcome["en"] == 64
-        assert outcome["fr"].startswith(f"{path} is not the file that shipped")
+        assert fingerprint_in(package, "en") == Corpus.load("phrasebook:en").source.fingerprint
+        message = fingerprint_in(package, "fr")
+        assert message.startswith(f"{path} is not the file that shipped")
+        assert f"make_vectors --folder {path.parent} --languages fr" in message
+
+    def test_a_file_that_is_not_there(self, package):
+        path = package / "text" / "data" / "zh.tokens.npz"
+        path.unlink()
+        assert fingerprint_in(package, "zh").startswith(f"{path} is not the file that shipped")
+
+    def test_ids_of_another_grammar_are_refused_until_they_are_made_again(self, package):
+        words = package / "text" / "phrasebook" / "languages" / "en.py"
+        changed = words.read_text("utf-8").replace("apple | apple apples", "apple | pear pears")
+        words.write_text(changed, "utf-8")
+        data = package / "text" / "data"
+        vectors = (data / "en.safetensors").read_bytes()
+        assert fingerprint_in(package, "fr") == Corpus.load("phrasebook:fr").source.fingerprint
+        message = fingerprint_in(package, "en")
+        advice = f"{data / 'en.tokens.npz'} was made from other vectors or another grammar"
+        assert message.startswith(advice)
+        program, *arguments = shlex.split(message.partition("make it again: ")[2])
+        assert program == "python"
+        run_in(package, *arguments)
+        assert (data / "en.safetensors").read_bytes() == vectors
+        sentences = [
+            re.sub(r"\bapple(s?)\b", r"pear\1", text).replace("an pear", "a pear")
+            for text in Sentences("en")
+        ]
+        expected = phrasebook_embedder("en").embed(sentences)
+        assert fingerprint_in(package, "en") == expected.fingerprint
+        assert expected.fingerprint != Corpus.load("phrasebook:en").source.fingerprint
+
+    def test_ids_of_other_vectors_are_refused(self, package):
+        # The vectors of another language, with checksums that are right.
+        data = package / "text" / "data"
+        shutil.copy(data / "fr.safetensors", data / "en.safetensors")
+        sums = (data / "SHA256SUMS").read_text("utf-8").splitlines()
+        found = {name: digest for digest, name in map(str.split, sums)}
+        found["en.safetensors"] = found["fr.safetensors"]
+        lines = "".join(f"{digest}  {name}\n" for name, digest in found.items())
+        (data / "SHA256SUMS").write_text(lines, "utf-8")
+        assert "was made from other vectors or another grammar" in fingerprint_in(package, "en")
 
     def test_can_be_made_again_one_language_at_a_time(self, tmp_path):
         other = tmp_path / "zz.safetensors"
         other.write_bytes(b"as it was")
         make_vectors.main(tmp_path, ("en",))
         sums = [line.split() for line in (tmp_path / "SHA256SUMS").read_text("utf-8").splitlines()]
-        assert [name for _, name in sums] == ["en.safetensors", "zz.safetensors"]
+        made = ["en.safetensors", "en.tokens.npz"]
+        assert [name for _, name in sums] == [*made, "zz.safetensors"]
         for digest, name in sums:
             assert digest == hashlib.sha256((tmp_path / name).read_bytes()).hexdigest()
         assert other.read_bytes() == b"as it was"

@@ -3,6 +3,7 @@
 import hashlib
 import pickle
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
 from functools import partial
 from itertools import product
 
@@ -14,8 +15,12 @@ from stable_baselines3.common.vec_env import DummyVecEnv, SubprocVecEnv
 
 from llmar_env.envs.align import AlignEnv
 from llmar_env.envs.refine import RefineEnv
+from llmar_env.text import corpus as corpora
 from llmar_env.text.corpus import Corpus
 from llmar_env.text.embedded import EmbeddedTexts
+from llmar_env.text.embedders import WordVectors
+from llmar_env.text.phrasebook import sentences, shipped
+from llmar_env.text.phrasebook.grammar import Language
 
 NUM_ENVS, STEPS = 2, 6
 
@@ -168,3 +173,65 @@ def test_threads_over_one_corpus_give_the_streams_of_one_thread(words, env):
     for seed in seeds:
         assert_same(together[seed], stream(seed))
     assert content(words) == before
+
+
+def refuse(*args, **kwargs):
+    raise AssertionError("a sentence was rendered or tokenized")
+
+
+@contextmanager
+def no_strings():
+    """Nothing is rendered or tokenized, and nothing is left of what was made before."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(Language, "render", refuse)
+        patch.setattr(WordVectors, "tokenize", refuse)
+        for cached in (corpora._phrasebook_corpus, shipped.shipped_texts, sentences._sentence):
+            cached.cache_clear()
+        yield
+    corpora._phrasebook_corpus.cache_clear()
+
+
+class Silent(gymnasium.Wrapper):
+    """An environment of the phrasebook that is made, reset and stepped without a string."""
+
+    def __init__(self, name):
+        with no_strings():
+            super().__init__(gymnasium.make(f"llmar_env:LLMAR/{name}-v0", data="phrasebook:fr-zh"))
+
+    def reset(self, **options):
+        with no_strings():
+            return super().reset(**options)
+
+    def step(self, action):
+        with no_strings():
+            return super().step(action)
+
+
+@pytest.mark.parametrize("name", ["Align", "Generate", "Refine"])
+def test_environments_render_no_string_until_somebody_asks(name):
+    with no_strings():
+        make = partial(gymnasium.make, f"llmar_env:LLMAR/{name}-v0")
+        for env in (make(), make(observation="index"), make(data="phrasebook:en")):
+            env.reset(seed=0)
+            env.step(env.action_space.sample())
+        envs = gymnasium.make_vec(f"LLMAR/{name}-v0", num_envs=3, split="test")
+        envs.reset(seed=0)
+        envs.step(envs.action_space.sample())
+        for options in ({"info_texts": True}, {"render_mode": "ansi"}):
+            env = make(**options)
+            with pytest.raises(AssertionError, match="was rendered"):
+                env.reset(seed=0) and env.render()
+
+
+@pytest.mark.parametrize(
+    ("name", "method"), [("Align", "spawn"), ("Generate", "fork"), ("Refine", "fork")]
+)
+def test_nor_do_their_workers(name, method):
+    makers = [partial(Silent, name)] * NUM_ENVS
+    seen = sb3_stream(SubprocVecEnv(makers, start_method=method))
+    assert_same(seen, sb3_stream(DummyVecEnv(makers)))
+
+
+def test_nor_do_gymnasiums_workers():
+    makers = [partial(Silent, "Align")] * NUM_ENVS
+    assert_same(gymnasium_stream(AsyncVectorEnv(makers)), gymnasium_stream(SyncVectorEnv(makers)))

@@ -7,11 +7,10 @@ import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from functools import cached_property, lru_cache
+from typing import TYPE_CHECKING
 
 import numpy as np
 from numpy.typing import NDArray
-from sacrebleu.metrics.bleu import BLEU
-from sacrebleu.metrics.chrf import CHRF
 
 from llmar_env.alignment import scores
 from llmar_env.alignment.reward_spec import (
@@ -24,6 +23,10 @@ from llmar_env.alignment.reward_spec import (
 from llmar_env.text.corpus import Corpus
 from llmar_env.text.scripts import HAN
 from llmar_env.text.vocabulary import Vocabulary
+
+if TYPE_CHECKING:  # loaded by the two rewards that need it, not by every environment that writes
+    from sacrebleu.metrics.bleu import BLEU
+    from sacrebleu.metrics.chrf import CHRF
 
 __all__ = [
     "REWARDS",
@@ -324,10 +327,14 @@ def _over_strings(against: Callable[[str], BLEU | CHRF], written: Written) -> ND
 # target's n-grams, which all samples for one text share.
 @lru_cache(maxsize=_TARGETS_KEPT)
 def _bleu_against(target: str) -> BLEU:
+    from sacrebleu.metrics.bleu import BLEU
+
     tokenize = "zh" if _CHINESE.search(target) else "13a"
     return BLEU(lowercase=True, effective_order=True, tokenize=tokenize, references=[[target]])
 
 
 @lru_cache(maxsize=_TARGETS_KEPT)
 def _chrf_against(target: str) -> CHRF:
+    from sacrebleu.metrics.chrf import CHRF
+
     return CHRF(references=[[target]])

@@ -2,14 +2,12 @@
 
 from __future__ import annotations
 
-import hashlib
 import os
 import warnings
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property, lru_cache
-from importlib.resources import files
-from pathlib import Path
+from itertools import accumulate, pairwise
 from typing import Any
 
 import numpy as np
@@ -17,8 +15,9 @@ import numpy as np
 from llmar_env.text.embedded import EmbeddedTexts
 from llmar_env.text.embedders import Embedder, WordVectors, WordVectorsConfig
 from llmar_env.text.pairs import TextPairs
-from llmar_env.text.phrasebook import LANGUAGES, Phrasebook
+from llmar_env.text.phrasebook import SIZES, Phrasebook, Sentences
 from llmar_env.text.phrasebook.names import PREFIX
+from llmar_env.text.phrasebook.shipped import shipped_embedder, shipped_texts
 
 __all__ = ["SPLITS", "Corpus", "CorpusLike", "phrasebook_embedder", "read_split", "read_splits"]
 
@@ -36,7 +35,8 @@ class Corpus:
         source: n input texts.
         target: n target texts, row by row.
         splits: the rows of each split.
-        sources: n strings, or empty where the texts came as vectors.
+        sources: n strings, or empty where the texts came as vectors; those of the phrasebook are
+            rendered as they are asked for.
         targets: n strings, or empty.
         source_embedder: what made `source`, or None where the texts came as vectors.
         target_embedder: what made `target`, or None.
@@ -140,8 +140,8 @@ class Corpus:
         default = source_embedder is None and target_embedder is None and word_vectors is None
         if _is_phrasebook(data) and word_vectors is None and not default:
             book = Phrasebook.from_name(str(data))
-            source_embedder = source_embedder or _shipped(book.source)
-            target_embedder = target_embedder or _shipped(book.target)
+            source_embedder = source_embedder or shipped_embedder(book.source)
+            target_embedder = target_embedder or shipped_embedder(book.target)
         if isinstance(data, cls):
             if not default:
                 raise ValueError("a Corpus brings its own embedders; pass its texts to change them")
@@ -225,9 +225,7 @@ def phrasebook_embedder(language: str) -> WordVectors:
     Raises:
         ValueError: the phrasebook does not have the language.
     """
-    if language not in LANGUAGES:
-        raise ValueError(f"no language {language!r}; the phrasebook has {', '.join(LANGUAGES)}")
-    return _shipped(language)
+    return shipped_embedder(language)
 
 
 def _is_phrasebook(data: object) -> bool:
@@ -289,19 +287,18 @@ def _phrasebook_splits(name: str) -> dict[str, TextPairs]:
 # Corpora are immutable, and each of N environments made by name would build the same one.
 @lru_cache(maxsize=4)
 def _phrasebook_corpus(name: str) -> Corpus:
+    """The phrasebook in its shipped vectors.
+
+    No split shares a sentence with another, since a meaning has one split and one sentence.
+    """
     book = Phrasebook.from_name(name)
-    return Corpus.embed(
-        _phrasebook_splits(name),
-        source_embedder=_shipped(book.source),
-        target_embedder=_shipped(book.target),
+    ends = [0, *accumulate(SIZES.values())]
+    return Corpus(
+        shipped_texts(book.source),
+        shipped_texts(book.target),
+        {split: range(*span) for split, span in zip(SIZES, pairwise(ends), strict=True)},
+        Sentences(book.source),
+        Sentences(book.target),
+        shipped_embedder(book.source),
+        shipped_embedder(book.target),
     )
-
-
-@lru_cache(maxsize=len(LANGUAGES))
-def _shipped(language: str) -> WordVectors:
-    path = Path(str(files("llmar_env.text") / "data" / f"{language}.safetensors"))
-    lines = path.with_name("SHA256SUMS").read_text("utf-8").splitlines()
-    sums = {name: digest for digest, name in map(str.split, lines)}
-    if hashlib.sha256(path.read_bytes()).hexdigest() != sums[path.name]:
-        raise ValueError(f"{path} is not the file that shipped with the package; reinstall llmar")
-    return WordVectors.load(path)

@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import cache
+from typing import SupportsIndex, overload
 
-from llmar_env.text.phrasebook.languages import LANGUAGES, find_language
+from llmar_env.text.phrasebook.languages import LANGUAGES, find_language, require_language
 from llmar_env.text.phrasebook.meaning import SIZES, Meaning, meanings
 from llmar_env.text.phrasebook.names import PREFIX, nearest_name
 
-__all__ = ["Phrasebook", "parse", "render"]
+__all__ = ["Phrasebook", "Sentences", "parse", "render"]
 
 
 def render(meaning: Meaning, language: str) -> str:
@@ -43,7 +46,7 @@ class Phrasebook:
     def __post_init__(self) -> None:
         """Reject languages that the phrasebook does not have."""
         for language in (self.source, self.target):
-            find_language(language)
+            require_language(language)
 
     @classmethod
     def from_name(cls, name: str) -> Phrasebook:
@@ -84,3 +87,52 @@ class Phrasebook:
         if self.source == self.target:
             return sources, list(sources)
         return sources, [render(meaning, self.target) for meaning in drawn]
+
+
+@dataclass(frozen=True)
+class Sentences(Sequence[str]):
+    """All sentences of a language, split after split, each rendered when it is first asked for.
+
+    The splits come in the order of `SIZES`, in their default sizes.
+
+    Attributes:
+        language: the code of the language.
+
+    Raises:
+        ValueError: the phrasebook does not have the language.
+    """
+
+    language: str
+
+    def __post_init__(self) -> None:
+        """Reject a language that the phrasebook does not have."""
+        require_language(self.language)
+
+    def __len__(self) -> int:
+        """Count the sentences, without rendering one."""
+        return sum(SIZES.values())
+
+    @overload
+    def __getitem__(self, index: SupportsIndex) -> str: ...
+    @overload
+    def __getitem__(self, index: slice) -> list[str]: ...
+    def __getitem__(self, index: SupportsIndex | slice) -> str | list[str]:
+        """A sentence, or a list of them.
+
+        Raises:
+            IndexError: there is no such sentence.
+        """
+        rows = range(len(self))[index]
+        if isinstance(rows, int):
+            return _sentence(self.language, rows)
+        return [_sentence(self.language, row) for row in rows]
+
+
+@cache
+def _sentence(language: str, row: int) -> str:
+    return render(_all_meanings()[row], language)
+
+
+@cache
+def _all_meanings() -> list[Meaning]:
+    return [meaning for split, size in SIZES.items() for meaning in meanings(size, split=split)]
