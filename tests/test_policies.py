@@ -6,10 +6,11 @@ from stable_baselines3 import A2C, PPO
 from stable_baselines3.common.callbacks import EvalCallback
 from stable_baselines3.common.evaluation import evaluate_policy
 from stable_baselines3.common.torch_layers import FlattenExtractor
+from stable_baselines3.common.vec_env import VecNormalize
 from torch import nn
 from torch.nn import functional as F
 
-from agents import GRUFeatures, GRUPolicy, answer, make_vec_env
+from agents import REINFORCE, GRUFeatures, GRUPolicy, answer, make_vec_env
 from agents.distributions import DISTRIBUTIONS
 from llmar_env.spaces import TextIndex
 from llmar_env.text.corpus import Corpus
@@ -216,6 +217,18 @@ def test_a_residual_needs_one_dimension_and_gru_features(corpus):
 
 
 # ---------------------------------------------------------------------------- faults
+
+
+@both_observations
+@pytest.mark.parametrize("cls", [PPO, A2C, REINFORCE])
+def test_normalized_observations_are_refused_with_the_way_out(corpus, cls, observation):
+    wrap = {"norm_obs": True}
+    kwargs = {"policy_kwargs": {"hidden_dim": 8}, "device": "cpu"}
+    kwargs |= {} if cls is REINFORCE else {"n_steps": 4}
+    with pytest.raises(ValueError, match=r"VecNormalize\(env, norm_obs=False\)"):
+        cls(GRUPolicy, VecNormalize(align_env(corpus, observation), **wrap), **kwargs).learn(64)
+    wrap["norm_obs"] = False
+    cls(GRUPolicy, VecNormalize(align_env(corpus, observation), **wrap), **kwargs).learn(64)
 
 
 def test_a_stock_mlp_policy_on_rows_is_warned_about(corpus):

@@ -5,9 +5,10 @@ import numpy as np
 import pytest
 from gymnasium import spaces
 from gymnasium.utils.env_checker import check_env
-from gymnasium.vector import AutoresetMode
+from gymnasium.vector import AutoresetMode, SyncVectorEnv
+from gymnasium.vector.utils import iterate
 
-from llmar_env.wrappers import FlattenAction, VectorFlattenAction
+from llmar_env.wrappers import FlattenAction, VectorFlattenAction, VectorFlattenObservation
 
 EVERY = pytest.mark.parametrize(
     ("env_id", "kwargs", "shape"),
@@ -104,3 +105,51 @@ def test_other_actions_are_refused():
         FlattenAction(single)
     with pytest.raises(TypeError, match=r"action space that is a Box, found Discrete\(2\)"):
         VectorFlattenAction(vector)
+
+
+@pytest.mark.parametrize("mode", [AutoresetMode.SAME_STEP, AutoresetMode.DISABLED])
+@pytest.mark.parametrize(
+    ("env_id", "kwargs"),
+    [
+        ("llmar_env:LLMAR/Align-v0", {}),
+        ("llmar_env:LLMAR/Generate-v0", {"observation": "index", "max_new_tokens": 3}),
+        ("llmar_env:LLMAR/Generate-v0", {"max_new_tokens": 3}),
+    ],
+)
+def test_flat_observations_are_those_of_single_environments(env_id, kwargs, mode):
+    envs = gymnasium.make_vec(env_id, num_envs=3, autoreset_mode=mode, **kwargs)
+    flat = VectorFlattenObservation(envs)
+    space = envs.single_observation_space
+    assert flat.single_observation_space == spaces.flatten_space(space)
+    found, _ = flat.reset(seed=5)
+    shaped, _ = gymnasium.make_vec(env_id, num_envs=3, autoreset_mode=mode, **kwargs).reset(seed=5)
+    assert found in flat.observation_space
+    for i, one in enumerate(iterate(envs.observation_space, shaped)):
+        np.testing.assert_array_equal(found[i], spaces.flatten(space, one))
+    flat.action_space.seed(1)
+    ended = 0
+    for _ in range(4):
+        found, _, terminated, truncated, infos = flat.step(flat.action_space.sample())
+        assert found in flat.observation_space
+        done = terminated | truncated
+        if mode == AutoresetMode.SAME_STEP and done.any():
+            assert infos["final_obs"].shape == found.shape
+            ended += 1
+        if mode == AutoresetMode.DISABLED and done.any():
+            found, _ = flat.reset(options={"reset_mask": done})
+    assert ended or mode == AutoresetMode.DISABLED
+
+
+def test_flat_observations_of_gymnasiums_own_environments():
+    makers = [lambda: gymnasium.make("CartPole-v1", max_episode_steps=2)] * 2
+    flat = VectorFlattenObservation(SyncVectorEnv(makers, autoreset_mode=AutoresetMode.SAME_STEP))
+    flat.reset(seed=0)
+    flat.step(np.zeros(2, np.int64))
+    *_, infos = flat.step(np.zeros(2, np.int64))
+    assert [one.shape for one in infos["final_obs"]] == [(4,), (4,)]
+
+
+def test_observations_that_cannot_be_flattened():
+    env = gymnasium.make_vec("Blackjack-v1", num_envs=1, vectorization_mode="sync")
+    with pytest.raises(TypeError, match="a Box, or a Dict of Boxes"):
+        VectorFlattenObservation(env)

@@ -3,8 +3,9 @@ import pytest
 import torch
 from gymnasium import spaces
 from stable_baselines3 import A2C, PPO
+from stable_baselines3.common.vec_env import VecNormalize
 
-from agents import make_vec_env
+from agents import REINFORCE, make_vec_env
 from agents.distributions import TokenSoftmax
 from agents.networks.packing import pack
 from agents.networks.seq2seq import Seq2SeqConfig, Writer
@@ -168,6 +169,14 @@ class TestPolicy:
         before = model.policy.action_net.weight.clone()
         model.learn(16)
         assert (model.policy.action_net.weight != before).any()
+
+    @pytest.mark.parametrize("algorithm", [PPO, REINFORCE])
+    def test_normalized_observations_are_refused_with_the_way_out(self, words, algorithm):
+        kwargs = {"data": words, "observation": "index", "max_new_tokens": 4}
+        env = VecNormalize(make_vec_env("LLMAR/Generate-v0", 4, env_kwargs=kwargs))
+        policy_kwargs = {"writer": SMALL, "low_precision": False}
+        with pytest.raises(ValueError, match=r"VecNormalize\(env, norm_obs=False\)"):
+            algorithm(WriterPolicy, env, n_steps=4, policy_kwargs=policy_kwargs).learn(16)
 
     def test_save_and_load_give_the_same_actions(self, words, tmp_path):
         env = make_vec_env(

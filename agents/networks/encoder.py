@@ -87,9 +87,9 @@ class TextLookup(nn.Module):
         """
         if self.fingerprint is None:
             raise RuntimeError(
-                "this policy observes rows of a text store but has no store; after loading, call "
-                "agents.attach_texts(policy, texts) with `mdp.corpus.source` of the environment "
-                "(for a writer, policy.attach, also with `mdp.vocabulary`)"
+                "this policy observes rows of a text store and has no store: load the model with "
+                "an environment that has its texts (env=env), or call agents.attach_texts(policy, "
+                "corpus.source) (for a writer, policy.attach, also with the vocabulary)"
             )
         starts = self.offsets[index]
         packing = Packing.of(self.offsets[index + 1] - starts)

@@ -14,6 +14,7 @@ from stable_baselines3.common.vec_env import VecEnv
 from torch import Tensor, nn
 
 from ..distributions import DISTRIBUTIONS, DirectionDistribution
+from .observed import refuse_normalized
 from .sampling import IndependentSampling, SamplingState
 
 __all__ = ["DirectionPolicy"]
@@ -127,7 +128,12 @@ class DirectionPolicy(ActorCriticPolicy):
         return self.pi_features_extractor(obs), self.vf_features_extractor(obs)
 
     def bind(self, env: VecEnv) -> None:
-        """Do nothing: this policy needs no data from the environments."""
+        """Check the environments, and take the data from them that a policy needs.
+
+        Raises:
+            ValueError: they normalize observations.
+        """
+        refuse_normalized(env)
 
     def begin(
         self,

@@ -12,6 +12,7 @@ from llmar_env.spaces import TextIndex
 from llmar_env.text.embedded import EmbeddedTexts
 
 from ..networks.encoder import GRUEncoder, TextLookup
+from .observed import as_indices, check_bounds
 
 __all__ = ["GRUFeatures", "attach_texts"]
 
@@ -54,8 +55,8 @@ class GRUFeatures(BaseFeaturesExtractor):
         if isinstance(observation_space, TextIndex):
             self.lookup = TextLookup()
             self.exact_as_float = observation_space.n <= _EXACT_IN_FLOAT32
-            if observation_space.texts is not None:
-                self.lookup.attach(observation_space.texts)
+            if (texts := observation_space.texts) is not None:
+                self.lookup.attach(texts)
             dim = observation_space.dim
         elif isinstance(observation_space, spaces.Box) and len(observation_space.shape) == 2:
             dim = observation_space.shape[1]
@@ -67,6 +68,7 @@ class GRUFeatures(BaseFeaturesExtractor):
         self.encoder = GRUEncoder(dim, features_dim, twice_differentiable=twice_differentiable)
         self.norm = nn.LayerNorm(features_dim, elementwise_affine=False) if layer_norm else None
         self.append_mean = append_mean
+        self._checked = False  # whether observed vectors have been compared with their space
         self._features_dim += dim * append_mean
 
     def attach(self, texts: EmbeddedTexts) -> None:
@@ -91,6 +93,9 @@ class GRUFeatures(BaseFeaturesExtractor):
         With `append_mean`, the result is (B, H + D).
         """
         if self.lookup is None or observations.dim() == 3:
+            if self.training and not self._checked:
+                check_bounds(observations, self._observation_space)
+                self._checked = True
             lengths = (observations != 0).any(-1).sum(-1).clamp_min(1)
             features = self._normalized(self.encoder(observations, lengths))
             return self._with(features, observations.sum(1)) if self.append_mean else features
@@ -99,7 +104,9 @@ class GRUFeatures(BaseFeaturesExtractor):
                 f"rows above {_EXACT_IN_FLOAT32} were rounded when they were cast to float32; use "
                 "GRUPolicy, which keeps them as integers"
             )
-        rows, inverse = torch.unique(observations[:, 0].long(), return_inverse=True)
+        if self.lookup.fingerprint is None:
+            self._attach_known()
+        rows, inverse = torch.unique(as_indices(observations[:, 0]), return_inverse=True)
         texts = self.lookup(rows)
         features = self._normalized(self.encoder.encode(texts))
         return (self._with(features, texts.means()) if self.append_mean else features)[inverse]
@@ -109,12 +116,20 @@ class GRUFeatures(BaseFeaturesExtractor):
         """(B, H + D) the features, and vectors (B, D) scaled to unit length."""
         return torch.cat([features, F.normalize(vectors, dim=-1)], dim=1)
 
+    def _attach_known(self) -> None:
+        """Take the store of an environment that was set after this policy was loaded."""
+        space = self._observation_space
+        if isinstance(space, TextIndex) and (texts := space.texts) is not None:
+            self.attach(texts)
+
     def _normalized(self, features: Tensor) -> Tensor:
         return features if self.norm is None else self.norm(features)
 
 
 def attach_texts(policy: nn.Module, texts: EmbeddedTexts) -> None:
-    """Set the store whose rows a policy observes; needed after loading a policy.
+    """Set the store whose rows a policy observes.
+
+    A model takes it from its environment: only one that was loaded without needs this.
 
     Raises:
         ValueError: the policy observes embeddings, or rows of another store.

@@ -106,11 +106,12 @@ class GRUPolicy(DirectionPolicy):
         """Take the texts whose rows the environments show, as after loading.
 
         Raises:
-            ValueError: the policy was made for another store.
+            ValueError: the policy was made for another store, or observations are normalized.
         """
+        super().bind(env)
         space = env.observation_space
-        if isinstance(space, TextIndex) and space.texts is not None:
-            self.attach(space.texts)
+        if isinstance(space, TextIndex) and (texts := space.texts) is not None:
+            self.attach(texts)
 
     def attach(self, texts: EmbeddedTexts) -> None:
         """Give the policy the store whose rows it observes, as after loading.

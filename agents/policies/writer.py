@@ -25,6 +25,7 @@ from ..networks.encoder import TextLookup
 from ..networks.packing import pack
 from ..networks.seq2seq import Memory, Seq2SeqConfig, Writer
 from .direction import DirectionPolicy
+from .observed import as_indices, check_bounds
 from .sampling import group_representatives
 
 __all__ = ["DecodingState", "WriterFeatures", "WriterPolicy", "WritingDistribution"]
@@ -65,18 +66,19 @@ class WriterFeatures(BaseFeaturesExtractor):
         )
         self.network = Writer(source_dim, target_dim, config)
         self.lookup = TextLookup() if isinstance(text, TextIndex) else None
+        self._checked = False  # whether observed vectors have been compared with their space
         self.register_buffer("padded_table", None, persistent=False)
 
     def read(self, text: Tensor) -> Memory:
         """Read texts: (B, L, Ds) embeddings or (B, 1) rows."""
         if self.lookup is not None:
-            return self.network.read(self.lookup(text[:, 0].long()))
+            return self.network.read(self.lookup(as_indices(text[:, 0])))
         lengths = (text != 0).any(-1).sum(-1).clamp_min(1)
         return self.network.read(pack(text.float(), lengths))
 
     def words(self, written: Tensor) -> Tensor:
         """Vectors (..., D) of words that are observed as tokens (...) or as vectors."""
-        return written.float() if self.lookup is None else self.padded_table[written.long()]
+        return written.float() if self.lookup is None else self.padded_table[as_indices(written)]
 
     def lengths(self, written: Tensor) -> Tensor:
         """(B,) words in texts observed as (B, M, D) vectors or (B, M) tokens."""
@@ -88,6 +90,12 @@ class WriterFeatures(BaseFeaturesExtractor):
     def forward(self, observations: dict[str, Tensor]) -> Tensor:
         """(B, 2H) features of the next word."""
         text, written = observations["text"], observations["written"]
+        if self.training and not self._checked and self.lookup is None:
+            space = self._observation_space
+            assert isinstance(space, spaces.Dict)
+            check_bounds(text, space["text"])
+            check_bounds(written, space["written"])
+            self._checked = True
         rows, inverse = torch.unique(text, dim=0, return_inverse=True)
         memory = self.read(rows).take(inverse)
         lengths = self.lengths(written)
@@ -154,7 +162,7 @@ class WriterPolicy(DirectionPolicy):
         if vocabulary is None and carried is not None:
             vocabulary = carried.vocabulary
         self.vocabulary = vocabulary
-        # An unpickled space has no vocabulary; `attach` sets it later.
+        # An unpickled space may not find its vocabulary yet; `require_data` looks again.
         if self.vocabulary is None and carried is None:
             raise ValueError(
                 "an observation space of embeddings does not include the vocabulary: pass "
@@ -196,7 +204,9 @@ class WriterPolicy(DirectionPolicy):
         return features
 
     def attach(self, texts: EmbeddedTexts | None, vocabulary: Vocabulary) -> None:
-        """Set the text store and the vocabulary; needed after loading a policy.
+        """Set the text store and the vocabulary.
+
+        A model takes both from its environment; one that was loaded without needs this.
 
         Raises:
             ValueError: the policy was made for another store or vocabulary.
@@ -220,22 +230,45 @@ class WriterPolicy(DirectionPolicy):
         self.eos_direction = directions[-1:]
         self.action_dist.attach(directions)
 
+    def _attach_known(self, space: spaces.Space[Any]) -> None:
+        """Take texts and vocabulary from a space that has them."""
+        carried = _tokens_of(space)
+        if carried is not None and (vocabulary := carried.vocabulary) is not None:
+            self.attach(_texts_of(space), vocabulary)
+
+    def require_data(self) -> None:
+        """Take texts and vocabulary from an environment that was set after loading.
+
+        Raises:
+            RuntimeError: there was none.
+        """
+        lookup = self.reader.lookup
+        if self.vocabulary is None or (lookup is not None and lookup.fingerprint is None):
+            self._attach_known(self.observation_space)
+        if self.vocabulary is None:
+            raise RuntimeError(
+                "this policy has no vocabulary: load the model with an environment that has its "
+                "texts (env=env), or call policy.attach(texts, vocabulary)"
+            )
+
     def bind(self, env: VecEnv) -> None:
         """Take texts and vocabulary from the environments.
 
         Raises:
-            ValueError: as in `attach`; or the environments use another vocabulary.
+            ValueError: as in `attach`; or the environments use another vocabulary, or normalize
+                observations.
         """
-        carried = _tokens_of(env.observation_space)
-        if carried is not None and carried.vocabulary is not None:
-            self.attach(_texts_of(env.observation_space), carried.vocabulary)
-        theirs = env.get_attr("mdp")[0].vocabulary.fingerprint if env.has_attr("mdp") else None
+        super().bind(env)
+        self._attach_known(env.observation_space)
+        # Not the vocabulary itself: workers would send copies of it.
+        prints = env.get_attr("fingerprints") if env.has_attr("fingerprints") else []
         ours = self.vocabulary and self.vocabulary.fingerprint
-        if theirs is not None and theirs != ours:
-            raise ValueError(
-                f"this policy writes with the vocabulary {ours}, but the environment reads with "
-                f"{theirs}"
-            )
+        for theirs in (one.get("vocabulary", ours) for one in prints):
+            if theirs != ours:
+                raise ValueError(
+                    f"this policy writes with the vocabulary {ours}, but the environment reads "
+                    f"with {theirs}"
+                )
 
     def begin(
         self, observations: Any, group_size: int = 1, *, entropy: bool = False
@@ -278,6 +311,7 @@ class WriterPolicy(DirectionPolicy):
         self, obs: PyTorchObs, features_extractor: BaseFeaturesExtractor | None = None
     ) -> Any:
         """Features of the policy and of the value function, as in `DirectionPolicy`."""
+        self.require_data()
         with self.precision():
             return super().extract_features(obs, features_extractor)
 
@@ -317,6 +351,7 @@ class DecodingState:
         self._chosen: list[Tensor] = []  # (N,) tokens or (N, D) actions
         self._running: list[Tensor] = []  # (N,) bool
         policy.set_training_mode(False)
+        policy.require_data()
         with torch.no_grad(), policy.precision():
             self._memory = policy.reader.read(text).repeat(group_size)
             self._states = policy.reader.network.begin_states(self._memory)

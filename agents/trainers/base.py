@@ -17,7 +17,6 @@ from stable_baselines3.common.noise import NormalActionNoise
 from stable_baselines3.common.off_policy_algorithm import OffPolicyAlgorithm
 from stable_baselines3.common.on_policy_algorithm import OnPolicyAlgorithm
 
-from llmar_env.progress import ProgressBar
 from llmar_env.text.corpus import Corpus
 
 from ..algorithms.buffers import GroupedReplayBuffer
@@ -143,8 +142,9 @@ class Trainer:
             callback: an additional SB3 callback.
         """
         training = Training(clock, validation, self.algorithm.group_size)
-        bar = ProgressBar("training", show=self.config.run.progress)
-        callbacks: list[BaseCallback] = [training, Progress(training, bar)]
+        callbacks: list[BaseCallback] = [training]
+        if self.config.run.progress:
+            callbacks.append(Progress(training))
         if callback is not None:
             callbacks.append(callback)
         # The unit is episodes for off-policy algorithms, which are one step long in
@@ -159,7 +159,6 @@ class Trainer:
         finally:
             # Also after an error, so that the best weights are kept.
             clock.stop()
-            bar.close()
             validation.restore_best(model.policy)
         begins = getattr(model, "learning_starts", 0)
         if model.num_timesteps <= begins:

@@ -9,8 +9,8 @@ import numpy as np
 import torch
 from gymnasium import spaces
 from stable_baselines3.common.utils import update_learning_rate
+from tqdm import tqdm
 
-from llmar_env.progress import ProgressBar
 from llmar_env.spaces import TextIndex
 from llmar_env.text.corpus import Corpus
 
@@ -21,6 +21,8 @@ from .clock import Clock, LinearDecay
 from .validation import Validation
 
 __all__ = ["make_baseline_policy", "train_supervised"]
+
+_BAR = "{desc}: {percentage:3.0f}% {bar} {n:.1f}/{total:.1f} s"
 
 
 def make_baseline_policy(
@@ -98,18 +100,19 @@ def train_supervised(
     policy.set_training_mode(True)
     texts = 0
     clock.start()
-    with ProgressBar("supervised baseline", seconds, show=progress) as bar:
-        while clock.fraction_remaining > 0:
-            bar.update(clock.elapsed)
-            if validation.is_due(clock.elapsed / seconds):
-                validation.run(policy, clock.elapsed, texts, texts)
-            update_learning_rate(policy.optimizer, schedule(1.0))
-            batch = generator.integers(rows.start, rows.stop, (num_texts, 1))
-            index = torch.as_tensor(batch, device=policy.device)
-            answer = policy.get_distribution(index).center.mean(dim=1)
-            loss = -torch.cosine_similarity(answer, targets[index[:, 0]]).mean()
-            descend(policy, loss, max_grad_norm, f"after {texts} texts of the supervised baseline")
-            texts += num_texts
+    bar = tqdm(total=seconds, desc="supervised baseline", bar_format=_BAR, disable=not progress)
+    while clock.fraction_remaining > 0:
+        bar.update(min(clock.elapsed, seconds) - bar.n)
+        if validation.is_due(clock.elapsed / seconds):
+            validation.run(policy, clock.elapsed, texts, texts)
+        update_learning_rate(policy.optimizer, schedule(1.0))
+        batch = generator.integers(rows.start, rows.stop, (num_texts, 1))
+        index = torch.as_tensor(batch, device=policy.device)
+        answer = policy.get_distribution(index).center.mean(dim=1)
+        loss = -torch.cosine_similarity(answer, targets[index[:, 0]]).mean()
+        descend(policy, loss, max_grad_norm, f"after {texts} texts of the supervised baseline")
+        texts += num_texts
+    bar.close()
     validation.run(policy, clock.elapsed, texts, texts)
     validation.restore_best(policy)
     return texts

@@ -14,7 +14,7 @@ import gymnasium
 import numpy as np
 from gymnasium import spaces
 from gymnasium.utils.env_checker import data_equivalence
-from gymnasium.vector import AutoresetMode, VectorEnv, VectorWrapper
+from gymnasium.vector import AsyncVectorEnv, AutoresetMode, VectorEnv, VectorWrapper
 from numpy.typing import NDArray
 from stable_baselines3.common import env_util
 from stable_baselines3.common.monitor import Monitor
@@ -338,8 +338,9 @@ class GymVecEnv(VecEnv):
     def get_attr(self, attr_name: str, indices: VecEnvIndices = None) -> list[Any]:
         """Read an attribute of each sub-environment.
 
-        A native vector environment has no separate sub-environments: its attribute, or that of the
-        environment it wraps, is repeated.
+        Worker processes of an `AsyncVectorEnv` send theirs, pickled. A native vector environment
+        has no separate sub-environments: its attribute, or that of the environment it wraps, is
+        repeated.
 
         Raises:
             AttributeError: there is no such attribute.
@@ -347,19 +348,26 @@ class GymVecEnv(VecEnv):
         chosen = list(self._get_indices(indices))
         if (envs := self._envs) is not None:
             return [envs[i].get_wrapper_attr(attr_name) for i in chosen]
+        if (workers := self._workers_with(attr_name)) is not None:
+            values = workers.call("get_wrapper_attr", attr_name)
+            return [values[i] for i in chosen]
         return [getattr(self._layer_with(attr_name), attr_name)] * len(chosen)
 
     def set_attr(self, attr_name: str, value: Any, indices: VecEnvIndices = None) -> None:
         """Set an attribute of each sub-environment, or of a native vector environment.
 
         Raises:
-            ValueError: the vector environment is native, and only some indices are given.
+            ValueError: only some indices are given, and the vector environment is native or an
+                `AsyncVectorEnv`, which calls all of its workers.
         """
         if (envs := self._envs) is not None:
             for i in self._get_indices(indices):
                 envs[i].set_wrapper_attr(attr_name, value)
             return
         self._require_all(indices, f"the attribute {attr_name!r}")
+        if (workers := self._workers) is not None:
+            workers.set_attr(attr_name, [value] * self.num_envs)
+            return
         try:
             layer = self._layer_with(attr_name)
         except AttributeError:
@@ -380,7 +388,7 @@ class GymVecEnv(VecEnv):
 
         Raises:
             AttributeError: there is no such method.
-            ValueError: the vector environment is native, and only some indices are given.
+            ValueError: as in `set_attr`.
         """
         if (envs := self._envs) is not None:
             return [
@@ -388,6 +396,8 @@ class GymVecEnv(VecEnv):
                 for i in self._get_indices(indices)
             ]
         self._require_all(indices, f"the method {method_name!r}")
+        if (workers := self._workers_with(method_name)) is not None:
+            return list(workers.call(method_name, *method_args, **method_kwargs))
         result = getattr(self._layer_with(method_name), method_name)(*method_args, **method_kwargs)
         if isinstance(result, tuple) and len(result) == self.num_envs:
             return list(result)
@@ -427,6 +437,19 @@ class GymVecEnv(VecEnv):
         """The sub-environments if they are separate objects, as in a `SyncVectorEnv`."""
         return getattr(self.vector_env.unwrapped, "envs", None)
 
+    @property
+    def _workers(self) -> AsyncVectorEnv | None:
+        """The vector environment, if its sub-environments are in processes of their own."""
+        base = self.vector_env.unwrapped
+        return base if isinstance(base, AsyncVectorEnv) else None
+
+    def _workers_with(self, name: str) -> AsyncVectorEnv | None:
+        # Asked for an attribute that it does not have, a worker ends: so ask about it first.
+        workers = self._workers
+        if workers is None or not all(workers.call("has_wrapper_attr", name)):
+            return None
+        return workers
+
     def _layers(self) -> Iterator[VectorEnv[Any, Any, Any]]:
         """The wrappers, outermost first, then the vector environment itself."""
         layer = self.vector_env
@@ -446,8 +469,8 @@ class GymVecEnv(VecEnv):
         chosen = list(self._get_indices(indices))
         if sorted(chosen) != list(range(self.num_envs)):
             raise ValueError(
-                f"{self.vector_env} is a single object, and {what} is shared by all of its "
-                f"{self.num_envs} sub-environments: leave out indices, found {chosen}"
+                f"{self.vector_env} takes {what} for all of its {self.num_envs} sub-environments "
+                f"together: leave out indices, found {chosen}"
             )
 
 

@@ -99,6 +99,11 @@ class AlignMDP:
         )
         self.observation_space = self.texts.space
 
+    @property
+    def fingerprints(self) -> dict[str, str]:
+        """The fingerprint of the texts."""
+        return self.texts.fingerprints
+
     def init(
         self,
         key: Array,

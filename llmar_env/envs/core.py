@@ -63,6 +63,10 @@ class MDP(Protocol[StateT]):
     def action_space(self) -> spaces.Box:
         """The action space of one sub-environment."""
 
+    @property
+    def fingerprints(self) -> dict[str, str]:
+        """The fingerprint of each part of its data, by name; "texts" are the texts it shows."""
+
     def init(self, key: Array, member: Array) -> StateT:
         """States before the first episode of the streams `key`, (N,) int64.
 

@@ -124,6 +124,11 @@ class RetrieveMDP:
         score.__name__ = name
         return score
 
+    @property
+    def fingerprints(self) -> dict[str, str]:
+        """The fingerprint of the queries."""
+        return self.texts.fingerprints
+
     def init(self, key: NDArray[np.int64], member: NDArray[np.int64]) -> RetrieveState:
         """States before the first episode of the streams `key`, (N,) int64."""
         return self._at(key, key * 0 - 1, member)

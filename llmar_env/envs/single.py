@@ -62,6 +62,14 @@ class SingleEnv(gymnasium.Env[Observed, NDArray[np.float32]], Generic[StateT]):
         self._closed = False
         self._last: dict[str, Any] | None = None
 
+    @property
+    def fingerprints(self) -> dict[str, str]:
+        """The fingerprint of each part of its data, by name, such as "texts" and "vocabulary".
+
+        Other processes can ask for these, and need no copy of the data.
+        """
+        return self.mdp.fingerprints
+
     def reset(
         self, *, seed: int | None = None, options: dict[str, Any] | None = None
     ) -> tuple[Observed, dict[str, Any]]:

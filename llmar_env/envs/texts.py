@@ -91,6 +91,17 @@ class TextStream:
         bound = float(np.abs(texts.table).max())
         return spaces.Box(-bound, bound, (texts.max_length, texts.dim), np.float32)
 
+    def __setstate__(self, state: dict[str, Any]) -> None:
+        """Give the space, whose pickle leaves the texts out, those of the corpus."""
+        self.__dict__.update(state)
+        if isinstance(self.space, TextIndex):
+            self.space.attach(self.corpus.source)
+
+    @property
+    def fingerprints(self) -> dict[str, str]:
+        """The fingerprint of the texts, as "texts"."""
+        return {"texts": self.corpus.source.fingerprint}
+
     def draw(self, key: Array, text: Array) -> Array:
         """(N,) int64, the corpus rows of the texts at positions `text` of the streams `key`."""
         return self.rows.start + hash_counters(key, text) % len(self.rows)
@@ -126,7 +137,7 @@ class TextStream:
     def dump(self, state: object) -> dict[str, Any]:
         """The counters of a state and the fingerprint of its texts, as JSON-serializable data."""
         counters = {name: getattr(state, name).tolist() for name in _COUNTERS}
-        return counters | {"texts": self.corpus.source.fingerprint}
+        return counters | self.fingerprints
 
     def restore(self, data: Mapping[str, Any], size: int) -> list[NDArray[np.int64]]:
         """The counters key, text and elapsed, (N,) each, that `dump` returned for N = `size`.

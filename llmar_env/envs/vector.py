@@ -88,6 +88,14 @@ class BatchedEnv(VectorEnv[Observed, NDArray[np.float32], NDArray[Any]], Generic
         self._all = np.ones(num_envs, np.bool_)  # (N,)
         self._last: dict[str, Any] | None = None
 
+    @property
+    def fingerprints(self) -> dict[str, str]:
+        """The fingerprint of each part of its data, by name, such as "texts" and "vocabulary".
+
+        Other processes can ask for these, and need no copy of the data.
+        """
+        return self.mdp.fingerprints
+
     def reset(
         self,
         *,

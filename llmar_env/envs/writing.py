@@ -94,6 +94,18 @@ class WritingMDP(Generic[WritingT]):
         bound = float(np.abs(vocabulary.table).max())
         return spaces.Box(-bound, bound, (length, vocabulary.dim), np.float32)
 
+    def __setstate__(self, state: dict[str, Any]) -> None:
+        """Give the space, whose pickle leaves the vocabulary out, that of the MDP."""
+        self.__dict__.update(state)
+        written = self.observation_space["written"]
+        if isinstance(written, TokenIndex):
+            written.attach(self.vocabulary)
+
+    @property
+    def fingerprints(self) -> dict[str, str]:
+        """The fingerprints of the texts and of the vocabulary."""
+        return self.texts.fingerprints | {"vocabulary": self.vocabulary.fingerprint}
+
     def observe(self, state: WritingT) -> dict[str, NDArray[Any]]:
         """Observations of the texts shown and written, newly allocated."""
         if self.texts.observation == "index":
