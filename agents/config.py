@@ -12,7 +12,14 @@ from typing import Annotated, Any, Literal, Self, get_type_hints
 
 import tyro
 
-from .names import DISTRIBUTIONS_OF, ENVIRONMENTS, Baseline, DistributionName, algorithm_name
+from .names import (
+    DISTRIBUTIONS_OF,
+    ENVIRONMENTS,
+    Baseline,
+    DistributionName,
+    Precision,
+    algorithm_name,
+)
 from .options import DeviceName, FolderName, Options, option, options_of, refuse
 
 __all__ = [
@@ -236,9 +243,13 @@ class RunConfig(Options):
 
     device: str = option("auto", accepts=DeviceName())
     """Device: auto, cpu, cuda, cuda:1 and so on. An unavailable device is an error."""
+    precision: Precision = option("auto", scope=Scope.WRITER)
+    """Precision of a writer's matrix products: float32, bfloat16, or auto, bfloat16 where that is
+    much faster, on GPUs and on CPUs with AMX."""
     seed: int = option(0, at_least=0, below=_SEEDS)
     """Seed of everything except the word vectors.
-    The same seed reproduces a run, except under --time-limit."""
+    The same seed reproduces a run on the same kind of processor and in the same precision, except
+    under --time-limit."""
     supervised: bool = True
     """Also train the same network on the gradient of the cosine, for the same time, as a baseline.
     No effect on a writer, whose warm start is supervised."""

@@ -23,7 +23,7 @@ from llmar_env.text.tensor_files import ModelFileError
 
 from .algorithms.presets import Algorithm
 from .config import Config, check_together
-from .networks.device import resolve_device
+from .networks.device import resolve_device, resolve_precision
 from .trainers.align import AlignTrainer
 from .trainers.base import Trained
 from .trainers.data import load_corpus
@@ -356,7 +356,7 @@ class LLMAR:
             FileNotFoundError: the folder contains no model.
             ModelFileError: a ValueError: this version does not support the model's format, or its
                 files are damaged, missing or from different models. The message names the file.
-            ValueError: the device is not available.
+            ValueError: the device is not available, or does not have the model's precision.
         """
         folder = Path(folder)
         if (folder / "model" / MANIFEST).exists():
@@ -364,6 +364,8 @@ class LLMAR:
         found = resolve_device(device)
         saved = SavedModel.read(folder)
         options = saved.field("config", dict)
+        if options.get("precision") == "bfloat16":
+            resolve_precision("bfloat16", found)  # not a fault of the file
         with saved.faults_of(MANIFEST, "config"):
             llmar = cls(Config.from_json(options | {"device": str(found)}))
         llmar.targets = saved.texts("targets")

@@ -12,6 +12,7 @@ __all__ = [
     "Baseline",
     "DistributionName",
     "Method",
+    "Precision",
     "algorithm_name",
 ]
 
@@ -23,6 +24,9 @@ DistributionName = Literal["gaussian", "free_gaussian", "power_spherical"]
 
 Method = Literal["greedy", "csls", "best_of", "beam"]
 """Decoding methods of `agents.decode`."""
+
+Precision = Literal["auto", "float32", "bfloat16"]
+"""Precisions of a writer's matrix products; `agents.networks.device` resolves "auto"."""
 
 ENVIRONMENTS = ("LLMAR/Align-v0", "LLMAR/Generate-v0")
 """Environments that an agent can be trained on, with vectors and with texts as answers."""

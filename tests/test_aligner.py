@@ -1,4 +1,5 @@
 import json
+from contextlib import contextmanager
 from functools import partial
 from pathlib import Path
 from types import SimpleNamespace
@@ -12,7 +13,7 @@ from torch import nn
 
 from agents import LLMAR, NonFiniteLossError, answer
 from agents.inference.evaluation import evaluate, reference_answers
-from agents.networks.device import resolve_device
+from agents.networks.device import has_fast_bfloat16, resolve_device, resolve_precision
 from agents.trainers.data import load_corpus
 from agents.training.callback import Progress, Training
 from agents.training.clock import Clock, LinearDecay
@@ -383,9 +384,52 @@ def test_devices_that_are_not_there(name):
         resolve_device(name)
 
 
+@pytest.fixture
+def emulating(monkeypatch):
+    """A machine whose second GPU computes in bfloat16, and whose first emulates it."""
+    current = []
+
+    @contextmanager
+    def device(one):
+        current.append(one.index or 0)
+        yield
+        current.pop()
+
+    def supported(including_emulation=True):
+        return including_emulation or current[-1] == 1
+
+    monkeypatch.setattr(torch.cuda, "device", device)
+    monkeypatch.setattr(torch.cuda, "is_bf16_supported", supported)
+    has_fast_bfloat16.cache_clear()
+    yield
+    has_fast_bfloat16.cache_clear()
+
+
+def test_emulated_bfloat16_is_neither_fast_nor_accepted(emulating):
+    first, second = torch.device("cuda:0"), torch.device("cuda:1")
+    assert resolve_precision("auto", first) == "float32"
+    assert resolve_precision("auto", second) == "bfloat16"
+    assert resolve_precision("bfloat16", second) == "bfloat16"
+    with pytest.raises(ValueError, match="cuda:0 does not compute in bfloat16"):
+        resolve_precision("bfloat16", first)
+    for device in (first, second, torch.device("cpu")):
+        assert resolve_precision("float32", device) == "float32"
+    assert resolve_precision("bfloat16", torch.device("cpu")) == "bfloat16"
+
+
+@pytest.mark.parametrize("fast", [False, True])
+def test_on_a_cpu_bfloat16_is_chosen_where_there_is_amx(monkeypatch, fast):
+    monkeypatch.setattr(torch.cpu, "_is_amx_tile_supported", lambda: fast, raising=False)
+    has_fast_bfloat16.cache_clear()
+    found = resolve_precision("auto", torch.device("cpu"))
+    has_fast_bfloat16.cache_clear()
+    assert found == ("bfloat16" if fast else "float32")
+
+
 @pytest.mark.parametrize(
     ("kwargs", "message"),
     [
+        ({"precision": "bfloat16"}, "precision is a setting of writers"),
         ({"num_texts": 0}, "num_texts must be at least 1"),
         ({"time_limit": 0.0}, "time_limit must be above 0"),
         ({"learning_rate": float("nan")}, "learning_rate must be above 0"),

@@ -43,7 +43,7 @@ RANGES = {
 }
 VECTORS = {"observation", "num_vectors", "distribution", "noise_scale"}
 WRITERS = {"reward", "max_new_tokens", "warm_epochs", "warm_seconds", "patience", "smoothing"}
-WRITERS |= {"dropout", "ce_weight", "entropy", "kl_weight"}
+WRITERS |= {"dropout", "ce_weight", "entropy", "kl_weight", "precision"}
 # One more value of each option that is not for every training.
 OTHERS = {
     "observation": "embeddings",
@@ -61,6 +61,7 @@ OTHERS = {
     "ce_weight": 0.9,
     "entropy": 0.01,
     "kl_weight": 0.1,
+    "precision": "float32",
 }
 
 

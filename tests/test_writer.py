@@ -4,6 +4,7 @@ import torch
 from gymnasium import spaces
 from stable_baselines3 import A2C, PPO
 from stable_baselines3.common.vec_env import VecNormalize
+from torch.utils._python_dispatch import TorchDispatchMode
 
 from agents import REINFORCE, make_vec_env
 from agents.distributions import TokenSoftmax
@@ -138,7 +139,7 @@ class TestPolicy:
         for step in range(steps):
             obs = observed(words, "index", np.repeat(rows, group), tokens)
             before = running.clone()
-            actions = state.act(obs, before)
+            actions = state.act(obs, before.numpy())
             expected = policy.get_distribution(obs).log_prob(actions)
             log_probs[step] = torch.where(before, expected, 0.0)
             chosen = policy.action_dist.nearest(actions).tolist()
@@ -149,6 +150,24 @@ class TestPolicy:
                     running[i] = False
         torch.testing.assert_close(state.log_prob(), log_probs)
         torch.testing.assert_close(state.evaluate(), (log_probs, None))
+
+    def test_a_step_does_not_wait_for_the_device(self, words):
+        # What would: `item`, `bool` and `nonzero`, whose results the CPU has to know.
+        class Count(TorchDispatchMode):
+            waits = 0
+
+            def __torch_dispatch__(self, func, types, args=(), kwargs=None):
+                self.waits += func.name() in ("aten::_local_scalar_dense", "aten::nonzero")
+                return func(*args, **(kwargs or {}))
+
+        policy = policy_for(words)
+        obs = observed(words, "index", [0, 1, 2], [[], [], []])
+        state = policy.begin(obs)
+        with Count() as count:
+            for running in ([True] * 3, [True, False, True], [True, False, False]):
+                state.act(obs, np.array(running))
+        assert len(state._live) == 1
+        assert count.waits == 0
 
     def test_ended_texts_get_eos(self, words):
         policy = policy_for(words)

@@ -23,6 +23,7 @@ from agents import (
 )
 from agents.algorithms.presets import WRITING
 from agents.algorithms.update import descend
+from agents.policies import WriterPolicy
 from agents.trainers.data import load_corpus
 from agents.trainers.generate import GenerateTrainer, writer_config
 from agents.trainers.saved import FORMAT
@@ -248,6 +249,29 @@ def test_reinforcement_goes_on_from_the_warm_start_and_leaves_the_reference_as_i
         assert torch.equal(weight, before[name])
     after = model.policy.state_dict()
     assert any(not torch.equal(weight, before[name]) for name, weight in after.items())
+
+
+@pytest.mark.parametrize("precision", ["float32", "bfloat16"])
+def test_the_precision_is_the_one_chosen_from_the_warm_start_to_a_loaded_model(
+    words, precision, tmp_path
+):
+    llmar = LLMAR(flat_config(**SHORT, precision=precision))
+    seen, matmul = set(), WriterPolicy.distribution_of
+
+    def watching(self, features):
+        seen.add(torch.is_autocast_enabled("cpu"))
+        return matmul(self, features)
+
+    with warnings.catch_warnings(), pytest.MonkeyPatch.context() as patch:
+        warnings.simplefilter("ignore")
+        patch.setattr(WriterPolicy, "distribution_of", watching)
+        outcome = llmar.train(words)
+    assert (True in seen) == (precision == "bfloat16")
+    assert outcome.precision == precision
+    llmar.save(tmp_path)
+    low = precision == "bfloat16"
+    assert LLMAR.load(tmp_path, device="cpu").policy.precision()._enabled == low
+    assert llmar.policy.precision()._enabled == low
 
 
 def test_a_run_with_the_reference_learns(words):

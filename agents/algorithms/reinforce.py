@@ -276,9 +276,9 @@ class REINFORCE(OnPolicyAlgorithm):
         self, env: VecEnv, actions: Tensor, running: NDArray[np.bool_], batch: EpisodeBatch
     ) -> tuple[Any, NDArray[np.float64], NDArray[np.bool_], Any]:
         """Take a step, and record the statistics of the `running` episodes that ended in it."""
-        if isinstance(self.action_space, spaces.Box):
-            actions = self._clip(actions.view(-1, *self.action_space.shape), batch)
         array = actions.cpu().numpy()
+        if isinstance(self.action_space, spaces.Box):
+            array = self._clip(array.reshape(-1, *self.action_space.shape), batch)
         if not isinstance(env, GymVecEnv):
             obs, rewards, dones, infos = env.step(array)
             ended = [info for info, counts in zip(infos, running, strict=True) if counts]
@@ -288,18 +288,14 @@ class REINFORCE(OnPolicyAlgorithm):
         self._record_episodes(env, running, arrays)
         return obs, rewards, terminated | truncated, env.last_infos()
 
-    def _clip(self, actions: Tensor, batch: EpisodeBatch) -> Tensor:
+    def _clip(self, actions: NDArray[Any], batch: EpisodeBatch) -> NDArray[Any]:
         """Clip actions to the bounds, and count the clipped fraction."""
         space = self.action_space
         assert isinstance(space, spaces.Box)
-        lowest, highest = actions.aminmax()
-        if lowest >= space.low.max() and highest <= space.high.min():
+        if actions.min() >= space.low.max() and actions.max() <= space.high.min():
             return actions
-        low, high = (
-            torch.as_tensor(bound, device=self.device) for bound in (space.low, space.high)
-        )
-        inside = actions.clamp(low, high)
-        batch.clipped += (inside != actions).float().mean().item()
+        inside = actions.clip(space.low, space.high)
+        batch.clipped += float((inside != actions).mean())
         return inside
 
     def _record_episodes(

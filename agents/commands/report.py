@@ -266,6 +266,7 @@ def _results(config: Mapping[str, Any], trained: Trained) -> dict[str, Any]:
         "signatures": _signatures(trained.scores),
         "observations": observations(trained),
         "config": config,
+        "precision": trained.precision,
         "versions": {name: _version(name) for name in _PACKAGES}
         | {"python": platform.python_version()},
         "timings": trained.timings,

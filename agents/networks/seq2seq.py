@@ -87,6 +87,10 @@ class Memory:
 
     def take(self, index: Tensor) -> Memory:
         """The memory of the texts with these indices, (n,)."""
+        mean = self.mean.index_select(0, index)
+        if len(self.blocks) == 1:  # all texts, in order: no need to wait for the device
+            texts = torch.arange(len(index), device=index.device)
+            return Memory((self.blocks[0].take(texts, index),), mean)
         blocks = []
         for block in self.blocks:
             place = index.new_full((len(self.mean),), -1)  # of each text in the block
@@ -94,7 +98,7 @@ class Memory:
             texts = (place[index] >= 0).nonzero().squeeze(1)
             if len(texts) or not len(index):
                 blocks.append(block.take(texts, place[index[texts]]))
-        return Memory(tuple(blocks), self.mean.index_select(0, index))
+        return Memory(tuple(blocks), mean)
 
     def repeat(self, times: int) -> Memory:
         """The memory with each text repeated several times in a row."""

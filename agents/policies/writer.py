@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import math
 from dataclasses import asdict
-from functools import cache
 from typing import Any, ClassVar, Literal
 
 import numpy as np
@@ -21,6 +20,7 @@ from llmar_env.text.embedded import EmbeddedTexts
 from llmar_env.text.vocabulary import Vocabulary
 
 from ..distributions import DirectionalGaussian, DirectionDistribution, TokenSoftmax
+from ..networks.device import has_fast_bfloat16
 from ..networks.encoder import TextLookup
 from ..networks.packing import pack
 from ..networks.seq2seq import Memory, Seq2SeqConfig, Writer
@@ -356,6 +356,7 @@ class DecodingState:
             self._memory = policy.reader.read(text).repeat(group_size)
             self._states = policy.reader.network.begin_states(self._memory)
         self._live = torch.arange(self.num_texts, device=text.device)
+        self._live_rows = np.arange(self.num_texts)  # the same, where a step need not wait for CUDA
 
     @torch.no_grad()
     def act(self, observations: Any, running: NDArray[np.bool_]) -> Tensor:
@@ -369,8 +370,7 @@ class DecodingState:
             (N, D) actions; EOS for texts that have ended.
         """
         policy, device = self.policy, self._live.device
-        on_device = torch.as_tensor(running, device=device)
-        self._drop_ended(on_device)
+        self._drop_ended(running)
         previous = self._previous_words(torch.as_tensor(observations["written"], device=device))
         with policy.precision():
             features, self._states = policy.reader.network.write(
@@ -383,14 +383,15 @@ class DecodingState:
         chosen = choices.new_zeros(self.num_texts, *choices.shape[1:])
         chosen[self._live] = choices
         self._chosen.append(chosen)
-        self._running.append(on_device)
+        self._running.append(torch.as_tensor(running, device=device))
         return actions
 
-    def _drop_ended(self, running: Tensor) -> None:
+    def _drop_ended(self, running: NDArray[np.bool_]) -> None:
         """Continue with only the texts that have not ended."""
-        kept = running[self._live]
-        if kept.sum() < len(kept):
-            index = kept.nonzero().squeeze(1)
+        kept = running[self._live_rows]
+        if not kept.all():
+            self._live_rows = self._live_rows[kept]
+            index = torch.as_tensor(kept.nonzero()[0], device=self._live.device)
             self._live, self._memory = self._live[index], self._memory.take(index)
             self._states = self._states.index_select(1, index)
 
@@ -457,14 +458,3 @@ def _tokens_of(space: spaces.Space[Any]) -> TokenIndex | None:
 def _texts_of(space: spaces.Space[Any]) -> EmbeddedTexts | None:
     text = space["text"] if isinstance(space, spaces.Dict) else None
     return text.texts if isinstance(text, TextIndex) else None
-
-
-@cache
-def has_fast_bfloat16(device: torch.device) -> bool:
-    """Whether products in bfloat16 are much faster than in float32: CUDA, and CPUs with AMX."""
-    if device.type == "cuda":
-        with torch.cuda.device(device):
-            return bool(torch.cuda.is_bf16_supported(including_emulation=False))
-    # A private function that not every torch version has; without it, use float32.
-    has_amx = getattr(torch.cpu, "_is_amx_tile_supported", lambda: False)
-    return device.type == "cpu" and bool(has_amx())

@@ -46,6 +46,8 @@ class Trained:
     start."""
     timings: dict[str, float]
     """Seconds of each phase, and throughput."""
+    precision: str = "float32"
+    """Precision of matrix products: float32, or bfloat16 for a writer."""
 
 
 class Trainer:

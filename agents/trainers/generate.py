@@ -31,6 +31,7 @@ from ..config import Config
 from ..inference.decoding import Method, decode
 from ..inference.evaluation import evaluate_writer, reference_texts, scored_splits, write
 from ..inference.refinement import check_refinement, refine
+from ..networks.device import resolve_precision
 from ..networks.seq2seq import Seq2SeqConfig
 from ..policies.writer import WriterPolicy
 from ..training.clock import Clock
@@ -74,10 +75,11 @@ class GenerateTrainer(Trainer):
     Attributes:
         policy: the best policy so far; None before `train` and `restore`.
         reinforced: whether its warm start is over.
+        precision: of matrix products, "float32" or "bfloat16".
 
     Raises:
-        ValueError: the algorithm is not reinforce, the reward is unknown, or an option would be
-            ignored by a writer.
+        ValueError: the algorithm is not reinforce, the reward is unknown, an option would be
+            ignored by a writer, or the device does not have the precision.
     """
 
     def __init__(self, config: Config, device: torch.device) -> None:
@@ -91,6 +93,7 @@ class GenerateTrainer(Trainer):
             )
         self.policy: WriterPolicy | None = None
         self.reinforced = False
+        self.precision = resolve_precision(config.run.precision, device)
 
     def train(
         self,
@@ -152,7 +155,7 @@ class GenerateTrainer(Trainer):
             "steps_per_second": model.num_timesteps / seconds,
             "texts_per_second": model._n_updates * self.algorithm.num_texts / seconds,
         }
-        return Trained(scores, curves, timings)
+        return Trained(scores, curves, timings, self.precision)
 
     def _make_writing_env(self, corpus: Corpus, vocabulary: Vocabulary) -> GymVecEnv:
         """Make environments that reward whole texts."""
@@ -169,8 +172,16 @@ class GenerateTrainer(Trainer):
         """Make an untrained writer."""
         set_random_seed(self.config.run.seed, using_cuda=self.device.type == "cuda")
         return WriterPolicy(
-            env.observation_space, env.action_space, _no_rate, writer=writer_config(self.config)
+            env.observation_space,
+            env.action_space,
+            _no_rate,
+            writer=writer_config(self.config),
+            low_precision=self._low_precision,
         ).to(self.device)
+
+    @property
+    def _low_precision(self) -> bool:
+        return self.precision == "bfloat16"
 
     def _make_agent(
         self,
@@ -199,7 +210,7 @@ class GenerateTrainer(Trainer):
             regularizers.append(KLToReference(warm, config.writer.kl_weight))
         model = self._make_model(
             env,
-            {"writer": warm.writer},
+            {"writer": warm.writer, "low_precision": self._low_precision},
             clock,
             folder,
             regularizers=regularizers,
@@ -395,7 +406,14 @@ class GenerateTrainer(Trainer):
             config = Seq2SeqConfig(**sizes)
         self.reinforced = saved.field("reinforced", bool)
         self.policy = saved.build(
-            lambda: WriterPolicy(space, actions, _no_rate, vocabulary=vocabulary, writer=config)
+            lambda: WriterPolicy(
+                space,
+                actions,
+                _no_rate,
+                vocabulary=vocabulary,
+                writer=config,
+                low_precision=self._low_precision,
+            )
         )
         return self.policy
 
