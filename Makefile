@@ -1,5 +1,5 @@
 # The one entry point for developers; CI calls the same targets.
-.PHONY: all format lint type test gymnasium wheel examples bench compare
+.PHONY: all format lint type test lowest gymnasium wheel examples bench compare
 
 all: format lint type test
 
@@ -16,6 +16,13 @@ type:
 
 test:
 	pytest
+
+# The tests under the lowest versions that pyproject.toml allows, but for torch: its bound is
+# Stable-Baselines3's, which is not tested.
+lowest:
+	python -m venv --clear .lowest
+	.lowest/bin/pip install --quiet -c constraints-lowest.txt -e ".[test]"
+	.lowest/bin/python -m pytest; status=$$?; rm -rf .lowest; exit $$status
 
 # Tests of the environments under several versions of Gymnasium: the oldest that we support, the one
 # that RLlib pins, and the newest. Each has its own virtual environment, which takes all other

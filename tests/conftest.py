@@ -5,6 +5,7 @@ from pathlib import Path
 os.environ.setdefault("OMP_NUM_THREADS", "1")
 
 import gymnasium
+import hypothesis
 import numpy as np
 import pytest
 
@@ -18,6 +19,9 @@ from llmar_env.text.vocabulary import Vocabulary
 
 MULTI30K = Path(__file__).resolve().parents[2] / "shared" / "data" / "multi30k-de-en"
 
+# Each worker imports torch and makes the shared fixtures anew.
+MAX_WORKERS = 8
+
 SOURCE_WORDS = ["ein", "kleiner", "roter", "Hund", "Ball", "springt", "nie", "weit"]
 TARGET_WORDS = ["a", "small", "red", "dog", "ball", "jumps", "never"]
 SOURCE_DIM, TARGET_DIM = 6, 4
@@ -27,6 +31,20 @@ SPLITS = {"train": range(24), "valid": range(24, 30), "test": range(30, 36)}
 def flat_config(**options):
     """A configuration of options by name, whatever their group."""
     return Config.from_json(Config().as_json() | options)
+
+
+# How long an example takes is no matter of the tests, least of all beside other workers.
+hypothesis.settings.register_profile("no deadline", deadline=None)
+hypothesis.settings.load_profile("no deadline")
+
+
+@pytest.hookimpl(optionalhook=True)
+def pytest_xdist_auto_num_workers(config):
+    """A worker for each core for the whole suite; tests that are named run in this process."""
+    if config.args_source == pytest.Config.ArgsSource.ARGS:
+        return 0
+    cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count()
+    return min(cores, MAX_WORKERS) if cores > 1 else 0
 
 
 def pytest_report_header():

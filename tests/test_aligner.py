@@ -455,6 +455,7 @@ def test_training_on_cuda_leaves_nothing_on_the_cpu(tmp_path):
 
 
 @pytest.mark.realdata
+@pytest.mark.slow
 def test_real_translations_after_some_seconds_worth_of_steps(multi30k):
     train, valid = (TextPairs.read(multi30k / name)[:4000] for name in ("train.tsv", "val.tsv"))
     config = flat_config(total_steps=1.5e6, supervised=False, progress=False)

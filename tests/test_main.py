@@ -1,6 +1,7 @@
 import io
 import json
 import os
+import re
 import subprocess
 import sys
 import warnings
@@ -497,8 +498,10 @@ def test_help_has_one_line_for_each_command(capsys, monkeypatch):
     lines = [line.strip("│ ") for line in help_of(capsys).splitlines()]
     commands = [line.split(maxsplit=2)[1:] for line in lines if line.startswith("•")]
     assert [name for name, _ in commands] == ["train", "generate", "refine", "evaluate"]
-    assert all(text.endswith(".") for _, text in commands)  # no line goes on below
-    assert lines[lines.index("(required)") :].index("") == 5
+    assert all(text.endswith(".") for _, text in commands)
+    first = lines.index("(required)") + 1
+    assert all(line.startswith("•") for line in lines[first : first + 4])
+    assert not re.search(r"\w", lines[first + 4])  # no line goes on below
 
 
 def test_help_names_the_program_as_it_was_called(capsys):

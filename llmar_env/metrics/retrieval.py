@@ -51,7 +51,7 @@ def ranks(answers: Array, targets: Array) -> Array:
     for first in range(0, len(answers), _BLOCK):
         block = slice(first, first + _BLOCK)
         similarity = answers[block] @ targets.T
-        right = xp.take_along_axis(similarity, own[block, None], axis=1)
+        right = similarity[own[: len(similarity)], own[block]][:, None]
         as_good = ~(similarity < right)  # also where either is NaN
         as_good = as_good & (kind[block, None] != kind)
         blocks.append(1 + xp.sum(xp.astype(as_good, xp.int64), axis=1))
@@ -61,7 +61,8 @@ def ranks(answers: Array, targets: Array) -> Array:
 def _kinds(targets: Array) -> NDArray[np.int64]:
     """(n,) numbers, equal for equal targets."""
     array = np.asarray(targets if isinstance(targets, np.ndarray) else targets.cpu())
-    return np.unique(array, axis=0, return_inverse=True)[1]
+    # NumPy 2.0.0 gives them the shape (n, 1).
+    return np.unique(array, axis=0, return_inverse=True)[1].reshape(-1)
 
 
 def score_answers(answers: Array, targets: Array) -> Scores:

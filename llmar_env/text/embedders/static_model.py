@@ -54,7 +54,9 @@ class StaticModelLookup:
             from model2vec import StaticModel
         except ImportError as error:
             raise missing_extra(self.spec, "model2vec", "model2vec") from error
-        return StaticModel.from_pretrained(self._folder, max_length=None)
+        model = StaticModel.from_pretrained(self._folder)
+        model.tokenizer.no_truncation()
+        return model
 
     @property
     def dim(self) -> int:
