@@ -94,7 +94,7 @@ ALGORITHMS: Mapping[str, Algorithm] = {
         num_texts=384,
         group_size=16,
         learning_rate=2e-2,
-        total_steps=6e6,
+        total_steps=4e6,
         settings={"baseline": "leave_one_out"},
         policy_kwargs={"noise_scale": 0.1},
     ),
