@@ -45,6 +45,7 @@ _CALLS = (
     'gym.make("LLMAR/Align-v0")',
     'gym.make("LLMAR/Generate-v0")',
     'gym.make("LLMAR/Refine-v0")',
+    'gym.make("LLMAR/Retrieve-v0")',
     'gym.make("LLMAR/Align-v0", data="phrasebook:fr-zh")',
     'gym.make_vec("LLMAR/Align-v0", num_envs=1024)',
 )

@@ -8,7 +8,7 @@ import warnings
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property, lru_cache
-from typing import Any
+from typing import Any, SupportsIndex, overload
 
 import numpy as np
 from numpy.typing import NDArray
@@ -252,33 +252,57 @@ def _phrasebook_collection(name: str, device: str | None) -> Collection:
     """
     corpus = Corpus.load(name)
     deeds, people = _deeds()
-    documents = range(_PHRASEBOOK_DOCUMENTS)
-    by_deed: dict[int, list[int]] = {}
-    for document in documents:
-        by_deed.setdefault(int(deeds[document]), []).append(document)
-    kept = np.isin(deeds, list(by_deed))
+    documents = np.arange(_PHRASEBOOK_DOCUMENTS)
+    kept = np.isin(deeds, deeds[documents])
     kept[documents] = False
     rows = np.flatnonzero(kept)
-    triples = (
-        (place, document, 1 + int(people[document] == people[row]))
-        for place, row in enumerate(rows.tolist())
-        for document in by_deed[int(deeds[row])]
-    )
+    by_deed = np.argsort(deeds[documents], kind="stable")
+    first, last = (np.searchsorted(deeds[by_deed], deeds[rows], side) for side in ("left", "right"))
+    offsets = np.append(0, np.cumsum(last - first))
+    judged = by_deed[np.arange(offsets[-1]) + np.repeat(first - offsets[:-1], last - first)]
+    same_person = people[judged] == np.repeat(people[rows], last - first)
     ends = {split: int(kept[: part.stop].sum()) for split, part in corpus.splits.items()}
-    splits, first = {}, 0
+    splits, start = {}, 0
     for split, end in ends.items():
-        splits[split], first = range(first, end), end
+        splits[split], start = range(start, end), end
     return Collection(
         _take(corpus.source, rows),
         splits,
-        ExactIndex(corpus.target.means[documents.start : documents.stop], device),
-        Judgments.of(triples, len(rows), len(documents)),
-        [corpus.sources[row] for row in rows.tolist()],
-        [corpus.targets[document] for document in documents],
+        ExactIndex(corpus.target.means[: len(documents)], device),
+        Judgments(offsets, judged, 1 + same_person.astype(np.int64), len(documents)),
+        _Selected(corpus.sources, rows),
+        _Selected(corpus.targets, documents),
         embedder=corpus.source_embedder if corpus.shared_space else None,
     )
 
 
+@dataclass(frozen=True)
+class _Selected(Sequence[str]):
+    """Some of a sequence's strings, which are rendered when somebody asks for them."""
+
+    texts: Sequence[str]
+    rows: NDArray[np.int64]  # (n,)
+
+    def __len__(self) -> int:
+        """Count the strings."""
+        return len(self.rows)
+
+    @overload
+    def __getitem__(self, index: SupportsIndex) -> str: ...
+    @overload
+    def __getitem__(self, index: slice) -> list[str]: ...
+    def __getitem__(self, index: SupportsIndex | slice) -> str | list[str]:
+        """A string, or a list of them.
+
+        Raises:
+            IndexError: there is no such string.
+        """
+        if isinstance(index, slice):
+            return [self.texts[row] for row in self.rows[index].tolist()]
+        return self.texts[int(self.rows[index])]
+
+
+@lru_cache(maxsize=1)
 def _deeds() -> tuple[NDArray[np.int64], NDArray[np.int64]]:
     """For the sentences of all splits, (n,) numbers of what is done, and of who does it."""
     drawn = np.array([one for split in SPLITS for one in meanings(SIZES[split], split=split)])
@@ -291,7 +315,7 @@ def _deeds() -> tuple[NDArray[np.int64], NDArray[np.int64]]:
 def _take(texts: EmbeddedTexts, rows: NDArray[np.int64]) -> EmbeddedTexts:
     """Some texts of a store of a vocabulary's vectors."""
     assert texts.ids is not None
-    ids, offsets = texts.ids, texts.offsets
-    return EmbeddedTexts.from_ids(
-        texts.table, (ids[offsets[row] : offsets[row + 1]].tolist() for row in rows.tolist())
-    )
+    lengths = texts.lengths[rows]
+    offsets = np.append(0, np.cumsum(lengths))
+    positions = np.arange(offsets[-1]) + np.repeat(texts.offsets[rows] - offsets[:-1], lengths)
+    return EmbeddedTexts(texts.table, texts.ids[positions], offsets)
