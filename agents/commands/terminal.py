@@ -57,17 +57,18 @@ def report_errors() -> Iterator[None]:
         except BrokenPipeError:
             # The reader of the pipe has closed it; Python would raise again when it flushes.
             os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-        except (FlagError, ValueError, OSError, ImportError, ArithmeticError) as error:
+        except _correctable() as error:
             sys.exit(f"error: {_one_line(error)}")
         except KeyboardInterrupt:
             sys.exit("interrupted")
-        except Exception as error:
-            # Imported here, so that parsing the arguments does not load Gymnasium.
-            from gymnasium.error import Error
 
-            if not isinstance(error, Error):
-                raise
-            sys.exit(f"error: {error}")
+
+def _correctable() -> tuple[type[Exception], ...]:
+    """The errors that a user can correct."""
+    own = (FlagError, ValueError, OSError, ImportError, ArithmeticError)
+    # Not imported: where nothing has loaded Gymnasium, it has raised nothing.
+    loaded = sys.modules.get("gymnasium.error")
+    return own if loaded is None else (*own, loaded.Error)
 
 
 def _one_line(error: Exception) -> str:
