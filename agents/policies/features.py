@@ -55,8 +55,8 @@ class GRUFeatures(BaseFeaturesExtractor):
         if isinstance(observation_space, TextIndex):
             self.lookup = TextLookup()
             self.exact_as_float = observation_space.n <= _EXACT_IN_FLOAT32
-            if (texts := observation_space.texts) is not None:
-                self.lookup.attach(texts)
+            if observation_space.texts is not None:
+                self.lookup.attach(observation_space.texts)
             dim = observation_space.dim
         elif isinstance(observation_space, spaces.Box) and len(observation_space.shape) == 2:
             dim = observation_space.shape[1]

@@ -110,8 +110,8 @@ class GRUPolicy(DirectionPolicy):
         """
         super().bind(env)
         space = env.observation_space
-        if isinstance(space, TextIndex) and (texts := space.texts) is not None:
-            self.attach(texts)
+        if isinstance(space, TextIndex) and space.texts is not None:
+            self.attach(space.texts)
 
     def attach(self, texts: EmbeddedTexts) -> None:
         """Give the policy the store whose rows it observes, as after loading.
