@@ -118,11 +118,12 @@ class TextStream:
 
     def describe(self, row: Array) -> dict[str, Array]:
         """The rows of the texts shown, and with `info_texts` their strings."""
-        info, rows = {"row": row + 0}, row.tolist()  # a copy, since a caller may modify it
+        info = {"row": row + 0}  # a copy, since a caller may modify it
         if self.info_texts:
+            rows = row.tolist()
             info["source"] = np.array([self.corpus.sources[row] for row in rows], object)
-        if self.info_texts and self.corpus.targets:
-            info["target"] = np.array([self.corpus.targets[row] for row in rows], object)
+            if self.corpus.targets:
+                info["target"] = np.array([self.corpus.targets[row] for row in rows], object)
         return info
 
     def lines(self, row: int) -> list[str]:
