@@ -23,6 +23,7 @@ if TYPE_CHECKING:
         AlgorithmConfig,
         Config,
         DataConfig,
+        RetrievalConfig,
         RunConfig,
         TaskConfig,
         WritingConfig,
@@ -31,6 +32,7 @@ if TYPE_CHECKING:
     from .inference.answering import answer
     from .inference.decoding import decode
     from .inference.refinement import Refined, refine
+    from .inference.search import Documents, Hit
     from .llmar import LLMAR, ModelFileError
     from .networks.encoder import GRUEncoder
     from .networks.seq2seq import Seq2SeqConfig
@@ -58,6 +60,7 @@ __all__ = [
     "CrossEntropy",
     "DataConfig",
     "DirectionalGaussian",
+    "Documents",
     "FreeGaussian",
     "GRUEncoder",
     "GRUFeatures",
@@ -67,12 +70,14 @@ __all__ = [
     "GroupedReplayBuffer",
     "GroupedRolloutBuffer",
     "GymVecEnv",
+    "Hit",
     "KLToReference",
     "ModelFileError",
     "NonFiniteLossError",
     "PowerSpherical",
     "Refined",
     "RefinedText",
+    "RetrievalConfig",
     "RunConfig",
     "Seq2SeqConfig",
     "TargetTexts",
@@ -101,6 +106,7 @@ _MODULES = {
     "CrossEntropy": ".training.regularizers",
     "DataConfig": ".config",
     "DirectionalGaussian": ".distributions",
+    "Documents": ".inference.search",
     "FreeGaussian": ".distributions",
     "GRUEncoder": ".networks.encoder",
     "GRUFeatures": ".policies",
@@ -110,11 +116,13 @@ _MODULES = {
     "GroupedReplayBuffer": ".algorithms",
     "GroupedRolloutBuffer": ".algorithms",
     "GymVecEnv": ".vec_env",
+    "Hit": ".inference.search",
     "KLToReference": ".training.regularizers",
     "NonFiniteLossError": ".algorithms",
     "PowerSpherical": ".distributions",
     "Refined": ".inference.refinement",
     "RefinedText": ".trainers.generate",
+    "RetrievalConfig": ".config",
     "RunConfig": ".config",
     "TargetTexts": ".training.cross_entropy",
     "TaskConfig": ".config",

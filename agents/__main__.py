@@ -11,13 +11,14 @@ import tyro
 
 from .commands import train
 from .commands.evaluate import Evaluate
+from .commands.search import Search
 from .commands.terminal import parse, report_errors
 from .commands.write import Generate, Refine
 from .config import Config
 
 __all__ = ["cli"]
 
-_COMMANDS = ("train", "generate", "refine", "evaluate")
+_COMMANDS = ("train", "generate", "refine", "evaluate", "search")
 _DESCRIPTION = "Reinforcement-learned text alignment. With --version alone: print the version."
 _Train = Annotated[Config, tyro.conf.subcommand("train", description=train.DESCRIPTION)]
 
@@ -39,7 +40,7 @@ def cli(arguments: Sequence[str] | None = None, prog: str = "llmar") -> None:
             print_version()
             return
         check_name(given)
-        command = parse(_Train | Generate | Refine | Evaluate, prog, _DESCRIPTION, given)
+        command = parse(_Train | Generate | Refine | Evaluate | Search, prog, _DESCRIPTION, given)
         if isinstance(command, Config):
             train.main(command)
         else:

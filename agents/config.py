@@ -17,6 +17,7 @@ from .names import (
     ENVIRONMENTS,
     Baseline,
     DistributionName,
+    Feedback,
     Precision,
     algorithm_name,
 )
@@ -29,6 +30,7 @@ __all__ = [
     "FilesConfig",
     "PairsConfig",
     "ReadingConfig",
+    "RetrievalConfig",
     "RunConfig",
     "Scope",
     "TaskConfig",
@@ -44,9 +46,13 @@ class Scope(StrEnum):
     """The kind of training that an option applies to, if it does not apply to all."""
 
     WRITER = "writers (LLMAR/Generate-v0)"
-    VECTORS = "models that answer with vectors (LLMAR/Align-v0)"
+    ALIGN = "LLMAR/Align-v0"
+    RETRIEVAL = "LLMAR/Retrieve-v0"
+    PAIRS = "pairs of texts (LLMAR/Align-v0, LLMAR/Generate-v0)"
+    VECTORS = "models that answer with vectors (LLMAR/Align-v0, LLMAR/Retrieve-v0)"
     DIRECTION = "models that answer with vectors by reinforce, ppo, a2c or trpo"
     REINFORCE = "reinforce"
+    WARM = "a warm start (LLMAR/Generate-v0, or --warm-start supervised)"
 
 
 def _read_setting(arguments: list[str]) -> tuple[str, Any]:
@@ -76,11 +82,11 @@ _NAME_AND_VALUE = tyro.constructors.PrimitiveConstructorSpec(
 class ReadingConfig(Options):
     """How files of texts are read: the same options in every command."""
 
-    source_column: str = "source"
+    source_column: str = option("source", scope=Scope.PAIRS)
     """Column of the input texts."""
-    on_bad_row: Literal["error", "skip"] = "error"
+    on_bad_row: Literal["error", "skip"] = option("error", scope=Scope.PAIRS)
     """How to handle an unusable row: stop with an error, or skip it with a warning."""
-    format: Literal["tsv", "csv", "jsonl", "parquet"] | None = None
+    format: Literal["tsv", "csv", "jsonl", "parquet"] | None = option(None, scope=Scope.PAIRS)
     """Format of files, and of standard input; by default as the name of a file ends."""
 
 
@@ -88,7 +94,7 @@ class ReadingConfig(Options):
 class PairsConfig(ReadingConfig):
     """How files of texts and targets are read."""
 
-    target_column: str = "target"
+    target_column: str = option("target", scope=Scope.PAIRS)
     """Column of the target texts. In a file with one column, each text is its own target."""
 
 
@@ -96,14 +102,20 @@ class PairsConfig(ReadingConfig):
 class FilesConfig(Options):
     """The files of texts and targets."""
 
-    data: str = "phrasebook:de-en"
+    data: str | None = None
     """Training texts: a TSV, CSV, JSONL or parquet file with a source and a target column, - for
-    standard input, or the built-in corpus: phrasebook:de-en, phrasebook:en (echo) and so on, of
-    de, en, fr, zh."""
+    standard input, or the built-in corpus: phrasebook:de-en (the default), phrasebook:en (echo) and
+    so on, of de, en, fr, zh. For LLMAR/Retrieve-v0: a folder of the BEIR layout, by default
+    phrasebook:en, or with --documents and --queries a TSV file of judgments."""
     valid: Path | None = None
     """Validation texts, used to select the best model; by default a part of --data."""
     test: Path | None = None
     """Test texts, used in the report only; by default a part of --data, unless --valid is given."""
+    documents: Path | None = option(None, scope=Scope.RETRIEVAL)
+    """A JSONL file of documents, with _id, text and optionally title; --data, --valid and --test
+    are then files of judgments: query id, document id and grade."""
+    queries: Path | None = option(None, scope=Scope.RETRIEVAL)
+    """A JSONL file of queries, with _id and text, to go with --documents."""
 
 
 @dataclass(frozen=True)
@@ -112,6 +124,18 @@ class DataConfig(PairsConfig, FilesConfig):
 
     max_length: int | None = option(None, at_least=1)
     """Maximum length of input texts, in vectors; longer texts are cut. No limit by default."""
+    embedder: str | None = None
+    """Embedder: word2vec, word vectors trained on --data (the default); st:PATH_OR_NAME, a model of
+    sentence-transformers, or with #tokens its token vectors; hf:PATH_OR_NAME, an encoder or decoder
+    of transformers; vectors:FILE, a file of word vectors; or model2vec:PATH_OR_NAME."""
+    source_embedder: str | None = option(None, scope=Scope.PAIRS)
+    """Embedder of the input texts alone, in place of --embedder."""
+    target_embedder: str | None = option(None, scope=Scope.PAIRS)
+    """Embedder of the targets alone, in place of --embedder. A writer's has a vector for each
+    token: word2vec."""
+    cache: str = "auto"
+    """Folder that keeps the vectors of st and hf between runs; none for no cache. By default
+    LLMAR_CACHE, or llmar in the user's folder of caches."""
     dim: int | None = option(None, at_least=1)
     """Dimension of word vectors trained on --data; by default 64, or 256 for a writer.
     Without it, the built-in corpus uses its pretrained vectors."""
@@ -125,15 +149,23 @@ class TaskConfig(Options):
     """The task: the environment, its observations and its rewards."""
 
     env: str = "LLMAR/Align-v0"
-    """Environment: LLMAR/Align-v0, with vectors as answers, or LLMAR/Generate-v0, with texts."""
+    """Environment: LLMAR/Align-v0, with vectors as answers; LLMAR/Generate-v0, with texts; or
+    LLMAR/Retrieve-v0, with vectors that an index is searched with."""
     observation: Literal["index", "embeddings"] = option("index", scope=Scope.VECTORS)
     """Observation: the row number of the text, which the policy looks up, or the text's vectors.
     A writer always observes row numbers."""
-    num_vectors: int = option(1, at_least=1, scope=Scope.VECTORS)
+    num_vectors: int = option(1, at_least=1, scope=Scope.ALIGN)
     """Number of vectors in an answer."""
-    reward: str = option("bleu", scope=Scope.WRITER)
-    """Reward of a written text: bleu, chrf, rouge_l, mean, token_f1 or ordered; also with a length
-    penalty, as in mean@0.25, or as a weighted sum, as in "0.7*bleu + 0.3*mean"."""
+    reward: str | None = None
+    """Reward, by default the task's own. Of a written text: bleu (the default), chrf, rouge_l,
+    mean, token_f1 or ordered, also with a length penalty, as in mean@0.25. Of a search:
+    ndcg_at_10 (the default), recall_at_10, mrr_at_10, p_at_1, or another cutoff. Also a
+    weighted sum, as in "0.7*bleu + 0.3*mean", or a function, package.module:function."""
+    feedback: Feedback = option("judgments", scope=Scope.RETRIEVAL)
+    """What rewards a search: judgments, which --reward scores, or clicks: the share of the
+    documents found that a simulated user clicks."""
+    top_k: int = option(10, at_least=1, scope=Scope.RETRIEVAL)
+    """Number of documents that a search finds."""
     max_new_tokens: int = option(40, at_least=1, below=2**16, scope=Scope.WRITER)
     """Maximum number of words in a written text, below 65,536."""
 
@@ -166,7 +198,10 @@ class AlgorithmConfig(Options):
     By default the tuned value of the algorithm."""
     time_limit: float | None = option(None, above=0)
     """Time limit of the training, in wall-clock seconds; none by default.
-    A writer's warm start has separate limits."""
+    A warm start has separate limits."""
+    warm_seconds: float | None = option(None, above=0, scope=Scope.WARM)
+    """Maximum duration of the warm start, in wall-clock seconds; for a writer none by default, for
+    LLMAR/Retrieve-v0 20."""
     learning_rate: float | None = option(None, above=0)
     """Initial learning rate; it decays linearly to 0.
     By default the tuned value of the algorithm."""
@@ -181,8 +216,9 @@ class AlgorithmConfig(Options):
     ] = field(default=(), hash=False)  # values may be lists
     """Another setting of the algorithm, as in n_steps=64,
     or of its policy, as in policy.net_arch=[64,64]. In Python, pairs of name and value."""
-    baseline: Baseline = option("leave_one_out", scope=Scope.REINFORCE)
-    """Baseline that REINFORCE uses to compute advantages."""
+    baseline: Baseline | None = option(None, scope=Scope.REINFORCE)
+    """Baseline that REINFORCE uses to compute advantages; by default leave_one_out, or for
+    LLMAR/Retrieve-v0 group."""
     distribution: DistributionName | None = option(None, scope=Scope.DIRECTION)
     """Distribution of answers, for reinforce, ppo, a2c and trpo (trpo: not power_spherical).
     By default the tuned value of the algorithm. A writer samples words instead."""
@@ -191,8 +227,8 @@ class AlgorithmConfig(Options):
     or with free_gaussian to the policy's radius; for reinforce, ppo, a2c and trpo.
     By default the tuned value of the algorithm. Not for a writer."""
     hidden_dim: int | None = option(None, at_least=1)
-    """Width of the GRU, by default 128; for a writer, width of the decoder, by default 384.
-    Each direction of a writer's encoder is two thirds as wide."""
+    """Width of the GRU, by default 128, or 384 for LLMAR/Retrieve-v0; for a writer, width of the
+    decoder, by default 384. Each direction of a writer's encoder is two thirds as wide."""
 
     def __post_init__(self) -> None:
         """Check all options, and bring the settings into one form."""
@@ -221,8 +257,6 @@ class WritingConfig(Options):
 
     warm_epochs: float = option(10.0, above=0, scope=Scope.WRITER)
     """Epochs of the warm start, which trains on the targets by cross-entropy."""
-    warm_seconds: float | None = option(None, above=0, scope=Scope.WRITER)
-    """Maximum duration of the warm start, in wall-clock seconds; none by default."""
     patience: int | None = option(6, at_least=1, scope=Scope.WRITER)
     """The warm start ends early after this many validations in a row without improvement."""
     smoothing: float = option(0.1, at_least=0, below=1, scope=Scope.WRITER)
@@ -235,6 +269,18 @@ class WritingConfig(Options):
     """Initial weight of the entropy bonus in reinforcement learning; it decays linearly to 0."""
     kl_weight: float = option(0.0, at_least=0, scope=Scope.WRITER)
     """Weight of the KL penalty towards the policy after the warm start; 0 disables it."""
+
+
+@dataclass(frozen=True)
+class RetrievalConfig(Options):
+    """How a query adapter learns before reinforcement learning."""
+
+    warm_start: Literal["none", "supervised"] = option("none", scope=Scope.RETRIEVAL)
+    """What precedes reinforcement learning: nothing, or supervised, contrastive training (InfoNCE)
+    on the judgments, or on --click-log."""
+    click_log: Path | None = option(None, scope=Scope.RETRIEVAL)
+    """A TSV file of logged clicks, in place of judgments in the warm start: query id, document id,
+    rank from 1, and clicked, 0 or 1."""
 
 
 @dataclass(frozen=True)
@@ -270,12 +316,23 @@ class Config:
     task: TaskConfig = field(default_factory=TaskConfig)
     algorithm: AlgorithmConfig = field(default_factory=AlgorithmConfig)
     writer: WritingConfig = field(default_factory=WritingConfig)
+    retrieval: RetrievalConfig = field(default_factory=RetrievalConfig)
     run: RunConfig = field(default_factory=RunConfig)
 
     @property
     def writes(self) -> bool:
         """Whether the agent writes texts."""
         return self.task.env == "LLMAR/Generate-v0"
+
+    @property
+    def retrieves(self) -> bool:
+        """Whether the agent's answers are searched with."""
+        return self.task.env == "LLMAR/Retrieve-v0"
+
+    @property
+    def texts(self) -> str:
+        """The name of the training texts, as given or by default."""
+        return self.data.data or ("phrasebook:en" if self.retrieves else "phrasebook:de-en")
 
     @property
     def scopes(self) -> set[Scope]:
@@ -285,8 +342,11 @@ class Config:
             ValueError: the algorithm is unknown.
         """
         if self.writes:
-            return {Scope.WRITER, Scope.REINFORCE}
+            return {Scope.WRITER, Scope.PAIRS, Scope.REINFORCE, Scope.WARM}
         algorithm, scopes = algorithm_name(self.algorithm.algo), {Scope.VECTORS}
+        scopes |= {Scope.RETRIEVAL} if self.retrieves else {Scope.ALIGN, Scope.PAIRS}
+        if self.retrieval.warm_start != "none":
+            scopes.add(Scope.WARM)
         if algorithm in DISTRIBUTIONS_OF:
             scopes.add(Scope.DIRECTION)
         if algorithm == "reinforce":
@@ -357,20 +417,84 @@ def check_together(config: Config) -> None:
         refuse("algo", f"cannot be used: {error}")
     if config.writes and name != "reinforce":
         refuse("algo", f"cannot be used: a writer requires algo 'reinforce', found {algo!r}")
+    if config.retrieves and name not in DISTRIBUTIONS_OF:
+        names = ", ".join(DISTRIBUTIONS_OF)
+        refuse(
+            "algo",
+            f"cannot be used: training starts at the queries' own vectors, which is possible with "
+            f"{names}; found {algo!r}",
+        )
     refuse_unused(config, config.scopes)
-    if config.writes:
-        _check_reward(config.task.reward)
+    _check_embedders(config)
+    _check_reward(config)
+    if config.retrieves:
+        _check_retrieval(config)
     chosen, among = config.algorithm.distribution, DISTRIBUTIONS_OF.get(name, ())
     if chosen is not None and chosen not in among:
         why = f"must be one of {', '.join(among)}, found {chosen!r}"
         refuse("distribution", why, context=f"with {algo}, ")
 
 
-def _check_reward(reward: str) -> None:
-    # Imported here, since it needs NumPy.
+def _check_embedders(config: Config) -> None:
+    """Check the names of embedders, and that no option is without effect beside them."""
+    data = config.data
+    sides = (data.source_embedder or data.embedder, data.target_embedder or data.embedder)
+    if data.embedder and data.source_embedder and data.target_embedder:
+        refuse("embedder", "has no effect beside --source-embedder and --target-embedder")
+    given = [one for one in sides if one is not None]
+    if given:
+        # Imported here, since it needs NumPy.
+        from llmar_env.text.embedders import check_spec
+
+        for name in ("embedder", "source_embedder", "target_embedder"):
+            try:
+                check_spec(getattr(data, name) or "word2vec")
+            except ValueError as error:
+                refuse(name, f"cannot be used: {error}")
+    if config.writes and sides[1] not in (None, "word2vec"):
+        name = "embedder" if data.target_embedder is None else "target_embedder"
+        refuse(
+            name,
+            "cannot be used for the targets of a writer, whose words are tokens of word2vec; give "
+            f"--source-embedder, found {sides[1]!r}",
+        )
+    if all(one not in (None, "word2vec") for one in sides):
+        for name in ("dim", "vectors_seed"):
+            if getattr(data, name) != getattr(DataConfig(), name):
+                refuse(name, f"is a setting of word2vec; leave it out, with {sides[0]}")
+
+
+def _check_reward(config: Config) -> None:
+    reward = config.task.reward
+    if reward is None:
+        return
+    if config.task.feedback == "clicks":
+        refuse("reward", f"cannot be used: with --feedback clicks they are it, found {reward!r}")
+    if not (config.writes or config.retrieves):
+        if reward != "cosine":
+            refuse("reward", f"cannot be used: it is cosine for {config.task.env}")
+        return
+    # Imported here, since they need NumPy.
     from llmar_env.alignment.rewards import make_reward
+    from llmar_env.envs.retrieve import check_reward
 
     try:
-        make_reward(reward)
+        if config.writes:
+            make_reward(reward)
+        else:
+            check_reward(reward, config.task.top_k)
     except ValueError as error:
         refuse("reward", f"cannot be used: {error}")
+
+
+def _check_retrieval(config: Config) -> None:
+    """Check that the files of a collection and the warm start go together."""
+    data, retrieval = config.data, config.retrieval
+    files = data.documents, data.queries
+    if any(files) and not (all(files) and data.data):
+        refuse("documents", "needs --queries and --data, the file of the training judgments")
+    if not any(files) and (data.valid or data.test):
+        name = "valid" if data.valid else "test"
+        refuse(name, "needs --documents and --queries; a folder has judgments of all splits")
+    if retrieval.click_log is not None and retrieval.warm_start == "none":
+        refuse("click_log", "is learned from in the warm start: give --warm-start supervised")

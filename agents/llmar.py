@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import os
 import warnings
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
+from functools import partial
 from pathlib import Path
 from typing import Any, Self, TypeVar
 
@@ -15,50 +16,61 @@ from stable_baselines3.common.callbacks import BaseCallback
 from stable_baselines3.common.policies import BasePolicy
 
 from llmar_env.alignment.scores import alignment_score
-from llmar_env.metrics import Scores, TextScores, nearest
+from llmar_env.arrays import unit
+from llmar_env.metrics import RankingScores, Scores, TextScores, nearest
+from llmar_env.retrieval import Collection
 from llmar_env.text.corpus import Corpus
 from llmar_env.text.embedded import EmbeddedTexts
-from llmar_env.text.embedders import Embedder, WordVectors
+from llmar_env.text.embedders import Embedder, Frozen, WordVectors, load_embedder
 from llmar_env.text.tensor_files import ModelFileError
 
 from .algorithms.presets import Algorithm
 from .config import Config, check_together
+from .inference.search import Documents, Hit
 from .networks.device import resolve_device, resolve_precision
 from .trainers.align import AlignTrainer
 from .trainers.base import Trained
-from .trainers.data import load_corpus
+from .trainers.data import embedder_options, load_collection, load_corpus, load_documents
 from .trainers.generate import GenerateTrainer, RefinedText
+from .trainers.retrieve import RetrieveTrainer
 from .trainers.saved import MANIFEST, SOURCE, TARGET, SavedModel
 from .training.clock import Clock
 
-__all__ = ["LLMAR", "ModelFileError", "RefinedText", "Trained"]
+__all__ = ["LLMAR", "Documents", "Hit", "ModelFileError", "RefinedText", "Trained"]
 
 # Attributes that belong to the corpus that the policy was trained on.
-_OF_CORPUS = ("corpus", "source_embedder", "target_embedder", "targets", "_target_means")
+_OF_CORPUS = (
+    *("corpus", "source_embedder", "target_embedder", "targets"),
+    *("_target_means", "_documents"),
+)
 _Part = TypeVar("_Part")
+_Trainer = AlignTrainer | GenerateTrainer | RetrieveTrainer
 
-_TRAINERS: Mapping[str, type[AlignTrainer] | type[GenerateTrainer]] = {
+_TRAINERS: Mapping[str, type[_Trainer]] = {
     "LLMAR/Align-v0": AlignTrainer,
     "LLMAR/Generate-v0": GenerateTrainer,
+    "LLMAR/Retrieve-v0": RetrieveTrainer,
 }
 
 
 class LLMAR:
     """Reinforcement-learned text alignment: the method from end to end.
 
-    A trainer makes the policy and answers with it: with vectors (`AlignTrainer`) or with texts
-    (`GenerateTrainer`), depending on `config.task.env`.
+    A trainer makes the policy and answers with it: with vectors (`AlignTrainer`), with texts
+    (`GenerateTrainer`) or with vectors to search with (`RetrieveTrainer`), depending on
+    `config.task.env`.
 
     Args:
         config: the options; the defaults if None.
 
     Attributes:
         trainer: trains the policy, and answers with it.
-        corpus: the training corpus; None before `train` and after `load`.
+        corpus: the training corpus, or a query adapter's collection; None before `train` and after
+            `load`.
         source_embedder: embeds input texts.
         target_embedder: embeds target texts.
         targets: the distinct targets of the training texts, from which `nearest` chooses; empty
-            for a model that writes texts.
+            for a model that writes texts, and for a query adapter.
 
     Raises:
         ValueError: the environment, the algorithm or the device is not available, or an option
@@ -69,12 +81,13 @@ class LLMAR:
         config = Config() if config is None else config
         check_together(config)
         self.device = resolve_device(config.run.device)
-        self.trainer = _TRAINERS[config.task.env](config, self.device)
-        self.corpus: Corpus | None = None
+        self.trainer: _Trainer = _TRAINERS[config.task.env](config, self.device)
+        self.corpus: Corpus | Collection | None = None
         self.source_embedder: Embedder | None = None
         self.target_embedder: Embedder | None = None
         self.targets: tuple[str, ...] = ()
         self._target_means: NDArray[np.float32] | None = None  # (m, D), of `targets`
+        self._documents: Documents | None = None
 
     @property
     def config(self) -> Config:
@@ -106,8 +119,9 @@ class LLMAR:
         to begin from scratch.
 
         Args:
-            data: as in `Corpus.load`; by default the data named by the configuration. The splits
-                are "train", "valid" and, for the report only, "test".
+            data: as in `Corpus.load`, or for a query adapter in `Collection.load`; by default the
+                data named by the configuration. The splits are "train", "valid" and, for the report
+                only, "test".
             folder: folder for TensorBoard logs; no logs if None.
             callback: an additional SB3 callback.
 
@@ -121,23 +135,35 @@ class LLMAR:
         """
         clock = Clock()
         clock.start()
-        quiet = isinstance(data, Corpus) or not self.config.run.progress
-        with Console(stderr=True, quiet=quiet).status("reading and embedding the texts"):
-            corpus = load_corpus(self.config, data, embedders=self._embedders(data))
+        corpus = self._load(data)
         self._require_same_vectors(corpus)
         kept = {name: getattr(self, name) for name in _OF_CORPUS}
         policy = self.policy
         self._adopt(corpus)
+        train: Callable[..., Trained] = self.trainer.train
         try:
-            return self.trainer.train(corpus, clock=clock, folder=folder, callback=callback)
+            return train(corpus, clock=clock, folder=folder, callback=callback)
         except BaseException:
             if self.policy is policy:  # the old one, if any, which answers with what it learned on
                 vars(self).update(kept)
             raise
 
+    def _load(self, data: Any) -> Corpus | Collection:
+        """Read and embed the texts, by the embedders of a model that is trained already."""
+        quiet = isinstance(data, Corpus | Collection) or not self.config.run.progress
+        # Models that read texts show a bar of their own, beside which no spinner can stand.
+        names = self.config.data
+        quiet |= any((names.embedder, names.source_embedder, names.target_embedder))
+        embedders = self._embedders(data)
+        with Console(stderr=True, quiet=quiet).status("reading and embedding the texts"):
+            if self.config.retrieves:
+                embedder = None if embedders is None else embedders[0]
+                return load_collection(self.config, data, embedder=embedder)
+            return load_corpus(self.config, data, embedders=embedders)
+
     def _embedders(self, data: Any) -> tuple[Embedder, Embedder] | None:
         """The embedders of a model that is trained already, if the data are not embedded."""
-        if self.policy is None or isinstance(data, Corpus):
+        if self.policy is None or isinstance(data, Corpus | Collection):
             return None
         if self.source_embedder is None or self.target_embedder is None:
             raise ValueError(
@@ -146,29 +172,28 @@ class LLMAR:
             )
         return self.source_embedder, self.target_embedder
 
-    def _require_same_vectors(self, corpus: Corpus) -> None:
+    def _require_same_vectors(self, corpus: Corpus | Collection) -> None:
         """Refuse to go on with vectors that mean something else than before."""
         if self.policy is None:
             return
-        dims = corpus.source.dim, corpus.target.dim
-        embedders = (
-            (self.source_embedder, corpus.source_embedder),
-            (self.target_embedder, corpus.target_embedder),
-        )
+        searched = corpus.target if isinstance(corpus, Corpus) else corpus.index
+        dims = corpus.source.dim, searched.dim
+        others = _embedders_of(corpus)
+        embedders = zip((self.source_embedder, self.target_embedder), others, strict=True)
         if dims != self.trainer.dims or any(_differ(own, other) for own, other in embedders):
             raise ValueError(
                 "this model is trained already, on vectors other than those of this corpus: give "
                 "it texts, which it embeds, or make a new LLMAR to begin from scratch"
             )
 
-    def _adopt(self, corpus: Corpus) -> None:
+    def _adopt(self, corpus: Corpus | Collection) -> None:
         """Store the corpus, and the embedders and targets that are needed to answer texts."""
         self.corpus = corpus
-        self.source_embedder, self.target_embedder = corpus.source_embedder, corpus.target_embedder
+        self.source_embedder, self.target_embedder = _embedders_of(corpus)
         if isinstance(self.trainer, AlignTrainer):
             rows = corpus.rows("train")
             self.targets = tuple(dict.fromkeys(corpus.targets[rows.start : rows.stop]))
-        self._target_means = None
+        self._target_means = self._documents = None
 
     def generate(self, text: str | Sequence[str], **options: Any) -> Any:
         """Answer texts, without exploration noise.
@@ -192,8 +217,111 @@ class LLMAR:
                 f"this model answers with vectors, and has no option {', '.join(options)}: options "
                 "are for models that write texts"
             )
-        answers = self.trainer.generate(self._embed(text), **options)
+        generate: Callable[..., Any] = self.trainer.generate
+        answers = generate(self._embed(text), **options)
         return answers[0] if isinstance(text, str) else answers
+
+    def encode(self, text: str | Sequence[str]) -> NDArray[np.float32]:
+        """The answers to texts as one vector each, for any database of vectors.
+
+        Args:
+            text: one text, or a sequence of n, as in `generate`.
+
+        Returns:
+            The unit vector of the mean answer, (D,) for one text, (n, D) for a sequence.
+
+        Raises:
+            RuntimeError: there is no trained policy, or no embedder of its input.
+            ValueError: the model writes texts, or a text or the sequence is empty.
+        """
+        if isinstance(self.trainer, GenerateTrainer):
+            raise ValueError("this model writes texts and has no vectors to give: call generate")
+        answers = np.asarray(self.generate([text] if isinstance(text, str) else text))
+        means: NDArray[np.float32] = unit(answers.mean(axis=1))
+        return means[0] if isinstance(text, str) else means
+
+    def search(
+        self, text: str | Sequence[str], k: int = 10, *, documents: Documents | None = None
+    ) -> Any:
+        """Find documents with the answers to queries.
+
+        Args:
+            text: one query, or a sequence of n.
+            k: number of documents to find, in [1, m].
+            documents: where to search; by default the documents of the training collection, which a
+                loaded model reads from the files that its configuration names.
+
+        Returns:
+            A list of k `Hit`, best first, for one query; a list of n such lists for a sequence.
+
+        Raises:
+            RuntimeError: there is no trained policy, or no embedder of its input.
+            ValueError: the model is no query adapter, k is out of range, a query or the sequence is
+                empty, or the collection has no strings.
+            FileNotFoundError: the collection is not where it was.
+        """
+        self._require_adapter("search")
+        vectors = self.encode([text] if isinstance(text, str) else text)
+        hits = (documents or self.documents).search(vectors, k)
+        return hits[0] if isinstance(text, str) else hits
+
+    @property
+    def documents(self) -> Documents:
+        """The documents that a query adapter searches by default.
+
+        Raises:
+            ValueError: the model is no query adapter, or its collection has no strings.
+            FileNotFoundError: the collection is not where it was.
+        """
+        self._require_adapter("documents")
+        if self._documents is None:
+            collection = self.corpus
+            if collection is None and self.source_embedder is not None:
+                self._documents = load_documents(self.config, self.source_embedder)
+                return self._documents
+            assert isinstance(collection, Collection)
+            self._documents = Documents.of(collection)
+        return self._documents
+
+    def embed_documents(self, documents: Mapping[str, str]) -> Documents:
+        """Embed other documents for `search`, given as text by id.
+
+        Raises:
+            RuntimeError: there is no trained policy, or no embedder of its input.
+            ValueError: the model is no query adapter, or a text is empty.
+        """
+        self._require_adapter("embed_documents")
+        embedder = self._required(self.source_embedder)
+        return Documents.embed(documents, embedder, str(self.device))
+
+    def measure(self, data: Any = None, split: str = "test") -> RankingScores:
+        """Score a query adapter on the queries of a split.
+
+        Args:
+            data: as in `Collection.load`; by default the training collection.
+            split: one of its splits.
+
+        Raises:
+            RuntimeError: there is no trained policy.
+            ValueError: the model is no query adapter, the data cannot be used, or there is no such
+                split.
+        """
+        trainer = self._require_adapter("measure")
+        self._required(self.policy)
+        if data is None and isinstance(self.corpus, Collection):
+            data = self.corpus
+        collection = self._load(data)
+        assert isinstance(collection, Collection)
+        self._require_same_vectors(collection)
+        return trainer.measure(collection, split).scores
+
+    def _require_adapter(self, name: str) -> RetrieveTrainer:
+        if not isinstance(self.trainer, RetrieveTrainer):
+            raise ValueError(
+                f"{name} is for query adapters: train one on LLMAR/Retrieve-v0, not on "
+                f"{self.config.task.env}"
+            )
+        return self.trainer
 
     def refine(
         self,
@@ -269,7 +397,8 @@ class LLMAR:
             RuntimeError: there is no embedder of the targets.
             ValueError: the numbers of answers and targets differ or are 0, or a target is empty.
         """
-        return self.trainer.score(answers, targets, self._required(self.target_embedder))
+        score: Callable[..., Scores | TextScores] = self.trainer.score
+        return score(answers, targets, self._required(self.target_embedder))
 
     def nearest(self, text: str, k: int = 1) -> list[str]:
         """The k training targets that align best with the answer to a text, best first.
@@ -281,6 +410,8 @@ class LLMAR:
         """
         if isinstance(self.trainer, GenerateTrainer):
             raise ValueError("this model writes texts: call generate instead of nearest")
+        if isinstance(self.trainer, RetrieveTrainer):
+            raise ValueError("this model is a query adapter: call search instead of nearest")
         if self._target_means is None:
             targets = self._required(self.targets)
             self._target_means = self._required(self.target_embedder).embed(targets).means
@@ -298,12 +429,15 @@ class LLMAR:
         Returns:
             For each text, its source and right target; and either the written text, or the target
             of the split nearest to the answer, with the alignment of the answer with the right
-            target. Empty if the corpus has no strings.
+            target. Of a query adapter, the query and the document that is found first, as the
+            embedder is and with the adapter, and whether they are relevant. Empty if the corpus has
+            no strings.
         """
         if self.corpus is None or self.policy is None or not self.corpus.sources:
             return []
         rows = self.corpus.rows(split)
-        return self.trainer.examples(self.corpus, split, rows[:: max(1, len(rows) // size)][:size])
+        examples: Callable[..., list[dict[str, Any]]] = self.trainer.examples
+        return examples(self.corpus, split, rows[:: max(1, len(rows) // size)][:size])
 
     @staticmethod
     def _required(part: _Part | None) -> _Part:
@@ -341,19 +475,22 @@ class LLMAR:
         folder: str | os.PathLike[str],
         *,
         device: str = "auto",
-        source_embedder: type[Embedder] = WordVectors,
-        target_embedder: type[Embedder] = WordVectors,
+        source_embedder: type[Embedder] | str | None = None,
+        target_embedder: type[Embedder] | str | None = None,
     ) -> Self:
         """Load a model that `save` wrote.
 
         Args:
             folder: folder of the model, or of a run that contains it in `model/`.
             device: the policy's device, as in `Config`.
-            source_embedder: class whose `load` reads the source embedder.
-            target_embedder: class whose `load` reads the target embedder.
+            source_embedder: where the model of the source embedder is now, as a string for
+                `llmar_env.text.embedders.embedder`, if it has moved; or, for an embedder of your
+                own, its class, whose `load` reads it.
+            target_embedder: the same for the target embedder.
 
         Raises:
-            FileNotFoundError: the folder contains no model.
+            FileNotFoundError: the folder contains no model, or the model of an embedder is not
+                where it was.
             ModelFileError: a ValueError: this version does not support the model's format, or its
                 files are damaged, missing or from different models. The message names the file.
             ValueError: the device is not available, or does not have the model's precision.
@@ -370,19 +507,41 @@ class LLMAR:
             llmar = cls(Config.from_json(options | {"device": str(found)}))
         llmar.targets = saved.texts("targets")
         if saved.has(SOURCE):
-            llmar.source_embedder = saved.load(SOURCE, source_embedder.load)
+            llmar.source_embedder = llmar._read_embedder(saved, SOURCE, source_embedder)
         if saved.field("shared_embedder", bool):
             llmar.target_embedder = llmar.source_embedder
         elif saved.has(TARGET):
-            llmar.target_embedder = saved.load(TARGET, target_embedder.load)
+            llmar.target_embedder = llmar._read_embedder(saved, TARGET, target_embedder)
         policy = llmar.trainer.restore(saved, llmar.target_embedder)
         saved.check_sums()
         policy.to(llmar.device)
         return llmar
 
+    def _read_embedder(
+        self, saved: SavedModel, name: str, given: type[Embedder] | str | None
+    ) -> Embedder:
+        """Read an embedder of a saved model, as `load` says."""
+        if isinstance(given, type):
+            return saved.load(name, given.load)
+        options = embedder_options(self.config)
+        return saved.load(name, partial(load_embedder, spec=given, **options))
+
+
+def _embedders_of(corpus: Corpus | Collection) -> tuple[Embedder | None, Embedder | None]:
+    """The embedders of texts and of targets; those of queries and documents are one."""
+    if isinstance(corpus, Collection):
+        return corpus.embedder, corpus.embedder
+    return corpus.source_embedder, corpus.target_embedder
+
 
 def _differ(own: Embedder | None, other: Embedder | None) -> bool:
     """Whether two embedders are known to give different vectors."""
+    if isinstance(own, Frozen) and isinstance(other, Frozen):
+        return own.space != other.space or not np.array_equal(_center(own), _center(other))
     if not (isinstance(own, WordVectors) and isinstance(other, WordVectors)) or own is other:
         return False
     return not np.array_equal(own.table, other.table)
+
+
+def _center(embedder: Frozen[Any]) -> NDArray[np.float32]:
+    return np.zeros(1, np.float32) if embedder.center is None else embedder.center

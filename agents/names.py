@@ -11,6 +11,7 @@ __all__ = [
     "ENVIRONMENTS",
     "Baseline",
     "DistributionName",
+    "Feedback",
     "Method",
     "Precision",
     "algorithm_name",
@@ -25,11 +26,15 @@ DistributionName = Literal["gaussian", "free_gaussian", "power_spherical"]
 Method = Literal["greedy", "csls", "best_of", "beam"]
 """Decoding methods of `agents.decode`."""
 
+Feedback = Literal["judgments", "clicks"]
+"""What rewards a search; `llmar_env.envs.retrieve` explains them."""
+
 Precision = Literal["auto", "float32", "bfloat16"]
 """Precisions of a writer's matrix products; `agents.networks.device` resolves "auto"."""
 
-ENVIRONMENTS = ("LLMAR/Align-v0", "LLMAR/Generate-v0")
-"""Environments that an agent can be trained on, with vectors and with texts as answers."""
+ENVIRONMENTS = ("LLMAR/Align-v0", "LLMAR/Generate-v0", "LLMAR/Retrieve-v0")
+"""Environments that an agent can be trained on: its answers are vectors, texts, or vectors that an
+index is searched with."""
 
 ALGORITHM_NAMES = (
     *("reinforce", "ppo", "a2c", "trpo", "recurrent_ppo"),

@@ -8,9 +8,10 @@ import warnings
 from collections.abc import Iterator
 from typing import TYPE_CHECKING, Any, BinaryIO
 
-from .config import DataConfig, PairsConfig, ReadingConfig
+from .config import Config, PairsConfig, ReadingConfig
 
 if TYPE_CHECKING:
+    from llmar_env.retrieval.files import JudgedTexts
     from llmar_env.text.pairs import TextPairs
 
 __all__ = [
@@ -19,6 +20,7 @@ __all__ = [
     "check_data",
     "check_files",
     "read_files",
+    "read_judged",
     "read_lines",
     "read_pairs",
     "standard_input",
@@ -29,7 +31,7 @@ STDIN = "-"
 _VALID_PART = 0.05
 
 
-def check_files(config: DataConfig) -> None:
+def check_files(config: Config) -> None:
     """Check that the files that the options name are there and of a known format.
 
     Raises:
@@ -37,10 +39,14 @@ def check_files(config: DataConfig) -> None:
             two files are to be read from standard input.
         OSError: there is no such file, or it is a folder.
     """
-    files = {"--data": config.data, "--valid": config.valid, "--test": config.test}
+    if config.retrieves:
+        _check_collection(config)
+        return
+    data = config.data
+    files = {"--data": config.texts, "--valid": data.valid, "--test": data.test}
     named = {flag: os.fspath(data) for flag, data in files.items() if data is not None}
     for flag, name in named.items():
-        check_data(name, config, flag)
+        check_data(name, data, flag)
     if len(twice := [flag for flag, name in named.items() if name == STDIN]) > 1:
         raise ValueError(f"standard input can be read once, not for {' and '.join(twice)}")
 
@@ -63,7 +69,56 @@ def check_data(name: str, options: ReadingConfig, flag: str = "--data") -> None:
     reader(name, options.format)
 
 
-def read_files(config: DataConfig) -> str | dict[str, TextPairs]:
+def _check_collection(config: Config) -> None:
+    """Check that the files of a collection are there.
+
+    Raises:
+        ValueError: a folder has not the files of a collection, or the phrasebook has no such one.
+        OSError: there is no such file or folder.
+    """
+    from llmar_env.text.phrasebook import Phrasebook
+    from llmar_env.text.phrasebook.names import PREFIX
+    from llmar_env.text.readers import check_file
+
+    data, name = config.data, config.texts
+    files = (data.documents, data.queries, data.valid, data.test, config.retrieval.click_log)
+    for file in files:
+        if file is not None:
+            check_file(file)
+    if data.documents is not None:
+        check_file(name)
+    elif name.startswith(PREFIX):
+        Phrasebook.from_name(name)
+    elif not os.path.isdir(name):
+        raise FileNotFoundError(
+            f"--data must be a folder of the BEIR layout, or phrasebook:en; there is no folder "
+            f"{name}. With --documents and --queries it is a file of judgments"
+        )
+
+
+def read_judged(config: Config) -> str | JudgedTexts:
+    """Read the files of a collection.
+
+    Returns:
+        The documents, queries and judgments; or the name of a phrasebook.
+
+    Raises:
+        ValueError: as in `check_files`; or a file has a mistake.
+        OSError: as in `check_files`.
+    """
+    from llmar_env.retrieval import read_beir, read_collection
+    from llmar_env.text.phrasebook.names import PREFIX
+
+    check_files(config)
+    data, name = config.data, config.texts
+    if data.documents is None or data.queries is None:
+        return name if name.startswith(PREFIX) else read_beir(name)
+    given = {"train": name, "valid": data.valid, "test": data.test}
+    judged = {split: file for split, file in given.items() if file is not None}
+    return read_collection(data.documents, data.queries, judged)
+
+
+def read_files(config: Config) -> str | dict[str, TextPairs]:
     """Read the files of the options, and take the splits that are not given out of --data.
 
     Returns:
@@ -76,13 +131,14 @@ def read_files(config: DataConfig) -> str | dict[str, TextPairs]:
     from llmar_env.text.phrasebook.names import PREFIX
 
     check_files(config)
-    if config.data.startswith(PREFIX):
-        if config.valid or config.test:
+    data, name = config.data, config.texts
+    if name.startswith(PREFIX):
+        if data.valid or data.test:
             raise ValueError("the phrasebook has fixed splits: leave out --valid and --test")
-        return config.data
-    given = {"train": config.data, "valid": config.valid, "test": config.test}
+        return name
+    given = {"train": name, "valid": data.valid, "test": data.test}
     pairs = {
-        split: read_pairs(os.fspath(name), split, config)
+        split: read_pairs(os.fspath(name), split, data)
         for split, name in given.items()
         if name is not None
     }

@@ -44,8 +44,9 @@ from agents import LLMAR
 from agents.algorithms.presets import SUPERVISED
 from agents.config import AlgorithmConfig, Config, RunConfig
 from agents.inference.evaluation import evaluate
-from agents.networks.device import resolve_device
+from agents.networks.device import as_shared_tensor, resolve_device
 from agents.policies.gru import GRUPolicy
+from agents.training.losses import CosineLoss
 from agents.training.supervised import train_supervised
 from agents.training.validation import Validation
 from llmar_env.metrics import Scores, score_answers
@@ -309,7 +310,8 @@ def _supervised(
     validation = Validation(partial(evaluate, corpus=corpus, split="valid"))
     texts = train_supervised(
         policy,
-        corpus,
+        corpus.rows("train"),
+        CosineLoss(as_shared_tensor(corpus.target.unit_means, policy.device)),
         validation,
         seconds=_TRANSLATION_SECONDS,
         learning_rate=rate,

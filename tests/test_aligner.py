@@ -17,6 +17,7 @@ from agents.networks.device import has_fast_bfloat16, resolve_device, resolve_pr
 from agents.trainers.data import load_corpus
 from agents.training.callback import Progress, Training
 from agents.training.clock import Clock, LinearDecay
+from agents.training.losses import CosineLoss
 from agents.training.supervised import train_supervised
 from agents.training.validation import Validation
 from llmar_env.metrics import Scores
@@ -321,7 +322,8 @@ def test_a_baseline_whose_gradient_is_not_finite_stops(corpus):
     with pytest.raises(NonFiniteLossError, match="supervised baseline"):
         train_supervised(
             llmar.policy,
-            corpus,
+            corpus.rows("train"),
+            CosineLoss(torch.as_tensor(corpus.target.unit_means)),
             Validation(partial(evaluate, corpus=corpus, split="valid")),
             seconds=1.0,
             learning_rate=0.01,

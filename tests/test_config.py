@@ -31,7 +31,9 @@ OPTIONS = {
 }
 # Written down a second time: lowest value, whether it is accepted itself, and what is too high.
 RANGES = {
-    **dict.fromkeys(("num_texts", "group_size", "num_vectors", "dim"), (1, True, math.inf)),
+    **dict.fromkeys(
+        ("num_texts", "group_size", "num_vectors", "dim", "top_k"), (1, True, math.inf)
+    ),
     **dict.fromkeys(("hidden_dim", "max_length"), (1, True, math.inf)),
     "max_new_tokens": (1, True, 2**16),
     **dict.fromkeys(("patience", "total_steps"), (1, True, math.inf)),
@@ -42,7 +44,8 @@ RANGES = {
     **dict.fromkeys(("seed", "vectors_seed"), (0, True, 2**32)),
 }
 VECTORS = {"observation", "num_vectors", "distribution", "noise_scale"}
-WRITERS = {"reward", "max_new_tokens", "warm_epochs", "warm_seconds", "patience", "smoothing"}
+RETRIEVAL = {"documents", "queries", "feedback", "top_k", "warm_start", "click_log"}
+WRITERS = {"max_new_tokens", "warm_epochs", "warm_seconds", "patience", "smoothing"}
 WRITERS |= {"dropout", "ce_weight", "entropy", "kl_weight", "precision"}
 # One more value of each option that is not for every training.
 OTHERS = {
@@ -51,7 +54,18 @@ OTHERS = {
     "distribution": "gaussian",
     "noise_scale": 0.7,
     "baseline": "mean",
-    "reward": "chrf",
+    "source_column": "text",
+    "target_column": "answer",
+    "on_bad_row": "skip",
+    "format": "tsv",
+    "documents": Path("corpus.jsonl"),
+    "queries": Path("queries.jsonl"),
+    "source_embedder": "word2vec",
+    "target_embedder": "word2vec",
+    "feedback": "clicks",
+    "top_k": 5,
+    "warm_start": "supervised",
+    "click_log": Path("clicks.tsv"),
     "max_new_tokens": 7,
     "warm_epochs": 0.5,
     "warm_seconds": 3.0,
@@ -166,7 +180,7 @@ def test_every_number_has_a_range():
         ({"dropout": "0.1"}, "dropout must be a number, found '0.1'"),
         ({"supervised": 1}, "supervised must be true or false, found 1"),
         ({"supervised": "no"}, "supervised must be true or false, found 'no'"),
-        ({"data": ["a.tsv"]}, r"data must be a string, found \['a.tsv'\]"),
+        ({"data": ["a.tsv"]}, r"data must be a string or none, found \['a.tsv'\]"),
         ({"runs": 3}, "runs must be a path, found 3"),
         ({"on_bad_row": "ignore"}, "on_bad_row must be 'error' or 'skip', found 'ignore'"),
         ({"distribution": "cauchy"}, "distribution must be 'gaussian' or .* or none"),
@@ -241,9 +255,9 @@ def test_what_each_training_refuses(algo, name):
     if algo in {"trpo", "recurrent_ppo", "tqc", "crossq", "ars"}:
         pytest.importorskip("sb3_contrib", reason='needs the extra "contrib"')
     if algo == "writer":
-        given, unused = {"env": "LLMAR/Generate-v0"}, VECTORS
+        given, unused = {"env": "LLMAR/Generate-v0"}, VECTORS | RETRIEVAL
     else:
-        given, unused = {"algo": algo}, set(WRITERS)
+        given, unused = {"algo": algo}, WRITERS | RETRIEVAL
         if algo not in {"reinforce", "ppo", "a2c", "trpo"}:
             unused |= {"distribution", "noise_scale"}
         if algo != "reinforce":
@@ -259,7 +273,8 @@ def test_what_each_training_refuses(algo, name):
 def test_choices_are_those_of_what_they_choose():
     choices = {name: hint for name, (*_, hint) in OPTIONS.items()}
     returns = torch.tensor([[1.0, 2.0, 4.0]])
-    found = {tuple(advantages(returns, name)[0].tolist()) for name in get_args(choices["baseline"])}
+    (baselines, _) = get_args(choices["baseline"])
+    found = {tuple(advantages(returns, name)[0].tolist()) for name in get_args(baselines)}
     assert len(found) == 4
     (distributions, _) = get_args(choices["distribution"])
     assert get_args(distributions) == tuple(DISTRIBUTIONS)

@@ -497,15 +497,15 @@ def test_help_has_one_line_for_each_command(capsys, monkeypatch):
     monkeypatch.setenv("COLUMNS", "80")
     lines = [line.strip("│ ") for line in help_of(capsys).splitlines()]
     commands = [line.split(maxsplit=2)[1:] for line in lines if line.startswith("•")]
-    assert [name for name, _ in commands] == ["train", "generate", "refine", "evaluate"]
+    assert [name for name, _ in commands] == ["train", "generate", "refine", "evaluate", "search"]
     assert all(text.endswith(".") for _, text in commands)
     first = lines.index("(required)") + 1
-    assert all(line.startswith("•") for line in lines[first : first + 4])
-    assert not re.search(r"\w", lines[first + 4])  # no line goes on below
+    assert all(line.startswith("•") for line in lines[first : first + 5])
+    assert not re.search(r"\w", lines[first + 5])  # no line goes on below
 
 
 def test_help_names_the_program_as_it_was_called(capsys):
-    assert help_of(capsys).startswith("usage: llmar [-h] {train,generate,refine,evaluate}")
+    assert help_of(capsys).startswith("usage: llmar [-h] {train,generate,refine,evaluate,search}")
     assert help_of(capsys, "train").startswith("usage: llmar train ")
     for command, name in ((["-m", "agents"], "python -m agents"), (["train.py"], "train.py")):
         outcome = subprocess.run(

@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from llmar_env.metrics.ranking import find_measure
+from llmar_env.metrics.ranking import find_measure, measure_rankings
 from llmar_env.retrieval import Judgments
 
 NAMES = {
@@ -87,3 +87,14 @@ class TestJudgments:
     def test_refuses(self, triples, message):
         with pytest.raises(ValueError, match=message):
             Judgments.of(triples, 2, 6)
+
+
+def test_the_measures_of_a_report_by_hand():
+    judgments = Judgments.of([(0, 4, 1), (0, 5, 1), (1, 0, 2)], 2, 20)
+    found = np.array([[9, 4, *range(10, 18)], [0, *range(1, 10)]])
+    values = measure_rankings(judgments, np.array([0, 1]), found)
+    ideal = 1 + 1 / np.log2(3)
+    assert values["ndcg_at_10"] == pytest.approx([1 / np.log2(3) / ideal, 1])
+    assert values["recall_at_10"] == pytest.approx([0.5, 1])
+    assert values["mrr_at_10"] == pytest.approx([0.5, 1])
+    assert values["p_at_1"] == pytest.approx([0, 1])

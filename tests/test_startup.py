@@ -70,7 +70,7 @@ WRITER = ["--env", "LLMAR/Generate-v0"]
         (["train", "--name", "../esc"], "--name must be the name of a folder, not a path, found"),
         (["train", "--device", "gpu"], "--device must be auto, cpu, cuda, or cuda:1 and so on"),
         (["train", "--kl-weight", "2"], "--kl-weight is a setting of writers"),
-        (["train", *WRITER, "--num-vectors", "2"], "--num-vectors is a setting of models that"),
+        (["train", *WRITER, "--num-vectors", "2"], "--num-vectors is a setting of LLMAR/Align-v0"),
         (["train", "--algo", "pop"], "--algo cannot be used: unknown algorithm 'pop'; choose one"),
         (["train", *WRITER, "--reward", "x"], "--reward cannot be used: no reward 'x'; there are"),
         (["train", "--env", "LLMAR/X-v0"], "cannot train on LLMAR/X-v0; choose one of LLMAR/Align"),

@@ -154,7 +154,7 @@ def test_settings_of_models_that_answer_with_vectors_are_refused(setting):
         LLMAR(flat_config(**SMALL | setting))
 
 
-@pytest.mark.parametrize("setting", [{"reward": "chrf"}, {"warm_epochs": 3.0}, {"ce_weight": 0.9}])
+@pytest.mark.parametrize("setting", [{"dropout": 0.1}, {"warm_epochs": 3.0}, {"ce_weight": 0.9}])
 def test_settings_of_writers_are_refused_where_vectors_are_trained(setting):
     with pytest.raises(ValueError, match=f"{next(iter(setting))} is a setting of writers"):
         LLMAR(flat_config(**setting))

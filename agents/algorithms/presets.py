@@ -12,16 +12,21 @@ from stable_baselines3.common.base_class import BaseAlgorithm
 from llmar_env.text.embedders import WordVectorsConfig
 
 from ..distributions import DISTRIBUTIONS
-from ..names import DISTRIBUTIONS_OF
+from ..names import DISTRIBUTIONS_OF, algorithm_name
 from .buffers import GroupedReplayBuffer, GroupedRolloutBuffer
 
 __all__ = [
     "ALGORITHMS",
+    "CONTRASTIVE",
+    "RETRIEVAL",
     "SUPERVISED",
     "WRITING",
     "Algorithm",
+    "Contrastive",
+    "RetrievalPreset",
     "Supervised",
     "WriterPreset",
+    "adapter_algorithm",
     "resolve",
 ]
 
@@ -195,6 +200,68 @@ class Supervised:
 
 
 SUPERVISED = Supervised()
+
+
+@dataclass(frozen=True)
+class Contrastive:
+    """Settings of contrastive training, as a baseline and as a warm start."""
+
+    num_texts: int = 128
+    """Number of queries in a batch; the others' documents are a query's negatives."""
+    learning_rate: float = 1e-2
+    """Adam's initial learning rate."""
+    temperature: float = 0.05
+    """The cosines are divided by it."""
+
+
+CONTRASTIVE = Contrastive()
+
+
+@dataclass(frozen=True)
+class RetrievalPreset:
+    """A query adapter's default settings."""
+
+    hidden_dim: int
+    """Width of the GRU."""
+    noise_scale: float
+    """Initial noise of each coordinate, relative to the length of the mean answer."""
+    warm_seconds: float
+    """Duration of the warm start."""
+    reinforcement: Algorithm
+    """REINFORCE's settings; the other algorithms keep theirs."""
+
+
+RETRIEVAL = RetrievalPreset(
+    hidden_dim=384,
+    noise_scale=0.04,
+    warm_seconds=20.0,
+    reinforcement=Algorithm(
+        "agents.algorithms.reinforce:REINFORCE",
+        num_texts=128,
+        group_size=16,
+        learning_rate=2e-2,
+        total_steps=1e6,
+        settings={"baseline": "group"},
+    ),
+)
+
+
+def adapter_algorithm(name: str) -> Algorithm:
+    """The settings of an algorithm for a query adapter, which starts as its query's own vector.
+
+    Raises:
+        ValueError: the algorithm is unknown, or its policy has no direction to start at.
+    """
+    known = algorithm_name(name)
+    if known not in DISTRIBUTIONS_OF:
+        raise ValueError(
+            f"{name} cannot train a query adapter, which starts at the queries' own vectors; "
+            f"choose one of {', '.join(DISTRIBUTIONS_OF)}"
+        )
+    preset = ALGORITHMS[known]
+    found = RETRIEVAL.reinforcement if known == "reinforce" else preset.otherwise or preset
+    own = {"residual": True, "noise_scale": RETRIEVAL.noise_scale}
+    return replace(found, policy_kwargs={**found.policy_kwargs, **own})
 
 
 @dataclass(frozen=True)

@@ -80,7 +80,7 @@ def tuned(algorithm: Algorithm, config: AlgorithmConfig) -> Algorithm:
         if (value := getattr(config, name)) is not None
     }
     settings, policy_kwargs = dict(algorithm.settings), _with_noise(algorithm, config)
-    if "baseline" in settings:
+    if "baseline" in settings and config.baseline is not None:
         settings["baseline"] = config.baseline
     own, of_policy = _Declared.by_algorithm(algorithm), _Declared.by_policy(algorithm)
     for name, value in config.settings:

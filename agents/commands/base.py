@@ -8,8 +8,10 @@ from itertools import islice
 from pathlib import Path
 from typing import TYPE_CHECKING, TypeVar
 
+from ..config import ReadingConfig
 from ..names import Method
-from ..options import DeviceName, Options, option
+from ..options import DeviceName, Options, option, refuse
+from ..reading import STDIN, argument_text, read_lines, read_pairs, standard_input
 
 if TYPE_CHECKING:
     from ..llmar import LLMAR
@@ -26,8 +28,6 @@ class Command(Options):
     """Folder of a run, or of the model inside it."""
     device: str = option("auto", accepts=DeviceName())
     """Device: auto, cpu, cuda, cuda:1 and so on. An unavailable device is an error."""
-    method: Method = "greedy"
-    """Decoding method. csls needs many texts in a batch; beam and best_of are the slowest."""
     batch_size: int = option(512, at_least=1)
     """Number of texts that are read and answered at a time."""
     jsonl: bool = False
@@ -47,6 +47,66 @@ class Command(Options):
         from ..llmar import LLMAR
 
         return LLMAR.load(self.model, device=self.device)
+
+
+@dataclass(frozen=True, kw_only=True)
+class DecodingCommand(Command):
+    """Options of the commands whose model may write texts."""
+
+    method: Method = "greedy"
+    """Decoding method. csls needs many texts in a batch; beam and best_of are the slowest."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class TextInput(ReadingConfig):
+    """Options of the commands that read texts without targets."""
+
+    text: str | None = None
+    """The input text."""
+    file: Path | None = None
+    """A file of input texts: a TSV, CSV, JSONL or parquet file with a source column; any other file
+    has one text a line. Without --file and --text, standard input is read."""
+
+    def __post_init__(self) -> None:
+        """Check all options."""
+        super().__post_init__()
+        if self.text is not None and self.file is not None:
+            refuse("text", "and --file cannot both be given: give --text or --file, not both")
+        if self.text is not None and not self.text.strip():
+            refuse("text", "is blank")
+
+    def check(self) -> None:
+        """Check that the input is there, before the model is loaded.
+
+        Raises:
+            ValueError: --text is not UTF-8.
+            OSError: there is no such file, or it is a folder.
+        """
+        from llmar_env.text.readers import check_file
+
+        if self.text is not None:
+            argument_text(self.text, "--text")
+        if self.file is not None and str(self.file) != STDIN:
+            check_file(self.file)
+
+    def sources(self) -> Iterator[str]:
+        """The input texts; lines are read on demand.
+
+        Raises:
+            ValueError: a text cannot be read as the options say.
+        """
+        from llmar_env.text.readers import has_format
+
+        name = STDIN if self.file is None else str(self.file)
+        if self.text is not None:
+            yield argument_text(self.text, "--text").strip()
+        elif self.format is not None or has_format(name):
+            yield from read_pairs(name, "", self).source
+        elif name == STDIN:
+            yield from read_lines(standard_input(), "standard input", self.on_bad_row)
+        else:
+            with open(name, "rb") as stream:
+                yield from read_lines(stream, name, self.on_bad_row)
 
 
 def batches(items: Iterable[_Item], size: int) -> Iterator[list[_Item]]:

@@ -1,30 +1,35 @@
-"""The command that scores a model on a file."""
+"""The command that scores a model on a file, or on a collection."""
 
 from __future__ import annotations
 
 import json
 import warnings
+from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from pathlib import Path
+from types import MappingProxyType
+from typing import TYPE_CHECKING, Any
 
 from ..config import PairsConfig
 from ..reading import check_data, read_pairs
-from .base import Command, batches
+from .base import DecodingCommand, batches
 from .terminal import report_console
 
 if TYPE_CHECKING:
     from llmar_env.text.pairs import TextPairs
 
+    from .report import AnyScores
+
 __all__ = ["Evaluate"]
 
 
 @dataclass(frozen=True, kw_only=True)
-class Evaluate(PairsConfig, Command):
-    """Score the answers to a file of texts against their targets."""
+class Evaluate(PairsConfig, DecodingCommand):
+    """Score answers against targets, or a query adapter's searches."""
 
     data: str
     """A TSV, CSV, JSONL or parquet file, - for standard input, or the built-in corpus, whose "test"
-    split is used."""
+    split is used; for a query adapter, a folder of the BEIR layout, or phrasebook:en."""
 
     def run(self) -> None:
         """Print the scores, as a table or as JSON.
@@ -34,12 +39,15 @@ class Evaluate(PairsConfig, Command):
                 answers with vectors, and a decoding method is given.
             OSError: there is no such file.
         """
-        check_data(self.data, self)
-        from llmar_env.metrics import TextScores
-
-        from .report import numbers, print_signatures, score_table
-
+        is_folder = Path(self.data).is_dir()
+        if not is_folder:
+            check_data(self.data, self)
         llmar = self.load()
+        if llmar.config.retrieves:
+            self._show(llmar.measure(self.data), f"Test queries of {self.data}")
+            return
+        if is_folder:
+            raise ValueError(f"{self.data} is a folder: this model is scored on a file of texts")
         if not llmar.config.writes and self.method != "greedy":
             raise ValueError(
                 "--method is for models that write texts; this one answers with vectors: leave it "
@@ -47,20 +55,29 @@ class Evaluate(PairsConfig, Command):
             )
         options = {"method": self.method} if llmar.config.writes else {}
         pairs = read_pairs(self.data, "test", self)
-        _warn_of_unfit(pairs, self.data, llmar.config.data.data)
+        _warn_of_unfit(pairs, self.data, llmar.config.texts)
         answers = [
             answer
             for batch in batches(pairs.source, self.batch_size)
             for answer in llmar.generate(batch, **options)
         ]
         scores = llmar.evaluate(answers, pairs.target)
+        self._show(scores, f"{len(pairs):,} texts of {pairs.name}", {"texts": len(pairs)})
+
+    def _show(
+        self, scores: AnyScores, title: str, also: Mapping[str, Any] = MappingProxyType({})
+    ) -> None:
+        """Print scores as a table, or as JSON with what else is known."""
+        from llmar_env.metrics import TextScores
+
+        from .report import numbers, print_signatures, score_table
+
         signatures = dict(scores.signatures) if isinstance(scores, TextScores) else {}
         if self.jsonl:
-            found = {"texts": len(pairs)} | numbers(scores) | {"signatures": signatures}
-            print(json.dumps(found))
+            print(json.dumps({**also, **numbers(scores), "signatures": signatures}))
             return
         console = report_console()
-        console.print(score_table(f"{len(pairs):,} texts of {pairs.name}", {"trained": scores}))
+        console.print(score_table(title, {"trained": scores}))
         print_signatures(signatures, console)
 
 

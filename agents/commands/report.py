@@ -16,12 +16,13 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
-from llmar_env.metrics import Scores, TextScores
+from llmar_env.metrics import Difference, RankingScores, Scores, TextScores
 
 from ..trainers.base import Trained
 from ..training.validation import Record
 
 __all__ = [
+    "AnyScores",
     "numbers",
     "observations",
     "part_of_report",
@@ -32,12 +33,16 @@ __all__ = [
     "write_report",
 ]
 
+AnyScores = Scores | TextScores | RankingScores
+
 _ORDER = (
     "trained",
     "warm_start",
     "supervised",
     "start",
     "untrained",
+    "linear",
+    "bm25",
     "identity",
     "copy",
     "constant",
@@ -63,13 +68,24 @@ _COLUMNS = {
         "alignment": "alignment",
         "p_at_1": "P@1",
     },
+    RankingScores: {
+        "ndcg_at_10": "nDCG@10",
+        "recall_at_10": "recall@10",
+        "mrr_at_10": "MRR@10",
+        "p_at_1": "P@1",
+    },
 }
 _PANELS = {
     Scores: {"alignment": "alignment (cosine)", "p_at_1": "P@1 among the targets"},
     TextScores: {"bleu_tok": "BLEU, lower-cased tokens", "alignment": "alignment (cosine)"},
+    RankingScores: {"ndcg_at_10": "nDCG@10", "p_at_1": "P@1"},
 }
-# The score by which the best weights are selected, as in the trainers.
-_SELECTION = {Scores: "alignment", TextScores: "bleu_tok"}
+# The answers without learning that a trained agent must be better than, and what plots call them.
+_REFERENCE = {
+    Scores: ("constant", "constant answer"),
+    TextScores: ("constant", "constant answer"),
+    RankingScores: ("identity", "the embedder as it is"),
+}
 # A curve has stopped rising if so many validations, and half of all, were no better than the best.
 _PLATEAU = 4
 # What libraries raise, and the file system: a report is read with packages of many versions.
@@ -87,6 +103,8 @@ _EXAMPLE_COLUMNS = {
     "source": "input",
     "nearest": "nearest target found",
     "written": "text written",
+    "before": "found before",
+    "found": "found",
     "alignment": "score",
     "target": "right target",
 }
@@ -96,6 +114,8 @@ def print_report(trained: Trained, rows: list[dict[str, Any]], console: Console)
     """Print scores, examples and throughput."""
     for split, scores in trained.scores.items():
         console.print(score_table(f"Scores on {split}", scores))
+        if differences := trained.differences(split):
+            console.print(_difference_table(split, differences))
     print_signatures(_signatures(trained.scores), console)
     if rows:
         console.print(_example_table(rows))
@@ -103,10 +123,14 @@ def print_report(trained: Trained, rows: list[dict[str, Any]], console: Console)
         console.print(line, markup=False, highlight=False, soft_wrap=True)
     timings = trained.timings
     if "warm_seconds" in timings:
-        console.print(
-            f"warm start: {timings['warm_seconds']:.1f} s, "
-            f"{timings['warm_words_per_second']:,.0f} words/s"
-        )
+        rate = timings.get("warm_words_per_second")
+        words = "" if rate is None else f", {rate:,.0f} words/s"
+        console.print(f"warm start: {timings['warm_seconds']:.1f} s{words}")
+    console.print(
+        f"trained on the reward {trained.reward}; weights selected by {trained.metric} on valid",
+        markup=False,
+        highlight=False,
+    )
     console.print(
         f"{timings['steps']:,.0f} steps in {timings['training_seconds']:.1f} s: "
         f"{timings['steps_per_second']:,.0f} steps/s, {timings['texts_per_second']:,.0f} texts/s; "
@@ -117,18 +141,18 @@ def print_report(trained: Trained, rows: list[dict[str, Any]], console: Console)
 def observations(trained: Trained) -> list[str]:
     """What a reader of the scores should know, in one sentence each; often none.
 
-    Whether the trained agent scores no better than a constant answer, and which training had
-    stopped improving on "valid" long before it ended.
+    The notes of the training; whether the trained agent scores no better than a constant answer;
+    and which training had stopped improving on "valid" long before it ended.
     """
-    valid = trained.scores["valid"]
-    metric = _SELECTION[_kind(valid)]
-    lines = []
-    own, constant = (float(getattr(valid[name], metric)) for name in ("trained", "constant"))
-    if own <= constant:
-        lines.append(
-            f"the trained agent's {metric} on valid, {own:.3g}, is not above that of a constant "
-            f"answer, {constant:.3g}: train for longer, or on more texts"
-        )
+    valid, metric = trained.scores["valid"], trained.metric
+    lines = list(trained.notes)
+    if "constant" in valid:
+        own, constant = (float(getattr(valid[name], metric)) for name in ("trained", "constant"))
+        if own <= constant:
+            lines.append(
+                f"the trained agent's {metric} on valid, {own:.3g}, is not above that of a "
+                f"constant answer, {constant:.3g}: train for longer, or on more texts"
+            )
     for name, records in trained.curves.items():
         if name == "supervised":  # a baseline, with the time of the agent
             continue
@@ -144,7 +168,7 @@ def observations(trained: Trained) -> list[str]:
     return lines
 
 
-def score_table(title: str, scores: Mapping[str, Scores | TextScores]) -> Table:
+def score_table(title: str, scores: Mapping[str, AnyScores]) -> Table:
     """A table of scores by who answered."""
     kind = _kind(scores)
     table = Table("answers of", *_COLUMNS[kind].values(), title=title)
@@ -155,6 +179,18 @@ def score_table(title: str, scores: Mapping[str, Scores | TextScores]) -> Table:
     return table
 
 
+def _difference_table(split: str, differences: Mapping[str, Mapping[str, Difference]]) -> Table:
+    """A table of what the trained agent is ahead of others by, with intervals, in two scores."""
+    columns = _PANELS[RankingScores]
+    title = f"Trained minus others on {split}, with 95% intervals"
+    table = Table("answers of", *columns.values(), title=title)
+    for name in _known(differences):
+        found = (differences[name][column] for column in columns)
+        cells = (f"{one.mean:+.3f} [{one.low:+.3f}, {one.high:+.3f}]" for one in found)
+        table.add_row(name.replace("_", " "), *map(Text, cells))
+    return table
+
+
 def print_signatures(signatures: Mapping[str, str], console: Console) -> None:
     """Print sacrebleu's signature of each metric, so that scores can be compared with others."""
     for name, signature in signatures.items():
@@ -162,13 +198,14 @@ def print_signatures(signatures: Mapping[str, str], console: Console) -> None:
         console.print(f"{label}: {signature}", markup=False, highlight=False, soft_wrap=True)
 
 
-def _shown(scores: Scores | TextScores, name: str) -> str:
+def _shown(scores: AnyScores, name: str) -> str:
     value = getattr(scores, name)
     return f"{value:.2f}" if name.startswith(("bleu", "chrf")) else f"{value:.3f}"
 
 
-def _kind(scores: Mapping[str, Scores | TextScores]) -> type[Scores] | type[TextScores]:
-    return TextScores if isinstance(next(iter(scores.values())), TextScores) else Scores
+def _kind(scores: Mapping[str, AnyScores]) -> type[AnyScores]:
+    first = next(iter(scores.values()))
+    return next(kind for kind in _COLUMNS if isinstance(first, kind))
 
 
 def _known(scores: Mapping[str, Any]) -> list[str]:
@@ -176,7 +213,7 @@ def _known(scores: Mapping[str, Any]) -> list[str]:
     return sorted(scores, key=lambda name: _ORDER.index(name) if name in _ORDER else len(_ORDER))
 
 
-def _signatures(scores: Mapping[str, Mapping[str, Scores | TextScores]]) -> dict[str, str]:
+def _signatures(scores: Mapping[str, Mapping[str, AnyScores]]) -> dict[str, str]:
     """Sacrebleu's signatures by metric; empty if no texts were written."""
     found: dict[str, str] = {}
     for split in scores.values():
@@ -187,38 +224,50 @@ def _signatures(scores: Mapping[str, Mapping[str, Scores | TextScores]]) -> dict
 
 
 def _example_table(rows: list[dict[str, Any]]) -> Table:
-    table = Table(*(_EXAMPLE_COLUMNS[name] for name in rows[0]), title="Examples")
+    names = [name for name in rows[0] if name in _EXAMPLE_COLUMNS]
+    table = Table(*(_EXAMPLE_COLUMNS[name] for name in names), title="Examples")
     for row in rows:
         cells = []
-        for name, value in row.items():
+        for name in names:
+            value = row[name]
             # `Text`, because rich would parse brackets in a plain string as markup.
             text = f"{value:.3f}" if name == "alignment" else value
-            right = name in ("nearest", "written") and value == row["target"]
-            cells.append(Text(text, "green" if right else ""))
+            cells.append(Text(text, "green" if _is_right(row, name) else ""))
         table.add_row(*cells)
     return table
 
 
-def plot_curves(
-    curves: Mapping[str, list[Record]], constant: Scores | TextScores, path: Path
-) -> None:
+def _is_right(row: Mapping[str, Any], name: str) -> bool:
+    """Whether a cell of an example is a right answer."""
+    if name in ("nearest", "written"):
+        return bool(row[name] == row["target"])
+    return bool(row.get({"before": "relevant_before", "found": "relevant"}.get(name, "")))
+
+
+def plot_curves(curves: Mapping[str, list[Record]], reference: AnyScores, path: Path) -> None:
     """Plot two validation scores against seconds of training, as PNG.
 
     If there was a warm start, a vertical line marks the start of reinforcement learning.
+
+    Args:
+        curves: validations by name.
+        reference: scores of answers without learning, a horizontal line.
+        path: the file.
     """
     from matplotlib.backends.backend_agg import FigureCanvasAgg
     from matplotlib.figure import Figure
 
     figure = Figure(figsize=(9, 3.6), layout="constrained")
     FigureCanvasAgg(figure)
-    panels = _PANELS[_kind({"constant": constant})]
+    kind = _kind({"": reference})
+    panels, (_, label_of_reference) = _PANELS[kind], _REFERENCE[kind]
     for axes, (metric, label) in zip(figure.subplots(1, 2), panels.items(), strict=True):
         for name, records in curves.items():
             seconds = [record.seconds for record in records]
             values = [getattr(record.scores, metric) for record in records]
             shown = name.replace("_", " ")
             axes.plot(seconds, values, ".-", color=_COLORS.get(name), label=shown)
-        axes.axhline(getattr(constant, metric), color="grey", ls=":", label="constant answer")
+        axes.axhline(getattr(reference, metric), color="grey", ls=":", label=label_of_reference)
         if "warm_start" in curves:
             begins = curves["trained"][0].seconds
             axes.axvline(begins, color="grey", ls="--", label="reinforcement begins")
@@ -257,7 +306,9 @@ def write_report(
     with part_of_report("examples.json"):
         _write_json(folder / "examples.json", rows)
     with part_of_report("curve.png"):
-        plot_curves(trained.curves, trained.scores["valid"]["constant"], folder / "curve.png")
+        valid = trained.scores["valid"]
+        reference, _ = _REFERENCE[_kind(valid)]
+        plot_curves(trained.curves, valid[reference], folder / "curve.png")
 
 
 def _results(config: Mapping[str, Any], trained: Trained) -> dict[str, Any]:
@@ -265,6 +316,15 @@ def _results(config: Mapping[str, Any], trained: Trained) -> dict[str, Any]:
         **{split: _plain(scores) for split, scores in trained.scores.items()},
         "signatures": _signatures(trained.scores),
         "observations": observations(trained),
+        "reward": trained.reward,
+        "metric": trained.metric,
+        "differences": {
+            split: {
+                name: {column: asdict(one) for column, one in found.items()}
+                for name, found in trained.differences(split).items()
+            }
+            for split in trained.evaluations
+        },
         "config": config,
         "precision": trained.precision,
         "versions": {name: _version(name) for name in _PACKAGES}
@@ -291,11 +351,11 @@ def _version(package: str) -> str | None:
         return None
 
 
-def _plain(scores: Mapping[str, Scores | TextScores]) -> dict[str, dict[str, float]]:
+def _plain(scores: Mapping[str, AnyScores]) -> dict[str, dict[str, float]]:
     return {name: numbers(scores[name]) for name in _known(scores)}
 
 
-def numbers(scores: Scores | TextScores) -> dict[str, float]:
+def numbers(scores: AnyScores) -> dict[str, float]:
     """All scores by name, whether or not the table has a column for them, without signatures."""
     return {
         one.name: getattr(scores, one.name) for one in fields(scores) if one.name != "signatures"

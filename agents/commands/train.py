@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from ..config import Config
-from ..reading import STDIN, check_files, read_files
+from ..reading import STDIN, check_files, read_files, read_judged
 from .terminal import parse, report_console, report_errors
 
 if TYPE_CHECKING:
@@ -35,9 +35,10 @@ def main(config: Config) -> None:
 
     console = report_console()
     llmar = LLMAR(config)
-    texts = read_files(config.data)  # mistakes in them come before the banner and the folder
+    # Mistakes in the texts come before the banner and the folder.
+    texts = read_judged(config) if config.retrieves else read_files(config)
     folder = new_folder(config)
-    what = f"training {config.algorithm.algo} for {config.task.env} on {config.data.data}"
+    what = f"training {config.algorithm.algo} for {config.task.env} on {config.texts}"
     where = f"{what} ({llmar.device}), into {folder}"
     console.print(where, markup=False, soft_wrap=True)
     try:
@@ -65,7 +66,7 @@ def check_inputs(config: Config) -> None:
     run = config.run
     if run.name is not None and (run.runs / run.name).exists():
         raise ValueError(f"{run.runs / run.name} already exists: choose another --name")
-    check_files(config.data)
+    check_files(config)
 
 
 def new_folder(config: Config) -> Path:
@@ -74,7 +75,7 @@ def new_folder(config: Config) -> Path:
     Raises:
         ValueError: the folder already exists, or cannot be created.
     """
-    name = "stdin" if config.data.data == STDIN else config.data.data
+    name = "stdin" if config.texts == STDIN else config.texts
     stem = Path(name.replace("phrasebook:", "phrasebook-")).stem
     stem = "".join(letter if letter.isprintable() else "_" for letter in stem)
     stamp = f"{stem}-{config.algorithm.algo}-{time.strftime('%Y%m%d-%H%M%S')}"

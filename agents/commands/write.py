@@ -6,13 +6,10 @@ import sys
 from abc import ABC, abstractmethod
 from collections.abc import Iterator
 from dataclasses import asdict, dataclass
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from ..config import ReadingConfig
-from ..options import option, refuse
-from ..reading import STDIN, argument_text, read_lines, read_pairs, standard_input
-from .base import Command, batches
+from ..options import option
+from .base import DecodingCommand, TextInput, batches
 from .terminal import print_json, print_text
 
 if TYPE_CHECKING:
@@ -22,22 +19,8 @@ __all__ = ["Generate", "Refine"]
 
 
 @dataclass(frozen=True, kw_only=True)
-class WritingCommand(ReadingConfig, Command, ABC):
-    """Options, input and output of the commands that write texts."""
-
-    text: str | None = None
-    """The input text."""
-    file: Path | None = None
-    """A file of input texts: a TSV, CSV, JSONL or parquet file with a source column; any other file
-    has one text a line. Without --file and --text, standard input is read."""
-
-    def __post_init__(self) -> None:
-        """Check all options."""
-        super().__post_init__()
-        if self.text is not None and self.file is not None:
-            refuse("text", "and --file cannot both be given: give --text or --file, not both")
-        if self.text is not None and not self.text.strip():
-            refuse("text", "is blank")
+class WritingCommand(TextInput, DecodingCommand, ABC):
+    """Options and output of the commands that write texts."""
 
     def run(self) -> None:
         """Read texts and print the answers, batch by batch."""
@@ -69,39 +52,6 @@ class WritingCommand(ReadingConfig, Command, ABC):
     @abstractmethod
     def blank(self) -> dict[str, Any]:
         """What a blank line gets, with the same fields as an answer."""
-
-    def check(self) -> None:
-        """Check that the input is there, before the model is loaded.
-
-        Raises:
-            ValueError: --text is not UTF-8.
-            OSError: there is no such file, or it is a folder.
-        """
-        from llmar_env.text.readers import check_file
-
-        if self.text is not None:
-            argument_text(self.text, "--text")
-        if self.file is not None and str(self.file) != STDIN:
-            check_file(self.file)
-
-    def sources(self) -> Iterator[str]:
-        """The input texts; lines are read on demand.
-
-        Raises:
-            ValueError: a text cannot be read as the options say.
-        """
-        from llmar_env.text.readers import has_format
-
-        name = STDIN if self.file is None else str(self.file)
-        if self.text is not None:
-            yield argument_text(self.text, "--text").strip()
-        elif self.format is not None or has_format(name):
-            yield from read_pairs(name, "", self).source
-        elif name == STDIN:
-            yield from read_lines(standard_input(), "standard input", self.on_bad_row)
-        else:
-            with open(name, "rb") as stream:
-                yield from read_lines(stream, name, self.on_bad_row)
 
 
 @dataclass(frozen=True, kw_only=True)

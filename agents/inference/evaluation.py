@@ -11,6 +11,7 @@ from stable_baselines3.common.policies import BasePolicy
 from torch import Tensor
 
 from llmar_env.metrics import Scores, TextScores, score_answers, score_texts
+from llmar_env.retrieval import Collection
 from llmar_env.text.corpus import Corpus
 
 from ..networks.device import as_shared_tensor
@@ -96,6 +97,6 @@ def _score_written(written: Sequence[str], corpus: Corpus, split: str) -> TextSc
     return score_texts(written, corpus.targets[rows.start : rows.stop], corpus.target_embedder)
 
 
-def scored_splits(corpus: Corpus) -> list[str]:
+def scored_splits(corpus: Corpus | Collection) -> list[str]:
     """The splits that a report scores."""
     return [split for split in ("valid", "test") if split in corpus.splits]

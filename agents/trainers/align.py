@@ -27,7 +27,9 @@ from ..algorithms.settings import find_algorithm
 from ..config import Config
 from ..inference.answering import answer
 from ..inference.evaluation import evaluate, reference_answers, scored_splits
+from ..networks.device import as_shared_tensor
 from ..training.clock import Clock
+from ..training.losses import CosineLoss
 from ..training.supervised import make_baseline_policy, train_supervised
 from ..training.validation import Record, Validation
 from .base import Trained, Trainer
@@ -136,7 +138,7 @@ class AlignTrainer(Trainer):
         config = self.config
         kwargs = {"hidden_dim": config.algorithm.hidden_dim}
         policy = make_baseline_policy(
-            corpus,
+            corpus.source,
             action_space(corpus.target.dim, config.task.num_vectors),
             self._policy_kwargs() if self._is_direction else kwargs,
             seed=config.run.seed,
@@ -147,7 +149,8 @@ class AlignTrainer(Trainer):
         validation = _validation(corpus)
         train_supervised(
             policy,
-            corpus,
+            corpus.rows("train"),
+            CosineLoss(as_shared_tensor(corpus.target.unit_means, self.device)),
             validation,
             seconds=seconds,
             learning_rate=SUPERVISED.learning_rate,

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import warnings
-from collections.abc import Callable
-from dataclasses import dataclass, replace
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
@@ -17,12 +17,15 @@ from stable_baselines3.common.noise import NormalActionNoise
 from stable_baselines3.common.off_policy_algorithm import OffPolicyAlgorithm
 from stable_baselines3.common.on_policy_algorithm import OnPolicyAlgorithm
 
+from llmar_env.metrics import Difference
+from llmar_env.retrieval import Collection
 from llmar_env.text.corpus import Corpus
 
 from ..algorithms.buffers import GroupedReplayBuffer
 from ..algorithms.presets import Algorithm
 from ..algorithms.settings import policy_class, tuned
 from ..config import Config
+from ..inference.ranking import Evaluation
 from ..training.callback import Progress, Training
 from ..training.clock import Clock, LinearDecay
 from ..training.validation import Record, Validation
@@ -40,7 +43,8 @@ class Trained:
     scores: dict[str, dict[str, Any]]
     """Scores by split, then by the source of the answers: `Scores` of trained, supervised,
     untrained, identity and constant; for a writer, `TextScores` of trained, warm_start, copy and
-    constant. Where a training goes on from earlier weights, start has the scores of those."""
+    constant; for a query adapter, `RankingScores` of trained, warm_start, supervised, linear, bm25
+    and identity. Where a training goes on from earlier weights, start has the scores of those."""
     curves: dict[str, list[Record]]
     """Validations of each trained policy; a writer's seconds count from the start of the warm
     start."""
@@ -48,6 +52,24 @@ class Trained:
     """Seconds of each phase, and throughput."""
     precision: str = "float32"
     """Precision of matrix products: float32, or bfloat16 for a writer."""
+    metric: str = "alignment"
+    """The score on "valid" by which the weights were selected."""
+    reward: str = "cosine"
+    """The reward that was trained on."""
+    evaluations: Mapping[str, Mapping[str, Evaluation]] = field(default_factory=dict)
+    """For a query adapter, what `scores` are the means of: the measures of each query."""
+    notes: tuple[str, ...] = ()
+    """What a reader of the scores should know, in one sentence each."""
+
+    def differences(self, split: str) -> dict[str, dict[str, Difference]]:
+        """Trained minus the others, by source of their answers and score, with 95% intervals.
+
+        Empty but for a query adapter.
+        """
+        found = self.evaluations.get(split, {})
+        return {
+            name: found["trained"].minus(one) for name, one in found.items() if name != "trained"
+        }
 
 
 class Trainer:
@@ -74,7 +96,7 @@ class Trainer:
         self.device = device
         self.algorithm = tuned(algorithm, options)
 
-    def _make_env(self, corpus: Corpus, **options: Any) -> GymVecEnv:
+    def _make_env(self, corpus: Corpus | Collection, **options: Any) -> GymVecEnv:
         """Make environments on the training texts, as many as the algorithm needs."""
         algorithm = self.algorithm
         size = algorithm.num_texts * algorithm.group_size

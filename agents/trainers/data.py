@@ -4,18 +4,24 @@ from __future__ import annotations
 
 import warnings
 from dataclasses import replace
+from pathlib import Path
+from typing import Any
 
 import numpy as np
 
+from llmar_env.retrieval import Collection, read_documents
+from llmar_env.retrieval.collection import CollectionLike
 from llmar_env.text.corpus import Corpus, CorpusLike
 from llmar_env.text.embedders import Embedder, WordVectorsConfig
 from llmar_env.text.phrasebook.names import PREFIX
 
 from ..algorithms.presets import WRITING
 from ..config import Config
-from ..reading import read_files
+from ..inference.search import Documents
+from ..networks.device import resolve_device
+from ..reading import read_files, read_judged
 
-__all__ = ["load_corpus"]
+__all__ = ["embedder_options", "load_collection", "load_corpus", "load_documents"]
 
 # A text is named that has at least so many vectors, and so many times as many as the median.
 _LONG = 512
@@ -47,7 +53,7 @@ def load_corpus(
             )
         return data.truncate(max_length)
     if data is None:
-        data = read_files(config.data)
+        data = read_files(config)
     if embedders is not None:
         source, target = embedders
         corpus = Corpus.load(
@@ -55,12 +61,67 @@ def load_corpus(
         )
         _warn_of_outlier(corpus)
         return corpus
+    names = config.data
     # The phrasebook comes with pretrained vectors, unless another dimension is requested.
     shipped = isinstance(data, str) and data.startswith(PREFIX) and dim is None
-    vectors = None if shipped else _word_vectors(config)
-    corpus = Corpus.load(data, word_vectors=vectors, max_length=max_length)
+    corpus = Corpus.load(
+        data,
+        source_embedder=names.source_embedder or names.embedder,
+        target_embedder=names.target_embedder or names.embedder,
+        word_vectors=None if shipped else _word_vectors(config),
+        max_length=max_length,
+        **embedder_options(config),
+    )
     _warn_of_outlier(corpus)
     return corpus
+
+
+def load_collection(
+    config: Config,
+    data: CollectionLike | None = None,
+    *,
+    embedder: Embedder | None = None,
+) -> Collection:
+    """Read and embed queries and documents; searches run on the device of the configuration.
+
+    Args:
+        config: how to embed, and which files to read if data is None.
+        data: as in `Collection.load`.
+        embedder: of both; by default it is made as configured.
+
+    Raises:
+        ValueError: a file or the phrasebook cannot be used as requested.
+        FileNotFoundError: a file does not exist.
+    """
+    if isinstance(data, Collection):
+        return Collection.load(data, max_length=config.data.max_length)
+    return Collection.load(
+        read_judged(config) if data is None else data,
+        embedder=embedder or config.data.embedder,
+        word_vectors=_word_vectors(config),
+        max_length=config.data.max_length,
+        **embedder_options(config),
+    )
+
+
+def load_documents(config: Config, embedder: Embedder) -> Documents:
+    """Read and embed the documents that the configuration names, without the queries.
+
+    Raises:
+        ValueError: a file or the phrasebook cannot be used as requested.
+        FileNotFoundError: a file does not exist.
+    """
+    device = str(resolve_device(config.run.device))
+    if config.texts.startswith(PREFIX):
+        return Documents.of(Collection.load(config.texts, device=device))
+    file = config.data.documents or Path(config.texts) / "corpus.jsonl"
+    return Documents.embed(read_documents(file), embedder, device)
+
+
+def embedder_options(config: Config) -> dict[str, Any]:
+    """Options of embedders that are given by name."""
+    device = str(resolve_device(config.run.device))
+    return {"cache": config.data.cache, "device": device, "progress": config.run.progress}
 
 
 def _warn_of_outlier(corpus: Corpus) -> None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import warnings
 from collections.abc import Sequence
-from dataclasses import asdict, dataclass, replace
+from dataclasses import asdict, dataclass
 from functools import partial
 from operator import mul
 from pathlib import Path
@@ -37,7 +37,7 @@ from ..policies.writer import WriterPolicy
 from ..training.clock import Clock
 from ..training.cross_entropy import TargetTexts, train_cross_entropy
 from ..training.regularizers import CrossEntropy, KLToReference
-from ..training.validation import Record, Validation
+from ..training.validation import Record, Validation, later
 from ..vec_env import GymVecEnv
 from .base import Trained, Trainer
 from .saved import MANIFEST, VOCABULARY, SavedModel
@@ -147,7 +147,7 @@ class GenerateTrainer(Trainer):
         self._reinforce(model, training_clock, validation, callback)
         self._score_splits("trained", scores, corpus)
         seconds, warm_seconds = training_clock.seconds, timings.get("warm_seconds", 0.0)
-        curves["trained"] = [_later(record, warm_seconds) for record in validation.records]
+        curves["trained"] = [later(record, warm_seconds) for record in validation.records]
         timings |= {
             "training_seconds": seconds,
             "total_seconds": clock.elapsed,
@@ -155,7 +155,14 @@ class GenerateTrainer(Trainer):
             "steps_per_second": model.num_timesteps / seconds,
             "texts_per_second": model._n_updates * self.algorithm.num_texts / seconds,
         }
-        return Trained(scores, curves, timings, self.precision)
+        return Trained(
+            scores,
+            curves,
+            timings,
+            self.precision,
+            metric="bleu_tok",
+            reward=self._reward,
+        )
 
     def _make_writing_env(self, corpus: Corpus, vocabulary: Vocabulary) -> GymVecEnv:
         """Make environments that reward whole texts."""
@@ -163,10 +170,14 @@ class GenerateTrainer(Trainer):
             corpus,
             vocabulary=vocabulary,
             max_new_tokens=self.config.task.max_new_tokens,
-            reward=self.config.task.reward,
+            reward=self._reward,
             credit="sparse",
             observation="index",
         )
+
+    @property
+    def _reward(self) -> str:
+        return self.config.task.reward or "bleu"
 
     def _make_policy(self, env: GymVecEnv) -> WriterPolicy:
         """Make an untrained writer."""
@@ -227,7 +238,8 @@ class GenerateTrainer(Trainer):
         self, policy: WriterPolicy, texts: TargetTexts
     ) -> tuple[list[Record], dict[str, float]]:
         """Train on cross-entropy; returns the records of validations, and timings."""
-        clock, validation = Clock(self.config.writer.warm_seconds), self._validation(texts.corpus)
+        clock = Clock(self.config.algorithm.warm_seconds)
+        validation = self._validation(texts.corpus)
         words = train_cross_entropy(
             policy,
             texts,
@@ -416,10 +428,6 @@ class GenerateTrainer(Trainer):
             )
         )
         return self.policy
-
-
-def _later(record: Record, seconds: float) -> Record:
-    return replace(record, seconds=record.seconds + seconds)
 
 
 def _no_rate(_: float) -> float:

@@ -3,15 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 from stable_baselines3.common.policies import BasePolicy
 from torch import Tensor
 
-from llmar_env.metrics import Scores, TextScores
+from llmar_env.metrics import RankingScores, Scores, TextScores
 
-__all__ = ["VALIDATIONS", "Record", "Validation"]
+__all__ = ["VALIDATIONS", "Record", "Validation", "later"]
 
 VALIDATIONS = 30
 """Number of validations in a run, the points of its curve; each takes about 20 ms."""
@@ -24,7 +24,12 @@ class Record:
     seconds: float
     steps: int
     texts: int
-    scores: Scores | TextScores
+    scores: Scores | TextScores | RankingScores
+
+
+def later(record: Record, seconds: float) -> Record:
+    """The record on a clock that started earlier, with a warm start."""
+    return replace(record, seconds=record.seconds + seconds)
 
 
 @dataclass

@@ -16,7 +16,7 @@ from llmar_env.envs.core import Transition, check_choice, check_count, require_k
 from llmar_env.envs.single import SingleEnv
 from llmar_env.envs.texts import Observation, TextStream, score_line
 from llmar_env.envs.vector import BatchedEnv
-from llmar_env.metrics.ranking import find_measure
+from llmar_env.metrics.ranking import Measure, find_measure
 from llmar_env.retrieval import Collection
 from llmar_env.retrieval.clicks import clicks
 from llmar_env.retrieval.collection import CollectionLike
@@ -29,6 +29,7 @@ __all__ = [
     "RetrieveReward",
     "RetrieveState",
     "RetrieveVectorEnv",
+    "check_reward",
     "retrieve_mdp",
 ]
 
@@ -109,9 +110,7 @@ class RetrieveMDP:
 
     def _measure(self, name: str) -> RetrieveReward:
         """The reward of a measure's name."""
-        measure, k = find_measure(name)
-        if k > self.top_k:
-            raise ValueError(f"the reward {name} needs {k} documents, but top_k={self.top_k}")
+        measure, k = _measure_within(name, self.top_k)
         judgments = self.collection.judgments
 
         def score(
@@ -220,10 +219,27 @@ class RetrieveVectorEnv(BatchedEnv[RetrieveState]):
         super().__init__(retrieve_mdp, num_envs, group_size=group_size, **options)
 
 
+def check_reward(reward: str, top_k: int) -> None:
+    """Check that a reward's name can be used with `top_k` documents.
+
+    Raises:
+        ValueError: it cannot; the message says why.
+    """
+    parse_reward(reward, lambda name: _measure_within(name, top_k)[0])
+
+
+def _measure_within(name: str, top_k: int) -> tuple[Measure, int]:
+    """The measure of a name, and its cutoff, which is at most `top_k`."""
+    measure, k = find_measure(name)
+    if k > top_k:
+        raise ValueError(f"the reward {name} needs {k} documents, but top_k={top_k}")
+    return measure, k
+
+
 def retrieve_mdp(
     data: CollectionLike = DEFAULT_COLLECTION,
     *,
-    embedder: Embedder | None = None,
+    embedder: Embedder | str | None = None,
     max_length: int | None = None,
     device: str | None = None,
     **options: Any,
@@ -232,7 +248,8 @@ def retrieve_mdp(
 
     Args:
         data: anything `Collection.load` accepts; by default the built-in collection, English.
-        embedder: fitted, for queries and documents; by default word vectors.
+        embedder: fitted, for queries and documents, or a string for
+            `llmar_env.text.embedders.embedder`; by default word vectors.
         max_length: L, the length to which queries are truncated; by default none is.
         device: where torch computes the similarities; by default NumPy does.
         **options: options of `RetrieveMDP`.

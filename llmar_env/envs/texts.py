@@ -178,8 +178,8 @@ def make_over_texts(
     kind: Callable[..., MDPT],
     data: CorpusLike = DEFAULT_DATA,
     *,
-    source_embedder: Embedder | None = None,
-    target_embedder: Embedder | None = None,
+    source_embedder: Embedder | str | None = None,
+    target_embedder: Embedder | str | None = None,
     max_length: int | None = None,
     **settings: Any,
 ) -> MDPT:
@@ -188,7 +188,8 @@ def make_over_texts(
     Args:
         kind: the class of the MDP; takes a corpus and the settings.
         data: anything that `Corpus.load` accepts.
-        source_embedder: fitted, for the input texts; by default word vectors, fitted on "train".
+        source_embedder: fitted, for the input texts, or a string for `embedder`; by default word
+            vectors, fitted on "train".
         target_embedder: the same for the targets.
         max_length: L, the length to which input texts are truncated; by default none is.
         **settings: settings of `kind`.

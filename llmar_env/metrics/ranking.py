@@ -4,13 +4,24 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Mapping
+from dataclasses import dataclass, fields
 
 import numpy as np
 from numpy.typing import NDArray
 
 from llmar_env.retrieval.judgments import Judgments
 
-__all__ = ["MEASURES", "Measure", "find_measure", "mrr", "ndcg", "precision", "recall"]
+__all__ = [
+    "MEASURES",
+    "Measure",
+    "RankingScores",
+    "find_measure",
+    "measure_rankings",
+    "mrr",
+    "ndcg",
+    "precision",
+    "recall",
+]
 
 Measure = Callable[[Judgments, NDArray[np.int64], NDArray[np.int64]], NDArray[np.float64]]
 """Scores the k documents found for each of N queries, rows (N,) and documents (N, k): (N,)."""
@@ -74,3 +85,38 @@ def find_measure(name: str) -> tuple[Measure, int]:
             f"{', '.join(f'{measure}_at_K' for measure in MEASURES)}, as in ndcg_at_10"
         )
     return MEASURES[match["measure"]], int(match["k"])
+
+
+@dataclass(frozen=True)
+class RankingScores:
+    """Means over queries of measures of their ten best documents, in [0, 1] each."""
+
+    ndcg_at_10: float
+    """Normalized discounted cumulative gain."""
+    recall_at_10: float
+    """Share of the relevant documents that were found."""
+    mrr_at_10: float
+    """Reciprocal rank of the first relevant document."""
+    p_at_1: float
+    """Share of queries whose first document is relevant."""
+
+
+def measure_rankings(
+    judgments: Judgments, rows: NDArray[np.int64], found: NDArray[np.int64]
+) -> dict[str, NDArray[np.float64]]:
+    """The measures of `RankingScores` for each query.
+
+    Args:
+        judgments: of the collection.
+        rows: (n,) queries.
+        found: (n, k) documents, best first. Of fewer than ten, where the collection has no more,
+            measures score those.
+
+    Returns:
+        By measure, (n,) values.
+    """
+    values = {}
+    for one in fields(RankingScores):
+        measure, k = find_measure(one.name)
+        values[one.name] = measure(judgments, rows, found[:, :k])
+    return values

@@ -7,7 +7,13 @@ from numpy.typing import NDArray
 
 from llmar_env.arrays import hash_counters, hash_to_unit
 
-__all__ = ["CLICKS_NOT_RELEVANT", "CLICKS_RELEVANT", "clicks", "examines"]
+__all__ = [
+    "CLICKS_NOT_RELEVANT",
+    "CLICKS_RELEVANT",
+    "click_probabilities",
+    "clicks",
+    "examines",
+]
 
 CLICKS_RELEVANT, CLICKS_NOT_RELEVANT = 0.9, 0.1
 """Probability of a click on an examined document that is relevant, and that is not."""
@@ -16,6 +22,15 @@ CLICKS_RELEVANT, CLICKS_NOT_RELEVANT = 0.9, 0.1
 def examines(k: int) -> NDArray[np.float64]:
     """(k,) probability that the user examines each rank r: 1 / log2(r + 1)."""
     return 1 / np.log2(np.arange(2, k + 2))
+
+
+def click_probabilities(relevant: NDArray[np.bool_]) -> NDArray[np.float64]:
+    """(n, k) probability of a click on each of the documents shown, best rank first.
+
+    Args:
+        relevant: (n, k) whether each is relevant.
+    """
+    return examines(relevant.shape[1]) * np.where(relevant, CLICKS_RELEVANT, CLICKS_NOT_RELEVANT)
 
 
 def clicks(
@@ -38,5 +53,4 @@ def clicks(
     k = relevant.shape[1]
     one = np.ones(k, np.int64)
     bits = hash_counters(key[:, None], text[:, None] * one, member[:, None] * one, np.arange(k))
-    chance = examines(k) * np.where(relevant, CLICKS_RELEVANT, CLICKS_NOT_RELEVANT)
-    return np.asarray(hash_to_unit(bits) < chance)
+    return np.asarray(hash_to_unit(bits) < click_probabilities(relevant))

@@ -18,7 +18,8 @@ from llmar_env.retrieval.index import ExactIndex, Index
 from llmar_env.retrieval.judgments import Judgments
 from llmar_env.text.corpus import SPLITS, Corpus
 from llmar_env.text.embedded import EmbeddedTexts
-from llmar_env.text.embedders import Embedder, WordVectors
+from llmar_env.text.embedders import Embedder, WordVectors, WordVectorsConfig
+from llmar_env.text.embedders import embedder as make_embedder
 from llmar_env.text.phrasebook.meaning import FIELDS, IS, SIZES, meanings
 
 __all__ = ["Collection", "CollectionLike"]
@@ -83,23 +84,39 @@ class Collection:
 
     @classmethod
     def embed(
-        cls, texts: JudgedTexts, embedder: Embedder | None = None, *, device: str | None = None
+        cls,
+        texts: JudgedTexts,
+        embedder: Embedder | str | None = None,
+        *,
+        word_vectors: WordVectorsConfig | None = None,
+        device: str | None = None,
+        **options: Any,
     ) -> Collection:
         """Embed documents and queries with one embedder, and index the documents.
+
+        A frozen model's vectors are not centered, so that queries fit an index that others have
+        built with it.
 
         Args:
             texts: documents, queries and judgments; a part of "train" becomes "valid" where there
                 is none, chosen by the content of the queries.
-            embedder: fitted; by default `WordVectors`, fitted on documents and training queries.
-            device: as in `ExactIndex`.
+            embedder: fitted, or a string for `make_embedder`; by default `WordVectors`, fitted on
+                documents and training queries.
+            word_vectors: settings of word vectors that are fitted here.
+            device: as in `ExactIndex`; also of the embedder, for a string.
+            **options: of `make_embedder`, for a string: cache and progress.
         """
         judged = _with_valid(texts)
         rows = [(split, query) for split in judged for query in judged[split]]
         documents = list(texts.documents.values())
         sources = [texts.queries[query] for _, query in rows]
-        if embedder is None:
-            of_train = [texts.queries[query] for query in judged["train"]]
-            embedder = WordVectors().fit(documents + of_train)
+        if embedder is None or isinstance(embedder, str):
+            name = embedder or "word2vec"
+            options |= {"word_vectors": word_vectors, "device": device or "auto"}
+            embedder = make_embedder(name, **options)
+            if isinstance(embedder, WordVectors):
+                of_train = [texts.queries[query] for query in judged["train"]]
+                embedder.fit(documents + of_train)
         number = {name: place for place, name in enumerate(texts.documents)}
         triples = (
             (row, number[document], grade)
@@ -127,9 +144,11 @@ class Collection:
         cls,
         data: CollectionLike,
         *,
-        embedder: Embedder | None = None,
+        embedder: Embedder | str | None = None,
+        word_vectors: WordVectorsConfig | None = None,
         max_length: int | None = None,
         device: str | None = None,
+        **options: Any,
     ) -> Collection:
         """Make a collection from a name, a folder or texts.
 
@@ -137,8 +156,10 @@ class Collection:
             data: a collection; "phrasebook:en" and the like, where a sentence finds those about
                 the same deed; a folder that `read_beir` reads; or `JudgedTexts`.
             embedder: as in `embed`; not allowed with a collection, which has its own.
+            word_vectors: as in `embed`, for texts.
             max_length: queries are cut to this many vectors, and a warning counts them.
             device: as in `ExactIndex`; not allowed with a collection either.
+            **options: as in `embed`.
 
         Raises:
             ValueError: the data cannot be used; the message says why.
@@ -148,7 +169,7 @@ class Collection:
                 raise ValueError("a Collection has its own embedder and index: pass its texts")
             return data.truncate(max_length)
         if isinstance(data, str) and data.startswith("phrasebook:"):
-            if embedder is not None:
+            if embedder not in (None, "word2vec"):
                 raise ValueError("the built-in collection has its own vectors: leave embedder out")
             return _phrasebook_collection(data, device).truncate(max_length)
         if isinstance(data, str | os.PathLike):
@@ -158,7 +179,8 @@ class Collection:
                 "a collection is a folder of the BEIR layout, JudgedTexts, a Collection or "
                 f"phrasebook:LANGUAGE, found {type(data).__name__}"
             )
-        return cls.embed(data, embedder, device=device).truncate(max_length)
+        collection = cls.embed(data, embedder, word_vectors=word_vectors, device=device, **options)
+        return collection.truncate(max_length)
 
     def __deepcopy__(self, memo: dict[int, Any]) -> Collection:
         """Return the collection itself: it is immutable, and `gym.make` copies its arguments."""

@@ -9,7 +9,14 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-__all__ = ["Clicks", "JudgedTexts", "read_beir", "read_clicks", "read_collection"]
+__all__ = [
+    "Clicks",
+    "JudgedTexts",
+    "read_beir",
+    "read_clicks",
+    "read_collection",
+    "read_documents",
+]
 
 PathLike = str | os.PathLike[str]
 
@@ -96,6 +103,15 @@ def read_collection(
         split: _read_judgments(Path(path), texts, documents) for split, path in judgments.items()
     }
     return JudgedTexts(documents, texts, judged, str(corpus))
+
+
+def read_documents(path: PathLike) -> dict[str, str]:
+    """Read a JSONL file of documents: text by id, with the title before it.
+
+    Raises:
+        ValueError: the file is missing or has a mistake; the message names file and line.
+    """
+    return _read_texts(Path(path))
 
 
 def _lines(path: Path) -> Iterator[tuple[str, str]]:

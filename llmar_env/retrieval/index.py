@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import warnings
 from typing import Any, Protocol
 
 import numpy as np
@@ -164,7 +165,10 @@ def _to_torch(array: NDArray[np.float32], device: str) -> Array:
         torch = __import__("torch")
     except ModuleNotFoundError:
         raise ImportError(f"device={device!r} needs torch, which is not installed") from None
-    return torch.from_numpy(array).to(device)
+    with warnings.catch_warnings():
+        # Nothing writes to the vectors, whether or not the array could be written to.
+        warnings.filterwarnings("ignore", message="The given NumPy array is not writ")
+        return torch.from_numpy(array).to(device)
 
 
 def _to_numpy(array: Array) -> NDArray[Any]:

@@ -13,7 +13,13 @@ from typing import Any
 import numpy as np
 
 from llmar_env.text.embedded import EmbeddedTexts
-from llmar_env.text.embedders import Embedder, WordVectors, WordVectorsConfig
+from llmar_env.text.embedders import (
+    Embedder,
+    Frozen,
+    WordVectors,
+    WordVectorsConfig,
+    embedder,
+)
 from llmar_env.text.pairs import TextPairs
 from llmar_env.text.phrasebook import SIZES, Phrasebook, Sentences
 from llmar_env.text.phrasebook.names import PREFIX
@@ -66,21 +72,24 @@ class Corpus:
         cls,
         pairs: Mapping[str, TextPairs],
         *,
-        source_embedder: Embedder | None = None,
-        target_embedder: Embedder | None = None,
+        source_embedder: Embedder | str | None = None,
+        target_embedder: Embedder | str | None = None,
         word_vectors: WordVectorsConfig | None = None,
+        **options: Any,
     ) -> Corpus:
-        """Embed the splits of a data set; embedders not given are `WordVectors` fitted on "train".
+        """Embed the splits of a data set.
 
+        Embedders given as strings are fitted on "train", and those not given are `WordVectors`.
         Where every target is its source (the echo task), both sides share an embedder. A
         warning counts the rows of other splits that are in "train" too, and one says if all
         texts of a side of "train" are the same.
 
         Args:
             pairs: the splits by name; without fitted embedders, "train" must be among them.
-            source_embedder: fitted, for the input texts.
-            target_embedder: fitted, for the targets; the vectors may differ in dimension.
-            word_vectors: settings of the embedders that are not given.
+            source_embedder: for the input texts: fitted, or a string for `embedder`.
+            target_embedder: the same for the targets; the vectors may differ in dimension.
+            word_vectors: settings of word vectors that are fitted here.
+            **options: of `embedder`, for those given as strings: cache, device and progress.
 
         Raises:
             ValueError: no split is given, or an embedder must be fitted and there is no "train".
@@ -89,37 +98,40 @@ class Corpus:
             raise ValueError("a corpus needs at least one split")
         _warn_of_shared_rows(pairs)
         _warn_of_one_text(pairs)
+        given = [_name_or_none(one) for one in (source_embedder, target_embedder)]
         if all(part.echo for part in pairs.values()):
-            source_embedder = source_embedder or target_embedder
-            target_embedder = target_embedder or source_embedder
+            given = [given[0] or given[1], given[1] or given[0]]
         sources = [text for part in pairs.values() for text in part.source]
         targets = [text for part in pairs.values() for text in part.target]
-        if source_embedder is None:
-            source_embedder = WordVectors(word_vectors or WordVectorsConfig())
-            source_embedder.fit(_train(pairs).source)
-            if target_embedder is None and all(part.echo for part in pairs.values()):
-                target_embedder = source_embedder
-        if target_embedder is None:
-            target_embedder = WordVectors(word_vectors or WordVectorsConfig())
-            target_embedder.fit(_train(pairs).target)
-        source = source_embedder.embed(sources)
-        same = source_embedder is target_embedder and sources == targets
-        target = source if same else target_embedder.embed(targets)
         splits, first = {}, 0
         for name, part in pairs.items():
             splits[name] = range(first, first + len(part))
             first += len(part)
-        return cls(source, target, splits, sources, targets, source_embedder, target_embedder)
+
+        def embed(one: Embedder | str | None, texts: list[str]) -> tuple[EmbeddedTexts, Embedder]:
+            if not (one is None or isinstance(one, str)):
+                return one.embed(texts), one
+            made = embedder(one or "word2vec", word_vectors=word_vectors, **options)
+            return _fit_and_embed(made, texts, _train(splits))
+
+        source, of_source = embed(given[0], sources)
+        same = given[0] is given[1] or (isinstance(given[0], str) and given[0] == given[1])
+        if same and sources == targets:
+            target, of_target = source, of_source
+        else:
+            target, of_target = embed(given[1], targets)
+        return cls(source, target, splits, sources, targets, of_source, of_target)
 
     @classmethod
     def load(
         cls,
         data: CorpusLike,
         *,
-        source_embedder: Embedder | None = None,
-        target_embedder: Embedder | None = None,
+        source_embedder: Embedder | str | None = None,
+        target_embedder: Embedder | str | None = None,
         word_vectors: WordVectorsConfig | None = None,
         max_length: int | None = None,
+        **options: Any,
     ) -> Corpus:
         """Make a corpus from a name, a file or texts.
 
@@ -133,10 +145,13 @@ class Corpus:
                 has its own vectors.
             max_length: input texts are cut to this many vectors, and a warning counts them; by
                 default none is cut. Targets are never cut.
+            **options: as in `embed`.
 
         Raises:
             ValueError: the name, the file or the texts cannot be used; the message says why.
         """
+        source_embedder = _name_or_none(source_embedder)
+        target_embedder = _name_or_none(target_embedder)
         default = source_embedder is None and target_embedder is None and word_vectors is None
         if _is_phrasebook(data) and word_vectors is None and not default:
             book = Phrasebook.from_name(str(data))
@@ -153,6 +168,7 @@ class Corpus:
             source_embedder=source_embedder,
             target_embedder=target_embedder,
             word_vectors=word_vectors,
+            **options,
         )
         return corpus.truncate(max_length)
 
@@ -180,8 +196,11 @@ class Corpus:
 
         Without embedders, they are if both sides are one store or have equal tables of vectors.
         """
-        if self.source_embedder is not None or self.target_embedder is not None:
-            return self.source_embedder is self.target_embedder
+        one, other = self.source_embedder, self.target_embedder
+        if isinstance(one, Frozen) and isinstance(other, Frozen):
+            return one.space == other.space  # each with its own centre
+        if one is not None or other is not None:
+            return one is other
         if self.source.ids is None or self.target.ids is None:
             return self.source is self.target
         return np.array_equal(self.source.table, self.target.table)
@@ -271,13 +290,29 @@ def _warn_of_one_text(pairs: Mapping[str, TextPairs]) -> None:
         )
 
 
-def _train(pairs: Mapping[str, TextPairs]) -> TextPairs:
-    if "train" not in pairs:
+def _name_or_none(given: Embedder | str | None) -> Embedder | str | None:
+    """None for the default kind, which needs no name."""
+    return None if isinstance(given, str) and given == "word2vec" else given
+
+
+def _fit_and_embed(
+    made: Embedder, texts: list[str], train: range
+) -> tuple[EmbeddedTexts, Embedder]:
+    """Embed the texts of a side, after the embedder was fitted on those of the rows `train`."""
+    if isinstance(made, Frozen):
+        return made.fit_and_embed(texts, train), made
+    assert isinstance(made, WordVectors)
+    made.fit(texts[train.start : train.stop])
+    return made.embed(texts), made
+
+
+def _train(splits: Mapping[str, range]) -> range:
+    if "train" not in splits:
         raise ValueError(
-            f"word vectors are fitted on the split 'train', found {', '.join(pairs)}; "
+            f"embedders are fitted on the split 'train', found {', '.join(splits)}; "
             "add it, or pass fitted embedders"
         )
-    return pairs["train"]
+    return splits["train"]
 
 
 def _phrasebook_splits(name: str) -> dict[str, TextPairs]:

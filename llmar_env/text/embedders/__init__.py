@@ -6,7 +6,7 @@
 from llmar_env.text.embedders.base import Embedder, TokenEmbedder
 from llmar_env.text.embedders.cache import EmbeddingCache, open_cache
 from llmar_env.text.embedders.frozen import Frozen, FrozenEmbedder, FrozenTokenEmbedder
-from llmar_env.text.embedders.registry import embedder, load_embedder
+from llmar_env.text.embedders.registry import check_spec, embedder, load_embedder
 from llmar_env.text.embedders.word_vectors import WordVectors, WordVectorsConfig
 
 __all__ = [
@@ -18,6 +18,7 @@ __all__ = [
     "TokenEmbedder",
     "WordVectors",
     "WordVectorsConfig",
+    "check_spec",
     "embedder",
     "load_embedder",
     "open_cache",

@@ -25,7 +25,7 @@ from llmar_env.text.embedders.static_model import StaticModelLookup
 from llmar_env.text.embedders.vector_file import VectorFile
 from llmar_env.text.embedders.word_vectors import WordVectors, WordVectorsConfig
 
-__all__ = ["FORMS", "KINDS", "embedder", "load_embedder"]
+__all__ = ["FORMS", "KINDS", "check_spec", "embedder", "load_embedder"]
 
 FORMS = (
     "word2vec, st:PATH_OR_NAME, hf:PATH_OR_NAME, vectors:FILE or model2vec:PATH_OR_NAME; options "
@@ -149,6 +149,16 @@ def load_embedder(
         )
     options = {"cache": opened, "progress": progress, "dim": saved["dim"]}
     return _wrapped(model, center=center if center.size else None, **options)
+
+
+def check_spec(spec: str) -> None:
+    """Check the form of a string that names an embedder, not whether the model is there.
+
+    Raises:
+        ValueError: there is no such kind or option.
+    """
+    if spec != "word2vec":
+        _parsed(spec)
 
 
 def _wrapped(model: _Model, **options: Any) -> Frozen[Any]:

@@ -1,0 +1,325 @@
+"""Query adapters trained on measures and on clicks, beside supervised ones.
+
+Each part trains with several seeds and appends its runs to a file, one JSON object per line; runs
+that the file has are skipped, so that parts can be run one after the other, and interrupted.
+
+    python benchmarks/retrieval.py --data DIR --embedder st:PATH --parts ndcg clicks
+    python benchmarks/retrieval.py --report-only
+
+DIR is a folder of the BEIR layout, such as banking77. Within a run, the supervised network gets the
+same seconds after REINFORCE. Every model is saved, and scored once more in a fresh process. The
+part `search` compares the exact index with FAISS's, and needs the extra `faiss`. Run it on an
+otherwise idle machine.
+"""
+
+from __future__ import annotations
+
+import json
+import multiprocessing
+import os
+import platform
+import resource
+import tempfile
+import time
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any, Literal
+
+import numpy as np
+import tyro
+from numpy.typing import NDArray
+from rich.console import Console
+from rich.table import Table
+
+from agents import LLMAR, AlgorithmConfig, Config, DataConfig, RunConfig, TaskConfig
+from agents.config import RetrievalConfig
+from agents.inference.ranking import Evaluation
+from agents.trainers.base import Trained
+from agents.trainers.data import load_collection
+from llmar_env.metrics import paired_bootstrap
+from llmar_env.retrieval import Collection, ExactIndex
+from llmar_env.retrieval.clicks import click_probabilities
+
+Part = Literal["ndcg", "ndcg_long", "p_at_1", "p_at_1_long", "clicks", "log", "search"]
+Vectors = Literal["static", "model"]
+_MEASURES = ("ndcg_at_10", "p_at_1")
+_WARM_SECONDS, _LOGGED = 20.0, 10
+
+
+@dataclass(frozen=True)
+class Job:
+    """One training, known by these fields."""
+
+    part: Part
+    vectors: Vectors
+    seconds: float
+    reward: str | None = None
+    feedback: Literal["judgments", "clicks"] = "judgments"
+    log: bool = False
+    """Whether a log of ten impressions a query comes first."""
+    supervised: bool = True
+    seed: int = 0
+
+
+_JOBS: Mapping[str, tuple[Job, ...]] = {
+    "ndcg": (Job("ndcg", "model", 120.0, "ndcg_at_10"),),
+    "ndcg_long": (Job("ndcg_long", "model", 600.0, "ndcg_at_10"),),
+    "p_at_1": (Job("p_at_1", "static", 120.0, "p_at_1"),),
+    "p_at_1_long": (Job("p_at_1_long", "model", 600.0, "p_at_1"),),
+    "clicks": (
+        Job("clicks", "model", 120.0, feedback="clicks", supervised=False),
+        Job("clicks", "static", 120.0, feedback="clicks", supervised=False),
+    ),
+    "log": (Job("log", "model", 70.0, feedback="clicks", log=True),),
+}
+
+
+@dataclass(frozen=True)
+class Options:
+    """Compare query adapters."""
+
+    data: Path = Path("../shared/data/banking77")
+    """Folder of the BEIR layout."""
+    embedder: str | None = None
+    """The frozen model of the rows "model", such as st:PATH; without it, these are left out."""
+    parts: tuple[Part, ...] = ("ndcg", "p_at_1", "clicks", "log", "search")
+    """What to measure."""
+    seeds: tuple[int, ...] = (0, 1, 2, 3, 4)
+    """Seeds of each training."""
+    runs: Path = Path("runs/retrieval.jsonl")
+    """File of the runs."""
+    documents: int = 1_000_000
+    """Number of documents in the part `search`."""
+    report_only: bool = False
+    """Only report the runs of the file."""
+
+
+def train(job: Job, options: Options, collection: Collection) -> dict[str, Any]:
+    """Train, save, and score again in a fresh process.
+
+    Returns:
+        The run: scores, the measures of each test query, and what the fresh process found.
+    """
+    with tempfile.TemporaryDirectory() as folder:
+        log = write_log(collection, Path(folder) / "clicks.tsv", job.seed) if job.log else None
+        llmar = LLMAR(_config(job, options, log))
+        trained = llmar.train(collection)
+        llmar.save(Path(folder) / "model")
+        fresh = multiprocessing.get_context("spawn")
+        with fresh.Pool(1) as pool:
+            rescored = pool.apply(_rescore, (Path(folder) / "model", options.data))
+    return {
+        "scores": {
+            split: {name: asdict(one) for name, one in found.items()}
+            for split, found in trained.scores.items()
+        },
+        "values": _values(trained.evaluations["test"]),
+        "rescored_valid": rescored,
+        "timings": trained.timings,
+        "notes": list(trained.notes),
+        "curve": _curve(trained),
+    }
+
+
+def _config(job: Job, options: Options, log: Path | None) -> Config:
+    return Config(
+        data=DataConfig(
+            data=str(options.data), embedder=options.embedder if job.vectors == "model" else None
+        ),
+        task=TaskConfig(env="LLMAR/Retrieve-v0", reward=job.reward, feedback=job.feedback),
+        algorithm=AlgorithmConfig(
+            total_steps=1e12,
+            time_limit=job.seconds,
+            warm_seconds=_WARM_SECONDS if job.log else None,
+        ),
+        retrieval=RetrievalConfig(warm_start="supervised" if job.log else "none", click_log=log),
+        run=RunConfig(seed=job.seed, supervised=job.supervised, device="cpu"),
+    )
+
+
+def write_log(collection: Collection, path: Path, seed: int) -> Path:
+    """Write what ten simulated users a query clicked among the untouched embedder's ten best."""
+    generator = np.random.default_rng(seed)
+    rows = np.asarray(collection.rows("train"))
+    found, _ = collection.index.search(collection.source.means[rows], 10)
+    chance = click_probabilities(collection.judgments.grades_of(rows, found) > 0)
+    with path.open("w") as file:
+        file.write("query-id\tcorpus-id\trank\tclicked\n")
+        for _ in range(_LOGGED):
+            clicked = generator.random(chance.shape) < chance
+            for place, row in enumerate(rows.tolist()):
+                query = collection.query_ids[row]
+                for rank in range(10):
+                    document = collection.document_ids[found[place, rank]]
+                    file.write(f"{query}\t{document}\t{rank + 1}\t{int(clicked[place, rank])}\n")
+    return path
+
+
+def _rescore(model: Path, data: Path) -> dict[str, float]:
+    """Scores of a saved model on "valid"."""
+    return asdict(LLMAR.load(model, device="cpu").measure(data, "valid"))
+
+
+def _values(found: Mapping[str, Evaluation]) -> dict[str, dict[str, list[float]]]:
+    return {
+        name: {measure: one.values[measure].round(5).tolist() for measure in _MEASURES}
+        for name, one in found.items()
+    }
+
+
+def _curve(trained: Trained) -> dict[str, list[tuple[float, ...]]]:
+    """For each training, seconds and the two scores on "valid"."""
+    return {
+        name: [
+            (round(one.seconds, 2), *(getattr(one.scores, measure) for measure in _MEASURES))
+            for one in records
+        ]
+        for name, records in trained.curves.items()
+    }
+
+
+def search_speed(documents: int) -> dict[str, float]:
+    """Seconds to search 384-d documents with 1,024 queries, ours and FAISS's, and memory."""
+    import faiss
+
+    generator = np.random.default_rng(0)
+    vectors = generator.standard_normal((documents, 384), np.float32)
+    for first in range(0, documents, 1 << 16):
+        block = vectors[first : first + (1 << 16)]
+        block /= np.linalg.norm(block, axis=1, keepdims=True)
+    queries = generator.standard_normal((1024, 384), np.float32)
+    queries /= np.linalg.norm(queries, axis=1, keepdims=True)
+    ours = ExactIndex(vectors, "cpu")
+    before = _peak()
+    seconds, found = zip(*(_timed(lambda: ours.search(queries, 10)) for _ in range(3)), strict=True)
+    memory = _peak()
+    theirs: Any = faiss.IndexFlatIP(384)
+    theirs.add(vectors)
+    peer, others = zip(*(_timed(lambda: theirs.search(queries, 10)) for _ in range(3)), strict=True)
+    same = float((np.sort(found[0][0], 1) == np.sort(others[0][1], 1)).mean())
+    return {
+        "documents": documents,
+        "seconds": min(seconds),
+        "faiss_seconds": min(peer),
+        "ratio": min(seconds) / min(peer),
+        "same_documents": same,
+        "peak_before_over_index": before / vectors.nbytes,
+        "peak_over_index": memory / vectors.nbytes,
+    }
+
+
+def _peak() -> int:
+    """The process's largest resident memory so far, in bytes."""
+    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024
+
+
+def _timed(call: Any) -> tuple[float, Any]:
+    started = time.perf_counter()
+    result = call()
+    return time.perf_counter() - started, result
+
+
+def read_runs(path: Path) -> list[dict[str, Any]]:
+    """The runs of the file; none if there is no file."""
+    if not path.exists():
+        return []
+    return [json.loads(line) for line in path.read_text("utf-8").splitlines()]
+
+
+def missing_jobs(options: Options, runs: Sequence[Mapping[str, Any]]) -> Iterator[Job]:
+    """The trainings that the file does not have."""
+    done = [run["job"] for run in runs if "job" in run]
+    for seed in options.seeds:
+        for part in options.parts:
+            for job in _JOBS.get(part, ()):
+                one = Job(**{**asdict(job), "seed": seed})
+                if asdict(one) not in done and (one.vectors == "static" or options.embedder):
+                    yield one
+
+
+def summary(runs: Sequence[Mapping[str, Any]]) -> Iterator[tuple[str, ...]]:
+    """For each part and kind of vectors, the mean scores on test and the differences."""
+    groups: dict[tuple[str, str], list[Mapping[str, Any]]] = {}
+    for run in runs:
+        if "job" in run:
+            groups.setdefault((run["job"]["part"], run["job"]["vectors"]), []).append(run)
+    for (part, vectors), found in groups.items():
+        for name in found[0]["values"]:
+            cells = []
+            for measure in _MEASURES:
+                values = _mean_values(found, name, measure)
+                cells.append(f"{values.mean():.4f}")
+            for measure in _MEASURES:
+                if name == "trained":
+                    cells.append("")
+                    continue
+                one = paired_bootstrap(
+                    _mean_values(found, "trained", measure), _mean_values(found, name, measure)
+                )
+                cells.append(f"{one.mean:+.4f} [{one.low:+.4f}, {one.high:+.4f}]")
+            yield part, vectors, str(len(found)), name, *cells
+
+
+def _mean_values(runs: Sequence[Mapping[str, Any]], name: str, measure: str) -> NDArray[np.float64]:
+    """(n,) means over the seeds of a measure of each query."""
+    values = np.array([run["values"][name][measure] for run in runs])
+    return np.asarray(values.mean(axis=0))
+
+
+def violations(runs: Sequence[Mapping[str, Any]]) -> tuple[int, int]:
+    """Number of models that are worse on "valid" than the untouched embedder, and of models."""
+    worse = total = 0
+    for run in runs:
+        if "job" not in run:
+            continue
+        reward = run["job"]["reward"] or "ndcg_at_10"
+        before = run["scores"]["valid"]["identity"][reward]
+        total += 1
+        worse += run["rescored_valid"][reward] < before
+    return worse, total
+
+
+def report(runs: Sequence[Mapping[str, Any]], console: Console) -> None:
+    """Print the table of the trainings, the violations and the searches."""
+    table = Table(
+        *("part", "vectors", "seeds", "answers of", "nDCG@10", "P@1"),
+        *("trained minus, nDCG@10", "trained minus, P@1"),
+        title="On test, means over seeds, with paired 95% intervals over queries",
+    )
+    for row in summary(runs):
+        table.add_row(*row)
+    console.print(table)
+    worse, total = violations(runs)
+    console.print(f"worse than the untouched embedder on valid, rescored: {worse} of {total}")
+    for run in runs:
+        if "search" in run:
+            console.print({name: round(value, 3) for name, value in run["search"].items()})
+
+
+def _append(path: Path, run: Mapping[str, Any]) -> None:
+    path.parent.mkdir(parents=True, exist_ok=True)
+    machine = {"cpu": platform.processor() or platform.machine(), "cores": os.cpu_count()}
+    with path.open("a", encoding="utf-8") as file:
+        file.write(json.dumps({**run, "machine": machine}) + "\n")
+
+
+def main(options: Options) -> None:
+    """Run what is missing, and report all runs of the file."""
+    console = Console(width=160)
+    collections: dict[str, Collection] = {}
+    runs = read_runs(options.runs)
+    if not options.report_only:
+        for job in missing_jobs(options, runs):
+            if job.vectors not in collections:
+                collections[job.vectors] = load_collection(_config(job, options, None))
+            console.print(f"{job}")
+            found = train(job, options, collections[job.vectors])
+            _append(options.runs, {"job": asdict(job), **found})
+        if "search" in options.parts and not any("search" in run for run in runs):
+            _append(options.runs, {"search": search_speed(options.documents)})
+    report(read_runs(options.runs), console)
+
+
+if __name__ == "__main__":
+    main(tyro.cli(Options, description=__doc__))

@@ -1,0 +1,50 @@
+import numpy as np
+import pytest
+from scipy.stats import bootstrap
+
+from llmar_env.metrics import Difference, paired_bootstrap
+
+
+def test_agrees_with_scipy():
+    rng = np.random.default_rng(3)
+    ours, theirs = rng.random(400), 0.9 * rng.random(400)
+    found = paired_bootstrap(ours, theirs)
+    peer = bootstrap(
+        (ours - theirs,), np.mean, method="percentile", n_resamples=10_000, batch=1000
+    ).confidence_interval
+    assert found.mean == pytest.approx((ours - theirs).mean())
+    assert (found.low, found.high) == pytest.approx((peer.low, peer.high), abs=2e-3)
+
+
+def test_the_interval_is_of_the_pairs():
+    # Values that vary much, and differ by nearly the same: the interval is narrow.
+    rng = np.random.default_rng(0)
+    theirs = 10 * rng.random(200)
+    ours = theirs + 0.5 + 0.01 * rng.random(200)
+    found = paired_bootstrap(ours, theirs)
+    assert 0.5 < found.low < found.mean < found.high < 0.51
+
+
+def test_covers_as_often_as_its_level():
+    rng = np.random.default_rng(1)
+    covered = 0
+    for seed in range(400):
+        values = rng.exponential(size=80)
+        found = paired_bootstrap(values, np.zeros(80), level=0.8, samples=300, seed=seed)
+        covered += found.low <= 1 <= found.high
+    assert 0.72 < covered / 400 < 0.86
+
+
+def test_same_values_and_blocks(monkeypatch):
+    values = np.random.default_rng(2).random(50)
+    assert paired_bootstrap(values, values) == Difference(0.0, 0.0, 0.0)
+    whole = paired_bootstrap(values, 0 * values, seed=5)
+    assert paired_bootstrap(values, 0 * values, seed=5) == whole
+    monkeypatch.setattr("llmar_env.metrics.intervals._VALUES", 7 * 50)
+    assert paired_bootstrap(values, 0 * values, seed=5) == whole
+
+
+@pytest.mark.parametrize(("ours", "theirs"), [((3,), (4,)), ((0,), (0,)), ((2, 2), (2, 2))])
+def test_shapes_are_checked(ours, theirs):
+    with pytest.raises(ValueError, match="values \\(n,\\) of the same texts"):
+        paired_bootstrap(np.zeros(ours), np.zeros(theirs))

@@ -1,0 +1,359 @@
+"""Query adapters: trained on LLMAR/Retrieve-v0, saved, searched with, and reported."""
+
+import json
+
+import numpy as np
+import pytest
+import torch
+from conftest import flat_config
+
+from agents import LLMAR, Documents
+from agents.__main__ import cli
+from agents.inference.ranking import bm25, evaluate_vectors, fit_linear
+from agents.trainers.data import load_collection
+from llmar_env.arrays import unit
+from llmar_env.metrics import RankingScores
+from llmar_env.retrieval import Collection, ExactIndex, Judgments
+from llmar_env.text.embedded import EmbeddedTexts
+
+SMALL = {
+    "env": "LLMAR/Retrieve-v0",
+    "hidden_dim": 16,
+    "num_texts": 32,
+    "group_size": 8,
+    "progress": False,
+    "device": "cpu",
+}
+
+
+THINGS = "apple boat chair door engine flower garden house island jacket"
+VERBS = "see find lose buy sell make paint carry hide want need like hold keep"
+
+
+@pytest.fixture(scope="module")
+def collection():
+    """Queries that are documents' vectors in other coordinates, so that a linear map finds all."""
+    rng = np.random.default_rng(0)
+    vectors = unit(rng.standard_normal((60, 6)).astype(np.float32))
+    turned = np.linalg.qr(np.eye(6) + 0.8 * rng.standard_normal((6, 6)))[0].astype(np.float32)
+    document = np.repeat(np.arange(60), 4)
+    noise = 0.05 * rng.standard_normal((240, 6))
+    queries = (vectors[document] @ turned.T + noise).astype(np.float32)
+    order = rng.permutation(240)
+    return Collection(
+        EmbeddedTexts.from_vectors(queries[order][:, None]),
+        {"train": range(160), "valid": range(160, 200), "test": range(200, 240)},
+        ExactIndex(vectors),
+        Judgments.of([(i, int(d), 1) for i, d in enumerate(document[order])], 240, 60),
+        [f"query {i}" for i in range(240)],
+        [f"document {i}" for i in range(60)],
+        [f"q{i}" for i in range(240)],
+        [f"d{i}" for i in range(60)],
+    )
+
+
+@pytest.fixture(scope="module")
+def folder(tmp_path_factory):
+    """A collection of the BEIR layout, of sentences about ten things."""
+    path = tmp_path_factory.mktemp("beir")
+    things, verbs = THINGS.split(), VERBS.split()
+    documents = [(f"d{i}", f"We {verbs[i % 7]} the {thing}.") for i, thing in enumerate(things * 2)]
+    asked = [(v, t) for v in verbs for t in things]
+    queries = [(f"q{i}", f"Did you {v} my {t}?") for i, (v, t) in enumerate(asked)]
+    for name, rows in (("corpus", documents), ("queries", queries)):
+        lines = [json.dumps({"_id": key, "text": text}) for key, text in rows]
+        (path / f"{name}.jsonl").write_text("\n".join(lines) + "\n")
+    (path / "qrels").mkdir()
+    for split, first, last in (("train", 0, 90), ("val", 90, 110), ("test", 110, 140)):
+        lines = ["query-id\tcorpus-id\tscore"]
+        for i in range(first, last):
+            place = things.index(asked[i][1])
+            lines += [f"q{i}\td{place}\t2", f"q{i}\td{place + 10}\t1"]
+        (path / "qrels" / f"{split}.tsv").write_text("\n".join(lines) + "\n")
+    return path
+
+
+@pytest.fixture(scope="module")
+def llmar(folder):
+    config = flat_config(**SMALL, data=str(folder), dim=8, total_steps=4000, supervised=False)
+    llmar = LLMAR(config)
+    llmar.train()
+    return llmar
+
+
+def train(collection, **options):
+    llmar = LLMAR(flat_config(**{**SMALL, "supervised": False, **options}))
+    return llmar, llmar.train(collection)
+
+
+class TestTraining:
+    def test_rises_above_the_untouched_embedder(self, collection):
+        _, trained = train(collection, total_steps=30_000)
+        for split in ("valid", "test"):
+            scores = trained.scores[split]
+            assert set(scores) == {"identity", "linear", "bm25", "trained"}
+            assert scores["trained"].ndcg_at_10 > scores["identity"].ndcg_at_10 + 0.1
+            difference = trained.differences(split)["identity"]["ndcg_at_10"]
+            mean = scores["trained"].ndcg_at_10 - scores["identity"].ndcg_at_10
+            assert difference.mean == pytest.approx(mean)
+            assert difference.low > 0
+        assert (trained.metric, trained.reward) == ("ndcg_at_10", "ndcg_at_10")
+        values = [record.scores.ndcg_at_10 for record in trained.curves["trained"]]
+        assert max(values) == trained.scores["valid"]["trained"].ndcg_at_10
+        assert values[0] == trained.scores["valid"]["identity"].ndcg_at_10
+
+    def test_the_untouched_embedder_is_the_queries_own_vectors(self, collection):
+        _, trained = train(collection, total_steps=1, learning_rate=1e-30)
+        rows = collection.rows("test")
+        means = collection.source.means[rows.start : rows.stop]
+        expected = evaluate_vectors(means, collection, "test").scores
+        assert trained.scores["test"]["identity"] == expected
+        assert trained.scores["test"]["trained"] == expected
+
+    def test_never_worse_than_the_untouched_embedder(self, collection):
+        # A rate at which training destroys what it starts from.
+        _, trained = train(
+            collection, total_steps=2000, reward="p_at_1", learning_rate=50.0, group_size=2
+        )
+        valid = trained.scores["valid"]
+        assert trained.metric == "p_at_1"
+        assert valid["trained"].p_at_1 >= valid["identity"].p_at_1
+        if valid["trained"].p_at_1 == valid["identity"].p_at_1:
+            assert "untouched embedder" in trained.notes[-1]
+            assert valid["trained"] == valid["identity"]
+
+    def test_a_tie_keeps_the_untouched_embedder(self, collection):
+        llmar, trained = train(collection, total_steps=300, learning_rate=1e-9)
+        weights = llmar.policy.action_net.linear.weight
+        assert not weights.any()
+        assert "it was kept" in trained.notes[-1]
+
+    def test_clicks(self, collection):
+        _, trained = train(collection, total_steps=60_000, feedback="clicks", supervised=True)
+        scores = trained.scores["test"]
+        assert trained.reward == "clicks"
+        assert scores["trained"].ndcg_at_10 > scores["identity"].ndcg_at_10 + 0.05
+        assert "supervised" in scores
+
+    def test_supervised_beside_it(self, collection):
+        _, trained = train(collection, total_steps=20_000, supervised=True)
+        scores = trained.scores["test"]
+        assert scores["supervised"].ndcg_at_10 > scores["identity"].ndcg_at_10 + 0.1
+        assert set(trained.curves) == {"trained", "supervised"}
+
+    def test_a_warm_start_and_its_log(self, collection, tmp_path):
+        rng = np.random.default_rng(0)
+        lines = []
+        for row in collection.rows("train"):
+            [document] = collection.judgments.documents[[collection.judgments.offsets[row]]]
+            for rank, shown in enumerate([document, *rng.integers(0, 60, 2)], 1):
+                lines.append(f"q{row}\td{shown}\t{rank}\t{int(rank == 1)}")
+        path = tmp_path / "clicks.tsv"
+        path.write_text("\n".join(lines) + "\n")
+        options = {"warm_start": "supervised", "warm_seconds": 1.0, "total_steps": 1000}
+        for log in (None, path):
+            _, trained = train(collection, click_log=log, **options)
+            scores = trained.scores["valid"]
+            assert scores["warm_start"].ndcg_at_10 > scores["identity"].ndcg_at_10 + 0.1
+            assert scores["trained"].ndcg_at_10 >= scores["warm_start"].ndcg_at_10
+            assert trained.curves["trained"][0].seconds >= 1.0
+            assert trained.timings["warm_seconds"] == 1.0
+
+    @pytest.mark.parametrize("algo", ["ppo", "a2c"])
+    def test_other_algorithms_start_there_too(self, collection, algo):
+        _, trained = train(collection, algo=algo, total_steps=2000, num_texts=16)
+        first = trained.curves["trained"][0].scores
+        assert first == trained.scores["valid"]["identity"]
+
+    def test_embeddings_observed_and_training_goes_on(self, collection):
+        llmar, before = train(collection, total_steps=10_000, observation="embeddings")
+        after = llmar.train(collection)
+        assert after.scores["valid"]["start"] == before.scores["valid"]["trained"]
+        kept = after.scores["valid"]["trained"].ndcg_at_10
+        assert kept >= before.scores["valid"]["trained"].ndcg_at_10
+
+    def test_the_same_seed_gives_the_same_run(self, collection):
+        runs = [train(collection, total_steps=3000, seed=seed)[0] for seed in (1, 1, 2)]
+        weights = [one.policy.action_net.linear.weight for one in runs]
+        assert torch.equal(weights[0], weights[1])
+        assert not torch.equal(weights[0], weights[2])
+
+
+class TestBaselines:
+    def test_linear_is_the_regression_of_scikit_learn(self, collection):
+        ridge = pytest.importorskip("sklearn.linear_model").Ridge
+        adapter = fit_linear(collection)
+        rows = collection.rows("train")
+        queries = collection.source.means[rows.start : rows.stop].astype(np.float64)
+        wanted = collection.index.vectors(collection.judgments.documents[rows.start : rows.stop])
+        scale = (queries**2).sum() / 6
+        peers = [
+            np.eye(6)
+            + ridge(alpha=scale * 10.0**p, fit_intercept=False)
+            .fit(queries, wanted - queries)
+            .coef_.T
+            for p in range(-4, 4)
+        ]
+        distances = [np.abs(adapter - peer).max() for peer in peers]
+        assert min(distances) < 1e-5
+        assert (
+            evaluate_vectors(
+                collection.source.means[200:] @ adapter, collection, "test"
+            ).scores.p_at_1
+            > 0.9
+        )
+
+    def test_bm25_finds_words(self, folder):
+        collection = Collection.load(folder, embedder=None)
+        values = bm25(collection, "test").values
+        # Only the thing is a word of both: its two documents are found first.
+        assert values["mrr_at_10"] == pytest.approx(1.0)
+        assert values["recall_at_10"] == pytest.approx(1.0)
+
+    def test_bm25_needs_strings(self, collection):
+        bare = Collection(
+            collection.source, collection.splits, collection.index, collection.judgments
+        )
+        with pytest.raises(ValueError, match="as strings"):
+            bm25(bare, "test")
+        _, trained = train(bare, total_steps=500)
+        assert "bm25" not in trained.scores["test"]
+        assert "bm25 is left out" in trained.notes[0]
+
+
+class TestUse:
+    def test_encode_and_search(self, llmar):
+        queries = ["Did you see my boat?", "Did you like my house?"]
+        vectors = llmar.encode(queries)
+        assert vectors.shape == (2, 8)
+        assert np.linalg.norm(vectors, axis=1) == pytest.approx(1)
+        assert llmar.encode(queries[0]) == pytest.approx(vectors[0], abs=1e-6)
+        hits = llmar.search(queries, k=3)
+        documents = llmar.corpus.index.vectors(np.arange(20))
+        order = np.argsort(-(vectors @ documents.T), axis=1)[:, :3]
+        assert [[hit.id for hit in found] for found in hits] == [
+            [f"d{i}" for i in row] for row in order
+        ]
+        best = hits[1][0]
+        assert best.text == llmar.corpus.documents[int(best.id[1:])]
+        assert best.score == pytest.approx((vectors[1] @ documents[int(best.id[1:])]), abs=1e-5)
+        assert llmar.search(queries[1], k=3) == hits[1]
+
+    def test_other_documents(self, llmar):
+        documents = llmar.embed_documents({"a": "We see the boat.", "b": "We buy the door."})
+        assert isinstance(documents, Documents)
+        assert {hit.id for hit in llmar.search("a door", 2, documents=documents)} == {"a", "b"}
+        with pytest.raises(ValueError, match="1 to 2, the number of documents, found 3"):
+            llmar.search("a door", 3, documents=documents)
+
+    def test_saved_and_loaded(self, llmar, folder, tmp_path):
+        llmar.save(tmp_path)
+        loaded = LLMAR.load(tmp_path)
+        assert np.array_equal(loaded.encode(["my boat"]), llmar.encode(["my boat"]))
+        assert loaded.search("my boat", 4) == llmar.search("my boat", 4)
+        expected = llmar.measure(split="test")
+        assert isinstance(expected, RankingScores)
+        assert loaded.measure() == expected
+        assert loaded.measure(folder, "valid") == llmar.measure(split="valid")
+
+    def test_what_it_is_not_for(self, llmar):
+        with pytest.raises(ValueError, match="call search instead of nearest"):
+            llmar.nearest("my boat")
+        with pytest.raises(ValueError, match="call measure"):
+            llmar.evaluate(llmar.generate(["my boat"]), ["a boat"])
+        aligner = LLMAR()
+        for call in (lambda: aligner.search("x"), lambda: aligner.measure()):
+            with pytest.raises(ValueError, match="train one on LLMAR/Retrieve-v0"):
+                call()
+
+    def test_the_command_line(self, folder, tmp_path, capsys):
+        base = ["--device", "cpu", "--no-progress"]
+        sizes = ["--hidden-dim", "16", "--dim", "8", "--num-texts", "32", "--total-steps", "2000"]
+        run = ["--runs", str(tmp_path), "--name", "r", "--time-limit", "3"]
+        cli(["train", "--env", "LLMAR/Retrieve-v0", "--data", str(folder), *base, *sizes, *run])
+        printed = capsys.readouterr().out
+        assert "nDCG@10" in printed
+        assert "trained on the reward ndcg_at_10" in printed
+        results = json.loads((tmp_path / "r" / "results.json").read_text())
+        names = {"trained", "supervised", "linear", "bm25", "identity"}
+        assert set(results["test"]) == names
+        assert set(results["test"]["trained"]) == {
+            "ndcg_at_10",
+            "recall_at_10",
+            "mrr_at_10",
+            "p_at_1",
+        }
+        low, high = (
+            results["differences"]["test"]["identity"]["p_at_1"][name] for name in ("low", "high")
+        )
+        assert low <= high
+        assert (tmp_path / "r" / "curve.png").stat().st_size > 1000
+
+        model = ["--model", str(tmp_path / "r"), "--device", "cpu"]
+        cli(["search", *model, "--text", "Did you see my boat?", "--k", "2"])
+        lines = capsys.readouterr().out.splitlines()
+        assert lines[0] == "Did you see my boat?"
+        assert [line.split("\t")[0] for line in lines[1:3]] == ["1", "2"]
+        cli(["search", *model, "--text", "my boat", "--k", "2", "--jsonl"])
+        found = json.loads(capsys.readouterr().out)
+        assert found["query"] == "my boat"
+        assert len(found["hits"]) == 2
+        cli(["evaluate", *model, "--data", str(folder), "--jsonl"])
+        scores = json.loads(capsys.readouterr().out)
+        assert scores["ndcg_at_10"] == pytest.approx(results["test"]["trained"]["ndcg_at_10"])
+        documents = tmp_path / "other.jsonl"
+        documents.write_text('{"_id": "x", "text": "We keep the island."}\n')
+        cli(["search", *model, "--text", "my boat", "--k", "1", "--documents", str(documents)])
+        assert "\tx\tWe keep the island." in capsys.readouterr().out
+
+    def test_three_files(self, folder):
+        config = flat_config(
+            **SMALL,
+            data=str(folder / "qrels" / "train.tsv"),
+            test=folder / "qrels" / "test.tsv",
+            documents=folder / "corpus.jsonl",
+            queries=folder / "queries.jsonl",
+            dim=8,
+        )
+        collection = load_collection(config)
+        assert set(collection.splits) == {"train", "valid", "test"}
+        assert len(collection.rows("test")) == 30
+        assert len(collection.index) == 20
+
+
+@pytest.mark.parametrize(
+    ("options", "message"),
+    [
+        ({"algo": "sac"}, "algo cannot be used: training starts at the queries' own vectors"),
+        ({"reward": "bleu"}, "no ranking measure 'bleu'"),
+        ({"reward": "ndcg_at_20"}, "needs 20 documents, but top_k=10"),
+        ({"reward": "p_at_1", "feedback": "clicks"}, "reward cannot be used: with --feedback"),
+        ({"num_vectors": 2}, "num_vectors is a setting of LLMAR/Align-v0"),
+        ({"source_embedder": "st:x"}, "source_embedder is a setting of pairs of texts"),
+        ({"warm_seconds": 3.0}, "warm_seconds is a setting of a warm start"),
+        ({"click_log": "x.tsv"}, "click_log is learned from in the warm start"),
+        ({"documents": "x.jsonl"}, "documents needs --queries and --data"),
+        ({"valid": "x.tsv"}, "valid needs --documents and --queries"),
+        ({"embedder": "st"}, "embedder cannot be used: an embedder is one of word2vec"),
+        ({"embedder": "st:x", "dim": 8}, "dim is a setting of word2vec"),
+        ({"env": "LLMAR/Align-v0", "feedback": "clicks"}, "feedback is a setting of LLMAR/Ret"),
+        ({"env": "LLMAR/Align-v0", "warm_start": "supervised"}, "warm_start is a setting of"),
+        ({"env": "LLMAR/Align-v0", "reward": "mrr"}, "reward cannot be used"),
+        (
+            {"env": "LLMAR/Generate-v0", "embedder": "st:x"},
+            "embedder cannot be used for the targets of a writer",
+        ),
+        (
+            {
+                "env": "LLMAR/Align-v0",
+                "embedder": "st:x",
+                "source_embedder": "st:y",
+                "target_embedder": "st:z",
+            },
+            "embedder has no effect beside",
+        ),
+    ],
+)
+def test_options_that_cannot_be_used(options, message):
+    with pytest.raises(ValueError, match=message):
+        LLMAR(flat_config(**{"env": "LLMAR/Retrieve-v0", **options}))
