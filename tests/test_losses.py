@@ -7,7 +7,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from agents.training.losses import ContrastiveLoss, CosineLoss, Positives
-from llmar_env.retrieval import Judgments
+from llmar_env.retrieval import ClickCounts, Judgments
 
 
 class Answering:
@@ -67,6 +67,16 @@ def test_positives_of_judgments():
     assert positives.queries.tolist() == [1, 2]
     assert positives.documents.tolist() == [0, 3]
     assert Positives.of_judgments(judged, range(3)).weights.tolist() == [2, 1, 1]
+
+
+def test_positives_of_clicks_leave_out_what_is_clicked_seldom():
+    counts = ClickCounts(
+        np.array([1, 1, 1, 3]), np.array([0, 4, 6, 2]), np.array([2.0, 8.0, 4.0, 0.1]), 20
+    )
+    positives = Positives.of_clicks(counts, 7)
+    assert positives.queries.tolist() == [1, 1, 3]
+    assert positives.documents.tolist() == [4, 6, 2]
+    assert positives.weights.tolist() == [8, 4, 0.1]
 
 
 def test_contrastive_by_hand():

@@ -210,7 +210,7 @@ class Contrastive:
     """Number of queries in a batch; the others' documents are a query's negatives."""
     learning_rate: float = 1e-2
     """Adam's initial learning rate."""
-    temperature: float = 0.05
+    temperature: float = 0.07
     """The cosines are divided by it."""
 
 
@@ -233,7 +233,7 @@ class RetrievalPreset:
 
 RETRIEVAL = RetrievalPreset(
     hidden_dim=384,
-    noise_scale=0.04,
+    noise_scale=0.06,
     warm_seconds=20.0,
     reinforcement=Algorithm(
         "agents.algorithms.reinforce:REINFORCE",

@@ -193,7 +193,7 @@ class RetrieveTrainer(Trainer):
             rows = collection.rows("train")
             positives = Positives.of_judgments(collection.judgments, rows)
         else:
-            positives = Positives(log.queries, log.documents, log.weights, num_documents)
+            positives = Positives.of_clicks(log, num_documents)
         vectors = collection.index.vectors(np.arange(num_documents))
         validation = self._validation(collection)
         train_supervised(

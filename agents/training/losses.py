@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from torch import Tensor
 from torch.nn import functional as F
 
-from llmar_env.retrieval.judgments import Judgments
+from llmar_env.retrieval import ClickCounts, Judgments
 
 from ..policies.gru import GRUPolicy
 
@@ -69,6 +69,19 @@ class Positives:
             judgments.grades[span][kept].astype(np.float64),
             judgments.num_documents,
         )
+
+    @classmethod
+    def of_clicks(cls, counts: ClickCounts, num_documents: int) -> Positives:
+        """The documents clicked at least half as often as the query's most clicked one.
+
+        Weights are those of `ClickCounts`, which do not depend on ranks. The rest are left out as
+        clicks by mistake.
+        """
+        most = np.zeros(int(counts.queries.max()) + 1)
+        np.maximum.at(most, counts.queries, counts.weights)
+        kept = counts.weights >= 0.5 * most[counts.queries]
+        chosen = counts.queries[kept], counts.documents[kept], counts.weights[kept]
+        return cls(*chosen, num_documents)
 
     @cached_property
     def rows(self) -> NDArray[np.int64]:

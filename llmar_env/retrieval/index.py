@@ -112,14 +112,32 @@ class ExactIndex:
     ) -> tuple[NDArray[np.int64], NDArray[np.float32]]:
         """`search` for unit or zero queries (n, D)."""
         query, document = self._candidates(queries, k)
-        cosine = np.empty(len(query), np.float32)
-        for first in range(0, len(query), _CANDIDATES):
-            block = slice(first, first + _CANDIDATES)
-            products = queries[query[block]] * self._units[document[block]]
-            cosine[block] = products.sum(axis=1)
+        cosine = self._cosines(queries, query, document)
         best = _k_best(query, document, cosine, k)
         shape = (len(queries), k)
         return document[best].reshape(shape), cosine[best].reshape(shape)
+
+    def _cosines(
+        self,
+        queries: NDArray[np.float32],
+        query: NDArray[np.int64],
+        document: NDArray[np.int64],
+    ) -> NDArray[np.float32]:
+        """(c,) cosines of pairs, given by the places of queries (c,) and documents (c,).
+
+        The two buffers stay in the processor's cache; new arrays would take three times as long.
+        """
+        cosine = np.empty(len(query), np.float32)
+        left, right = np.empty((2, _CANDIDATES, self.dim), np.float32)
+        for first in range(0, len(query), _CANDIDATES):
+            block = slice(first, first + _CANDIDATES)
+            size = len(query[block])
+            # In the mode "raise", NumPy copies by way of another buffer.
+            np.take(queries, query[block], axis=0, out=left[:size], mode="clip")
+            np.take(self._units, document[block], axis=0, out=right[:size], mode="clip")
+            np.multiply(left[:size], right[:size], out=left[:size])
+            left[:size].sum(axis=1, out=cosine[block])
+        return cosine
 
     def _candidates(
         self, queries: NDArray[np.float32], k: int
