@@ -1,3 +1,4 @@
+import json
 import os
 from pathlib import Path
 
@@ -178,3 +179,28 @@ def axes():
     )
     corpus = Corpus(texts, texts, {"train": range(6), "test": range(6, 8)})
     return corpus, Vocabulary(table, np.arange(3), None)
+
+
+THINGS = "apple boat chair door engine flower garden house island jacket"
+VERBS = "see find lose buy sell make paint carry hide want need like hold keep"
+
+
+@pytest.fixture(scope="session")
+def beir_folder(tmp_path_factory):
+    """A collection of the BEIR layout, of sentences about ten things."""
+    path = tmp_path_factory.mktemp("beir")
+    things, verbs = THINGS.split(), VERBS.split()
+    documents = [(f"d{i}", f"We {verbs[i % 7]} the {thing}.") for i, thing in enumerate(things * 2)]
+    asked = [(v, t) for v in verbs for t in things]
+    queries = [(f"q{i}", f"Did you {v} my {t}?") for i, (v, t) in enumerate(asked)]
+    for name, rows in (("corpus", documents), ("queries", queries)):
+        lines = [json.dumps({"_id": key, "text": text}) for key, text in rows]
+        (path / f"{name}.jsonl").write_text("\n".join(lines) + "\n")
+    (path / "qrels").mkdir()
+    for split, first, last in (("train", 0, 90), ("val", 90, 110), ("test", 110, 140)):
+        lines = ["query-id\tcorpus-id\tscore"]
+        for i in range(first, last):
+            place = things.index(asked[i][1])
+            lines += [f"q{i}\td{place}\t2", f"q{i}\td{place + 10}\t1"]
+        (path / "qrels" / f"{split}.tsv").write_text("\n".join(lines) + "\n")
+    return path

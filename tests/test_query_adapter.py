@@ -1,5 +1,6 @@
 """Query adapters: trained on LLMAR/Retrieve-v0, saved, searched with, and reported."""
 
+import importlib
 import json
 
 import numpy as np
@@ -26,10 +27,6 @@ SMALL = {
 }
 
 
-THINGS = "apple boat chair door engine flower garden house island jacket"
-VERBS = "see find lose buy sell make paint carry hide want need like hold keep"
-
-
 @pytest.fixture(scope="module")
 def collection():
     """Queries that are documents' vectors in other coordinates, so that a linear map finds all."""
@@ -53,29 +50,8 @@ def collection():
 
 
 @pytest.fixture(scope="module")
-def folder(tmp_path_factory):
-    """A collection of the BEIR layout, of sentences about ten things."""
-    path = tmp_path_factory.mktemp("beir")
-    things, verbs = THINGS.split(), VERBS.split()
-    documents = [(f"d{i}", f"We {verbs[i % 7]} the {thing}.") for i, thing in enumerate(things * 2)]
-    asked = [(v, t) for v in verbs for t in things]
-    queries = [(f"q{i}", f"Did you {v} my {t}?") for i, (v, t) in enumerate(asked)]
-    for name, rows in (("corpus", documents), ("queries", queries)):
-        lines = [json.dumps({"_id": key, "text": text}) for key, text in rows]
-        (path / f"{name}.jsonl").write_text("\n".join(lines) + "\n")
-    (path / "qrels").mkdir()
-    for split, first, last in (("train", 0, 90), ("val", 90, 110), ("test", 110, 140)):
-        lines = ["query-id\tcorpus-id\tscore"]
-        for i in range(first, last):
-            place = things.index(asked[i][1])
-            lines += [f"q{i}\td{place}\t2", f"q{i}\td{place + 10}\t1"]
-        (path / "qrels" / f"{split}.tsv").write_text("\n".join(lines) + "\n")
-    return path
-
-
-@pytest.fixture(scope="module")
-def llmar(folder):
-    config = flat_config(**SMALL, data=str(folder), dim=8, total_steps=4000, supervised=False)
+def llmar(beir_folder):
+    config = flat_config(**SMALL, data=str(beir_folder), dim=8, total_steps=4000, supervised=False)
     llmar = LLMAR(config)
     llmar.train()
     return llmar
@@ -203,8 +179,8 @@ class TestBaselines:
             > 0.9
         )
 
-    def test_bm25_finds_words(self, folder):
-        collection = Collection.load(folder, embedder=None)
+    def test_bm25_finds_words(self, beir_folder):
+        collection = Collection.load(beir_folder, embedder=None)
         values = bm25(collection, "test").values
         # Only the thing is a word of both: its two documents are found first.
         assert values["mrr_at_10"] == pytest.approx(1.0)
@@ -246,7 +222,7 @@ class TestUse:
         with pytest.raises(ValueError, match="1 to 2, the number of documents, found 3"):
             llmar.search("a door", 3, documents=documents)
 
-    def test_saved_and_loaded(self, llmar, folder, tmp_path):
+    def test_saved_and_loaded(self, llmar, beir_folder, tmp_path):
         llmar.save(tmp_path)
         loaded = LLMAR.load(tmp_path)
         assert np.array_equal(loaded.encode(["my boat"]), llmar.encode(["my boat"]))
@@ -254,7 +230,7 @@ class TestUse:
         expected = llmar.measure(split="test")
         assert isinstance(expected, RankingScores)
         assert loaded.measure() == expected
-        assert loaded.measure(folder, "valid") == llmar.measure(split="valid")
+        assert loaded.measure(beir_folder, "valid") == llmar.measure(split="valid")
 
     def test_what_it_is_not_for(self, llmar):
         with pytest.raises(ValueError, match="call search instead of nearest"):
@@ -266,11 +242,13 @@ class TestUse:
             with pytest.raises(ValueError, match="train one on LLMAR/Retrieve-v0"):
                 call()
 
-    def test_the_command_line(self, folder, tmp_path, capsys):
+    def test_the_command_line(self, beir_folder, tmp_path, capsys):
         base = ["--device", "cpu", "--no-progress"]
         sizes = ["--hidden-dim", "16", "--dim", "8", "--num-texts", "32", "--total-steps", "2000"]
         run = ["--runs", str(tmp_path), "--name", "r", "--time-limit", "3"]
-        cli(["train", "--env", "LLMAR/Retrieve-v0", "--data", str(folder), *base, *sizes, *run])
+        cli(
+            ["train", "--env", "LLMAR/Retrieve-v0", "--data", str(beir_folder), *base, *sizes, *run]
+        )
         printed = capsys.readouterr().out
         assert "nDCG@10" in printed
         assert "trained on the reward ndcg_at_10" in printed
@@ -298,7 +276,7 @@ class TestUse:
         found = json.loads(capsys.readouterr().out)
         assert found["query"] == "my boat"
         assert len(found["hits"]) == 2
-        cli(["evaluate", *model, "--data", str(folder), "--jsonl"])
+        cli(["evaluate", *model, "--data", str(beir_folder), "--jsonl"])
         scores = json.loads(capsys.readouterr().out)
         assert scores["ndcg_at_10"] == pytest.approx(results["test"]["trained"]["ndcg_at_10"])
         documents = tmp_path / "other.jsonl"
@@ -306,13 +284,13 @@ class TestUse:
         cli(["search", *model, "--text", "my boat", "--k", "1", "--documents", str(documents)])
         assert "\tx\tWe keep the island." in capsys.readouterr().out
 
-    def test_three_files(self, folder):
+    def test_three_files(self, beir_folder):
         config = flat_config(
             **SMALL,
-            data=str(folder / "qrels" / "train.tsv"),
-            test=folder / "qrels" / "test.tsv",
-            documents=folder / "corpus.jsonl",
-            queries=folder / "queries.jsonl",
+            data=str(beir_folder / "qrels" / "train.tsv"),
+            test=beir_folder / "qrels" / "test.tsv",
+            documents=beir_folder / "corpus.jsonl",
+            queries=beir_folder / "queries.jsonl",
             dim=8,
         )
         collection = load_collection(config)
@@ -357,3 +335,13 @@ class TestUse:
 def test_options_that_cannot_be_used(options, message):
     with pytest.raises(ValueError, match=message):
         LLMAR(flat_config(**{"env": "LLMAR/Retrieve-v0", **options}))
+
+
+def test_the_example_learns_and_saves(tmp_path, capsys):
+    example = importlib.import_module("examples.query_adapter")
+    before, after = example.main(seconds=5.0, folder=tmp_path / "model")
+    assert after > before
+    printed = capsys.readouterr().out
+    assert "with the adapter" in printed
+    assert "(64,)" in printed
+    assert LLMAR.load(tmp_path / "model").encode(["We see it."]).shape == (1, 64)
