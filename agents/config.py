@@ -157,10 +157,14 @@ class TaskConfig(Options):
     num_vectors: int = option(1, at_least=1, scope=Scope.ALIGN)
     """Number of vectors in an answer."""
     reward: str | None = None
-    """Reward, by default the task's own. Of a written text: bleu (the default), chrf, rouge_l,
-    mean, token_f1 or ordered, also with a length penalty, as in mean@0.25. Of a search:
-    ndcg_at_10 (the default), recall_at_10, mrr_at_10, p_at_1, or another cutoff. Also a
-    weighted sum, as in "0.7*bleu + 0.3*mean", or a function, package.module:function."""
+    """Reward, by default the task's own. Of a vector: cosine (the default); p_at_1, mrr, ndcg_at_10
+    or recall_at_10, by the rank of the right target among --pool others. Of a written text: bleu
+    (the default), chrf, rouge_l, mean, token_f1 or ordered, also with a length penalty, as in
+    mean@0.25. Of a search: ndcg_at_10 (the default), recall_at_10, mrr_at_10, p_at_1, or another
+    cutoff. Also a weighted sum, as in "0.7*bleu + 0.3*mean", or a function,
+    package.module:function."""
+    pool: int = option(1024, at_least=1, scope=Scope.ALIGN)
+    """Number of targets among which the reward of a vector takes the rank of the right one."""
     feedback: Feedback = option("judgments", scope=Scope.RETRIEVAL)
     """What rewards a search: judgments, which --reward scores, or clicks: the share of the
     documents found that a simulated user clicks."""
@@ -470,19 +474,18 @@ def _check_reward(config: Config) -> None:
         return
     if config.task.feedback == "clicks":
         refuse("reward", f"cannot be used: with --feedback clicks they are it, found {reward!r}")
-    if not (config.writes or config.retrieves):
-        if reward != "cosine":
-            refuse("reward", f"cannot be used: it is cosine for {config.task.env}")
-        return
     # Imported here, since they need NumPy.
+    from llmar_env.alignment.pools import check_align_reward
     from llmar_env.alignment.rewards import make_reward
     from llmar_env.envs.retrieve import check_reward
 
     try:
         if config.writes:
             make_reward(reward)
-        else:
+        elif config.retrieves:
             check_reward(reward, config.task.top_k)
+        else:
+            check_align_reward(reward)
     except ValueError as error:
         refuse("reward", f"cannot be used: {error}")
 

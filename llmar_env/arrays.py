@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
+import warnings
 from typing import Any
 
 import numpy as np
 from array_api_compat import array_namespace
+from numpy.typing import NDArray
 
 __all__ = [
     "Array",
+    "as_numpy",
+    "as_torch",
     "check_finite",
     "has_direction",
     "hash_counters",
@@ -25,6 +29,27 @@ Array = Any
 _GAMMA = 0x9E3779B97F4A7C15 - 2**64
 _MIX_1 = 0xBF58476D1CE4E5B9 - 2**64
 _MIX_2 = 0x94D049BB133111EB - 2**64
+
+
+def as_torch(array: NDArray[Any], device: str) -> Array:
+    """A tensor on a device, which shares the array's memory where it can.
+
+    Raises:
+        ImportError: torch is not installed.
+    """
+    try:
+        torch = __import__("torch")
+    except ModuleNotFoundError:
+        raise ImportError(f"device={device!r} needs torch, which is not installed") from None
+    with warnings.catch_warnings():
+        # Nothing writes to the tensor, whether or not the array could be written to.
+        warnings.filterwarnings("ignore", message="The given NumPy array is not writ")
+        return torch.from_numpy(array).to(device)
+
+
+def as_numpy(array: Array) -> NDArray[Any]:
+    """An array or a tensor of any device as an array."""
+    return np.asarray(array if isinstance(array, np.ndarray) else array.cpu())
 
 
 def row_scale(x: Array, safe: Array | None = None) -> Array:

@@ -31,10 +31,8 @@ OPTIONS = {
 }
 # Written down a second time: lowest value, whether it is accepted itself, and what is too high.
 RANGES = {
-    **dict.fromkeys(
-        ("num_texts", "group_size", "num_vectors", "dim", "top_k"), (1, True, math.inf)
-    ),
-    **dict.fromkeys(("hidden_dim", "max_length"), (1, True, math.inf)),
+    **dict.fromkeys(("num_texts", "group_size", "num_vectors", "dim"), (1, True, math.inf)),
+    **dict.fromkeys(("hidden_dim", "max_length", "top_k", "pool"), (1, True, math.inf)),
     "max_new_tokens": (1, True, 2**16),
     **dict.fromkeys(("patience", "total_steps"), (1, True, math.inf)),
     **dict.fromkeys(("time_limit", "learning_rate", "noise_scale"), (0, False, math.inf)),
@@ -43,7 +41,7 @@ RANGES = {
     **dict.fromkeys(("smoothing", "dropout"), (0, True, 1)),
     **dict.fromkeys(("seed", "vectors_seed"), (0, True, 2**32)),
 }
-VECTORS = {"observation", "num_vectors", "distribution", "noise_scale"}
+VECTORS = {"observation", "num_vectors", "pool", "distribution", "noise_scale"}
 RETRIEVAL = {"documents", "queries", "feedback", "top_k", "warm_start", "click_log"}
 WRITERS = {"max_new_tokens", "warm_epochs", "warm_seconds", "patience", "smoothing"}
 WRITERS |= {"dropout", "ce_weight", "entropy", "kl_weight", "precision"}
@@ -51,6 +49,7 @@ WRITERS |= {"dropout", "ce_weight", "entropy", "kl_weight", "precision"}
 OTHERS = {
     "observation": "embeddings",
     "num_vectors": 2,
+    "pool": 100,
     "distribution": "gaussian",
     "noise_scale": 0.7,
     "baseline": "mean",

@@ -45,6 +45,8 @@ from .vectors import (
 __all__ = ["AlignTrainer"]
 
 _HIDDEN_DIM = 128
+# The score on "valid" by which weights are selected, by the reward; for others, the alignment.
+_METRICS = {"p_at_1": "p_at_1", "mrr": "mrr", "ndcg_at_10": "mrr", "recall_at_10": "p_at_10"}
 
 
 class AlignTrainer(Trainer):
@@ -64,6 +66,7 @@ class AlignTrainer(Trainer):
     def __init__(self, config: Config, device: torch.device) -> None:
         super().__init__(config, device, find_algorithm(config.algorithm.algo), _HIDDEN_DIM)
         self.policy: BasePolicy | None = None
+        self.metric = _METRICS.get(config.task.reward or "cosine", "alignment")
 
     def train(
         self,
@@ -96,7 +99,7 @@ class AlignTrainer(Trainer):
         for split, found in scores.items():
             found["untrained" if start is None else "start"] = evaluate(policy, corpus, split)
         setup_seconds = clock.elapsed
-        validation = _validation(corpus)
+        validation = Validation(partial(evaluate, corpus=corpus, split="valid"), self.metric)
         self._reinforce(model, training_clock, validation, callback)
         seconds = training_clock.seconds
         policies, curves = {"trained": policy}, {"trained": validation.records}
@@ -119,12 +122,20 @@ class AlignTrainer(Trainer):
             "steps_per_second": rate,
             "texts_per_second": rate / self.algorithm.group_size,
         }
-        return Trained(scores, curves, timings)
+        reward = self.config.task.reward or "cosine"
+        return Trained(scores, curves, timings, metric=self.metric, reward=reward)
 
     def _make_agent(self, corpus: Corpus, clock: Clock, folder: Path | None) -> BaseAlgorithm:
         """Make the algorithm, with a new policy and environments on the training texts."""
         task = self.config.task
-        env = self._make_env(corpus, observation=task.observation, num_vectors=task.num_vectors)
+        env = self._make_env(
+            corpus,
+            observation=task.observation,
+            num_vectors=task.num_vectors,
+            reward=task.reward or "cosine",
+            pool=task.pool,
+            device=str(self.device),
+        )
         return self._make_model(env, self._policy_kwargs(), clock, folder)
 
     def _learn_supervised(

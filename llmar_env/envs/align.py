@@ -10,6 +10,8 @@ import numpy as np
 from array_api_compat import array_namespace
 from gymnasium import spaces
 
+from llmar_env.alignment.pools import AlignReward, TargetRanks, make_align_reward
+from llmar_env.alignment.reward_spec import checked, reward_name
 from llmar_env.alignment.scores import cosine_to_unit
 from llmar_env.arrays import Array, check_finite, hash_counters, hash_to_unit
 from llmar_env.envs.core import Transition, check_choice, check_count, select_states
@@ -51,11 +53,13 @@ class AlignState:
 class AlignMDP:
     """The state is a text, the action is an answer, the reward is how well they align.
 
-    r(s, a) = cos(mean of the target's vectors, mean of the action's vectors), in [-1, 1].
+    Their alignment is cos(mean of the target's vectors, mean of the action's vectors), in [-1, 1],
+    and the reward r(s, a) by default.
 
     With `advance="always"` each text is an episode of one step. With `advance="alignment"` an
-    episode is a stream of texts: P(next text | s, a) = max(r(s, a), 0), otherwise the text
-    stays the same; the episode is truncated after `episode_length` steps.
+    episode is a stream of texts: P(next text | s, a) = max(alignment, 0), otherwise the text
+    stays the same; the episode is truncated after `episode_length` steps. `info` has the reward,
+    "score", and under another reward than the cosine also the "alignment".
 
     Args:
         corpus: the texts, embedded.
@@ -65,6 +69,12 @@ class AlignMDP:
             the row of the text in the corpus, (1,) int64.
         advance: when the next text comes, as above.
         episode_length: steps in an episode; used only with `advance="alignment"`.
+        reward: "cosine"; "p_at_1", "mrr", "ndcg_at_10" or "recall_at_10", by the rank of the right
+            target among `pool` others (`TargetRanks`); a weighted sum of these or another form that
+            `parse_reward` accepts; or a function of the mean answers (N, D) and the rows of their
+            texts (N,), which returns (N,) finite numbers.
+        pool: number of distinct targets of the split among which a rank is taken.
+        device: where torch computes the products for ranks; by default NumPy does.
         info_texts: whether `info` includes the texts as strings, besides their rows.
 
     Raises:
@@ -83,9 +93,13 @@ class AlignMDP:
         observation: Observation = "embeddings",
         advance: Advance = "always",
         episode_length: int = 16,
+        reward: AlignReward = "cosine",
+        pool: int = 1024,
+        device: str | None = None,
         info_texts: bool = False,
     ) -> None:
         check_choice("advance", advance, get_args(Advance))
+        check_count("pool", pool)
         check_count("num_vectors", num_vectors)
         check_count("episode_length", episode_length)
         self.texts = TextStream(corpus, split, observation, info_texts)
@@ -93,6 +107,12 @@ class AlignMDP:
         self.num_vectors = num_vectors
         self.advance = advance
         self.episode_length = episode_length
+        # None: the alignment itself, which is computed in any case.
+        self.reward = (
+            None
+            if isinstance(reward, str) and reward == "cosine"
+            else make_align_reward(reward, TargetRanks(corpus, split, pool, device))
+        )
         dim = corpus.target.dim
         self.action_space = spaces.Box(
             -1.0, 1.0, (dim,) if num_vectors == 1 else (num_vectors, dim), np.float32
@@ -138,18 +158,23 @@ class AlignMDP:
         if self.num_vectors > 1:
             # Divided before summing, so that no finite action overflows.
             action = xp.sum(action / self.num_vectors, axis=1)
-        score = cosine_to_unit(action, xp.take(self.corpus.target.unit_means, state.row, axis=0))
-        # The score is NaN exactly where the action is not finite, and it is the smaller array.
-        check_finite(score, "the action of sub-environment")
-        score = xp.astype(score, xp.float64)
+        aligned = cosine_to_unit(action, xp.take(self.corpus.target.unit_means, state.row, axis=0))
+        # The cosine is NaN exactly where the action is not finite, and it is the smaller array.
+        check_finite(aligned, "the action of sub-environment")
+        score = aligned = xp.astype(aligned, xp.float64)
+        info = {}
+        if self.reward is not None:
+            score = checked(self.reward, self.reward(action, state.row), state.row)
+            info["alignment"] = aligned
+        info["score"] = score + 0
         never = xp.zeros_like(score, dtype=xp.bool)
         if self.advance == "always":
-            return Transition(state, score, ~never, never, {"score": score + 0})
+            return Transition(state, score, ~never, never, info)
         chance = hash_to_unit(hash_counters(state.key, state.text, state.elapsed))
-        moved = xp.astype(chance < score, xp.int64)
+        moved = xp.astype(chance < aligned, xp.int64)
         state = self._at(state.key, state.text + moved, state.elapsed + 1)
         ended = state.elapsed >= self.episode_length
-        return Transition(state, score, never, ended, {"score": score + 0})
+        return Transition(state, score, never, ended, info)
 
     def dump(self, state: AlignState) -> dict[str, Any]:
         """The states as JSON-serializable data."""
@@ -169,7 +194,8 @@ class AlignMDP:
         """Render the text shown by one sub-environment and the score of its last answer."""
         lines = self.texts.lines(int(state.row[position]))
         if last is not None:
-            lines.append(score_line("last answer: alignment", float(last["score"][position])))
+            name = "alignment" if self.reward is None else reward_name(self.reward)
+            lines.append(score_line(f"last answer: {name}", float(last["score"][position])))
         return "\n".join(lines) + "\n"
 
 

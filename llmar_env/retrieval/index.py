@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-import warnings
 from typing import Any, Protocol
 
 import numpy as np
 from array_api_compat import array_namespace, device
 from numpy.typing import NDArray
 
-from llmar_env.arrays import Array, has_direction, unit
+from llmar_env.arrays import Array, as_numpy, as_torch, has_direction, unit
 
 __all__ = ["ExactIndex", "FaissIndex", "Index"]
 
@@ -73,7 +72,7 @@ class ExactIndex:
         self.dim = int(vectors.shape[1])
         self.device = device
         self._units = _as_units(vectors)
-        self._searched: Array = self._units if device is None else _to_torch(self._units, device)
+        self._searched: Array = self._units if device is None else as_torch(self._units, device)
         # Bounds the rounding of a float32 product of two unit vectors (Higham 2002, eq. 3.5).
         self._error = self.dim * 2.0**-24
 
@@ -143,7 +142,7 @@ class ExactIndex:
         self, queries: NDArray[np.float32], k: int
     ) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
         """Documents that may be among the k nearest: places of queries (c,) and documents (c,)."""
-        left: Array = queries if self.device is None else _to_torch(queries, self.device)
+        left: Array = queries if self.device is None else as_torch(queries, self.device)
         xp = array_namespace(left)
         query, document = np.empty(0, np.int64), np.empty(0, np.int64)
         cosine = np.empty(0, np.float32)
@@ -154,9 +153,9 @@ class ExactIndex:
             bound = np.maximum(bound, _reached_by(xp, similarity, k))
             least = xp.asarray((bound - margin)[:, None], device=device(left))
             rows, columns = xp.nonzero(similarity >= least)
-            query = np.concatenate([query, _to_numpy(rows)])
-            document = np.concatenate([document, _to_numpy(columns) + first])
-            cosine = np.concatenate([cosine, _to_numpy(similarity[rows, columns])])
+            query = np.concatenate([query, as_numpy(rows)])
+            document = np.concatenate([document, as_numpy(columns) + first])
+            cosine = np.concatenate([cosine, as_numpy(similarity[rows, columns])])
             if k * len(queries) <= len(query) and len(self) > _DOCUMENTS:
                 k_th = cosine[_k_best(query, document, cosine, k)].reshape(-1, k)[:, -1]
                 bound = np.maximum(bound, k_th)
@@ -178,21 +177,6 @@ def _as_units(vectors: NDArray[np.floating]) -> NDArray[np.float32]:
     return units
 
 
-def _to_torch(array: NDArray[np.float32], device: str) -> Array:
-    try:
-        torch = __import__("torch")
-    except ModuleNotFoundError:
-        raise ImportError(f"device={device!r} needs torch, which is not installed") from None
-    with warnings.catch_warnings():
-        # Nothing writes to the vectors, whether or not the array could be written to.
-        warnings.filterwarnings("ignore", message="The given NumPy array is not writ")
-        return torch.from_numpy(array).to(device)
-
-
-def _to_numpy(array: Array) -> NDArray[Any]:
-    return np.asarray(array if isinstance(array, np.ndarray) else array.cpu())
-
-
 def _reached_by(xp: Any, similarity: Array, k: int) -> NDArray[np.float32] | np.float32:
     """(n,) values that at least k of the similarities (n, b) of a row reach; -inf if b < k.
 
@@ -204,7 +188,7 @@ def _reached_by(xp: Any, similarity: Array, k: int) -> NDArray[np.float32] | np.
         return np.float32(-np.inf)
     height = columns // groups
     grouped = xp.reshape(similarity[:, : height * groups], (n, height, groups))
-    maxima = _to_numpy(xp.max(grouped, axis=1))
+    maxima = as_numpy(xp.max(grouped, axis=1))
     return np.asarray(np.partition(maxima, groups - k, axis=1)[:, groups - k])
 
 
