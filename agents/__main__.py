@@ -10,6 +10,7 @@ from typing import Annotated
 import tyro
 
 from .commands import train
+from .commands.cache import Cache
 from .commands.evaluate import Evaluate
 from .commands.search import Search
 from .commands.terminal import parse, report_errors
@@ -18,7 +19,7 @@ from .config import Config
 
 __all__ = ["cli"]
 
-_COMMANDS = ("train", "generate", "refine", "evaluate", "search")
+_COMMANDS = ("train", "generate", "refine", "evaluate", "search", "cache")
 _DESCRIPTION = "Reinforcement-learned text alignment. With --version alone: print the version."
 _Train = Annotated[Config, tyro.conf.subcommand("train", description=train.DESCRIPTION)]
 
@@ -40,7 +41,8 @@ def cli(arguments: Sequence[str] | None = None, prog: str = "llmar") -> None:
             print_version()
             return
         check_name(given)
-        command = parse(_Train | Generate | Refine | Evaluate | Search, prog, _DESCRIPTION, given)
+        commands = _Train | Generate | Refine | Evaluate | Search | Cache
+        command = parse(commands, prog, _DESCRIPTION, given)
         if isinstance(command, Config):
             train.main(command)
         else:

@@ -18,6 +18,7 @@ import train
 from agents import LLMAR
 from agents.__main__ import cli
 from agents.commands.terminal import print_text, report_errors
+from llmar_env.text.embedders.cache import EmbeddingCache, Shard, text_digests
 
 REPOSITORY = Path(__file__).parents[1]
 
@@ -497,15 +498,24 @@ def test_help_has_one_line_for_each_command(capsys, monkeypatch):
     monkeypatch.setenv("COLUMNS", "80")
     lines = [line.strip("│ ") for line in help_of(capsys).splitlines()]
     commands = [line.split(maxsplit=2)[1:] for line in lines if line.startswith("•")]
-    assert [name for name, _ in commands] == ["train", "generate", "refine", "evaluate", "search"]
+    assert [name for name, _ in commands] == [
+        "train",
+        "generate",
+        "refine",
+        "evaluate",
+        "search",
+        "cache",
+    ]
     assert all(text.endswith(".") for _, text in commands)
     first = lines.index("(required)") + 1
-    assert all(line.startswith("•") for line in lines[first : first + 5])
-    assert not re.search(r"\w", lines[first + 5])  # no line goes on below
+    assert all(line.startswith("•") for line in lines[first : first + 6])
+    assert not re.search(r"\w", lines[first + 6])  # no line goes on below
 
 
 def test_help_names_the_program_as_it_was_called(capsys):
-    assert help_of(capsys).startswith("usage: llmar [-h] {train,generate,refine,evaluate,search}")
+    assert help_of(capsys).startswith(
+        "usage: llmar [-h] {train,generate,refine,evaluate,search,cache}"
+    )
     assert help_of(capsys, "train").startswith("usage: llmar train ")
     for command, name in ((["-m", "agents"], "python -m agents"), (["train.py"], "train.py")):
         outcome = subprocess.run(
@@ -550,3 +560,25 @@ def test_a_reader_that_has_read_enough_is_no_error():
     )
     os.close(writing)
     assert (outcome.returncode, outcome.stderr) == (0, b"")
+
+
+def test_the_cache_is_shown_and_cleared(tmp_path, monkeypatch, capsys):
+    shard = Shard(
+        text_digests(["one", "two"]),
+        np.array([0, 1, 3]),
+        np.eye(3, dtype=np.float32),
+        np.zeros(2, np.bool_),
+    )
+    EmbeddingCache(tmp_path).write("0" * 24, {"spec": "st:some/model"}, shard)
+    cli(["cache", "--cache", str(tmp_path)])
+    printed = capsys.readouterr().out
+    [row] = [line for line in printed.splitlines() if "st:some/model" in line]
+    assert re.findall(r"\d+", row.replace("st:some/model", ""))[0] == "2"
+    monkeypatch.setenv("LLMAR_CACHE", str(tmp_path))
+    cli(["cache", "--clear"])
+    assert "freed" in capsys.readouterr().out
+    assert EmbeddingCache(tmp_path).models() == []
+    monkeypatch.setenv("LLMAR_CACHE", "none")
+    for arguments in (["cache"], ["cache", "--cache", "none"]):
+        with pytest.raises(SystemExit, match="error: .*none"):
+            cli(arguments)
