@@ -580,5 +580,5 @@ def test_the_cache_is_shown_and_cleared(tmp_path, monkeypatch, capsys):
     assert EmbeddingCache(tmp_path).models() == []
     monkeypatch.setenv("LLMAR_CACHE", "none")
     for arguments in (["cache"], ["cache", "--cache", "none"]):
-        with pytest.raises(SystemExit, match="error: .*none"):
+        with pytest.raises(SystemExit, match=r"error: .*none"):
             cli(arguments)
