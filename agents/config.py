@@ -111,6 +111,12 @@ class FilesConfig(Options):
     """Validation texts, used to select the best model; by default a part of --data."""
     test: Path | None = None
     """Test texts, used in the report only; by default a part of --data, unless --valid is given."""
+    source_vectors: Path | None = option(None, scope=Scope.PAIRS)
+    """A file of vectors in place of input texts: npz with vectors (total, D) and offsets (n + 1),
+    npy (n, D), or a parquet column of lists. One item for each row of --data, --valid and --test,
+    in this order; or, with --target-vectors and without --data, for each row of that."""
+    target_vectors: Path | None = option(None, scope=Scope.ALIGN)
+    """A file of vectors in place of targets, as --source-vectors."""
     documents: Path | None = option(None, scope=Scope.RETRIEVAL)
     """A JSONL file of documents, with _id, text and optionally title; --data, --valid and --test
     are then files of judgments: query id, document id and grade."""
@@ -429,6 +435,7 @@ def check_together(config: Config) -> None:
             f"{names}; found {algo!r}",
         )
     refuse_unused(config, config.scopes)
+    _check_vectors(config)
     _check_embedders(config)
     _check_reward(config)
     if config.retrieves:
@@ -437,6 +444,32 @@ def check_together(config: Config) -> None:
     if chosen is not None and chosen not in among:
         why = f"must be one of {', '.join(among)}, found {chosen!r}"
         refuse("distribution", why, context=f"with {algo}, ")
+
+
+def _check_vectors(config: Config) -> None:
+    """Check that files of vectors and files of texts go together."""
+    data = config.data
+    given = {
+        name: getattr(data, name)
+        for name in ("source_vectors", "target_vectors")
+        if getattr(data, name) is not None
+    }
+    if not given:
+        return
+    if len(given) == 2 and (data.data or data.valid or data.test):
+        refuse("data", "has no effect beside --source-vectors and --target-vectors")
+    if len(given) == 1 and data.data is None:
+        [name] = given
+        side = "target" if name == "source_vectors" else "source"
+        refuse(name, f"needs --data, a file with the column of {side} texts")
+    for name in given:
+        embedder = name.replace("vectors", "embedder")
+        if getattr(data, embedder) is not None:
+            refuse(embedder, f"has no effect beside --{name.replace('_', '-')}")
+    if len(given) == 2 and data.embedder is not None:
+        refuse("embedder", "has no effect beside --source-vectors and --target-vectors")
+    if data.on_bad_row == "skip":
+        refuse("on_bad_row", "cannot be skip beside vectors, whose rows would no longer fit")
 
 
 def _check_embedders(config: Config) -> None:

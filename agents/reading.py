@@ -6,6 +6,7 @@ import os
 import sys
 import warnings
 from collections.abc import Iterator
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any, BinaryIO
 
 from .config import Config, PairsConfig, ReadingConfig
@@ -19,6 +20,7 @@ __all__ = [
     "argument_text",
     "check_data",
     "check_files",
+    "read_column",
     "read_files",
     "read_judged",
     "read_lines",
@@ -39,10 +41,17 @@ def check_files(config: Config) -> None:
             two files are to be read from standard input.
         OSError: there is no such file, or it is a folder.
     """
+    from llmar_env.text.readers import check_file
+
     if config.retrieves:
         _check_collection(config)
         return
     data = config.data
+    for vectors in (data.source_vectors, data.target_vectors):
+        if vectors is not None:
+            check_file(vectors)
+    if data.source_vectors is not None and data.target_vectors is not None:
+        return
     files = {"--data": config.texts, "--valid": data.valid, "--test": data.test}
     named = {flag: os.fspath(data) for flag, data in files.items() if data is not None}
     for flag, name in named.items():
@@ -67,6 +76,27 @@ def check_data(name: str, options: ReadingConfig, flag: str = "--data") -> None:
     elif options.format is None:
         raise ValueError(f"{flag} -: name the format of standard input, such as --format tsv")
     reader(name, options.format)
+
+
+def read_column(config: Config, column: str) -> dict[str, tuple[str, ...]]:
+    """Read one column of the files of the options, beside vectors.
+
+    Returns:
+        The texts of each split whose file is given; all of them under "train", if only --data is.
+
+    Raises:
+        ValueError: a file cannot be read as the options say.
+        OSError: there is no such file, or it is a folder.
+    """
+    check_files(config)
+    data = config.data
+    given = {"train": config.texts, "valid": data.valid, "test": data.test}
+    alone = replace(data, source_column=column, target_column=column)
+    return {
+        split: read_pairs(os.fspath(name), split, alone).source
+        for split, name in given.items()
+        if name is not None
+    }
 
 
 def _check_collection(config: Config) -> None:

@@ -41,7 +41,7 @@ RANGES = {
     **dict.fromkeys(("smoothing", "dropout"), (0, True, 1)),
     **dict.fromkeys(("seed", "vectors_seed"), (0, True, 2**32)),
 }
-VECTORS = {"observation", "num_vectors", "pool", "distribution", "noise_scale"}
+VECTORS = {"observation", "num_vectors", "pool", "target_vectors", "distribution", "noise_scale"}
 RETRIEVAL = {"documents", "queries", "feedback", "top_k", "warm_start", "click_log"}
 WRITERS = {"max_new_tokens", "warm_epochs", "warm_seconds", "patience", "smoothing"}
 WRITERS |= {"dropout", "ce_weight", "entropy", "kl_weight", "precision"}
@@ -57,6 +57,8 @@ OTHERS = {
     "target_column": "answer",
     "on_bad_row": "skip",
     "format": "tsv",
+    "source_vectors": Path("a.npz"),
+    "target_vectors": Path("b.npz"),
     "documents": Path("corpus.jsonl"),
     "queries": Path("queries.jsonl"),
     "source_embedder": "word2vec",
@@ -261,12 +263,14 @@ def test_what_each_training_refuses(algo, name):
             unused |= {"distribution", "noise_scale"}
         if algo != "reinforce":
             unused |= {"baseline"}
+    if name.endswith("_vectors"):
+        given["data"] = "x.tsv"
     config = flat_config(**given, device="cpu", **{name: OTHERS[name]})
     if name in unused:
         with pytest.raises(ValueError, match=f"^{name} is a setting of .* leave it out here"):
             LLMAR(config)
     else:
-        assert LLMAR(config).config.as_json()[name] == OTHERS[name]
+        assert LLMAR(config).config.as_json()[name] == config.as_json()[name]
 
 
 def test_choices_are_those_of_what_they_choose():

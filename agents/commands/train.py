@@ -36,7 +36,7 @@ def main(config: Config) -> None:
     console = report_console()
     llmar = LLMAR(config)
     # Mistakes in the texts come before the banner and the folder.
-    texts = read_judged(config) if config.retrieves else read_files(config)
+    texts = _read(config)
     folder = new_folder(config)
     what = f"training {config.algorithm.algo} for {config.task.env} on {config.texts}"
     where = f"{what} ({llmar.device}), into {folder}"
@@ -54,6 +54,13 @@ def main(config: Config) -> None:
     write_report(llmar.config.as_json(), trained, rows, folder)
     print_report(trained, rows, console)
     console.print(f"results, curve and model are in {folder}", markup=False, soft_wrap=True)
+
+
+def _read(config: Config) -> Any:
+    """The texts that the options name; None where vectors are paired, as `LLMAR.train` does."""
+    if config.data.source_vectors or config.data.target_vectors:
+        return None
+    return read_judged(config) if config.retrieves else read_files(config)
 
 
 def check_inputs(config: Config) -> None:

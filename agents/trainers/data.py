@@ -12,14 +12,16 @@ import numpy as np
 from llmar_env.retrieval import Collection, read_documents
 from llmar_env.retrieval.collection import CollectionLike
 from llmar_env.text.corpus import Corpus, CorpusLike
+from llmar_env.text.embedded import EmbeddedTexts
 from llmar_env.text.embedders import Embedder, WordVectorsConfig
 from llmar_env.text.phrasebook.names import PREFIX
+from llmar_env.text.vector_data import read_vectors
 
 from ..algorithms.presets import WRITING
 from ..config import Config
 from ..inference.search import Documents
 from ..networks.device import resolve_device
-from ..reading import read_files, read_judged
+from ..reading import read_column, read_files, read_judged
 
 __all__ = ["embedder_options", "load_collection", "load_corpus", "load_documents"]
 
@@ -52,6 +54,8 @@ def load_corpus(
                 f"dim={dim}, but the corpus has vectors of dimension {data.target.dim}"
             )
         return data.truncate(max_length)
+    if data is None and (config.data.source_vectors or config.data.target_vectors):
+        return _pair_vectors(config).truncate(max_length)
     if data is None:
         data = read_files(config)
     if embedders is not None:
@@ -74,6 +78,47 @@ def load_corpus(
     )
     _warn_of_outlier(corpus)
     return corpus
+
+
+def _pair_vectors(config: Config) -> Corpus:
+    """Pair the vectors that the options name with each other, or with texts.
+
+    Raises:
+        ValueError: a file cannot be read, or has not as many items as there are rows.
+    """
+    data = config.data
+    column = data.target_column if data.target_vectors is None else data.source_column
+    both = data.source_vectors is not None and data.target_vectors is not None
+    texts = {} if both else read_column(config, column)
+    splits, first = {}, 0
+    for split, part in texts.items():
+        splits[split] = range(first, first + len(part))
+        first += len(part)
+    strings = [text for part in texts.values() for text in part]
+    source, target = (
+        strings if path is None else _read_vectors(path, None if both else len(strings))
+        for path in (data.source_vectors, data.target_vectors)
+    )
+    named = data.source_embedder if data.target_vectors else data.target_embedder
+    corpus = Corpus.of_vectors(
+        source,
+        target,
+        splits if len(splits) > 1 else None,
+        embedder=named or data.embedder,
+        word_vectors=_word_vectors(config),
+        **embedder_options(config),
+    )
+    if "valid" not in corpus.splits:
+        raise ValueError("--test needs --valid beside vectors; or leave both out")
+    return corpus
+
+
+def _read_vectors(path: Path, rows: int | None) -> EmbeddedTexts:
+    """Read vectors, of as many items as there are rows."""
+    found = read_vectors(path)
+    if rows not in (None, len(found)):
+        raise ValueError(f"{path} has the vectors of {len(found)} items for {rows} rows of texts")
+    return found
 
 
 def load_collection(

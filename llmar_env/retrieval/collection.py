@@ -288,7 +288,7 @@ def _phrasebook_collection(name: str, device: str | None) -> Collection:
     for split, end in ends.items():
         splits[split], start = range(start, end), end
     return Collection(
-        _take(corpus.source, rows),
+        corpus.source.take(rows),
         splits,
         ExactIndex(corpus.target.means[: len(documents)], device),
         Judgments(offsets, judged, 1 + same_person.astype(np.int64), len(documents)),
@@ -332,12 +332,3 @@ def _deeds() -> tuple[NDArray[np.int64], NDArray[np.int64]]:
     somewhere = part["kind"] >= IS  # 0 in the fields of a verb and its object
     deed = np.where(somewhere, -part["place"], part["verb"] * (drawn.max() + 1) + part["noun"])
     return deed, part["person"]
-
-
-def _take(texts: EmbeddedTexts, rows: NDArray[np.int64]) -> EmbeddedTexts:
-    """Some texts of a store of a vocabulary's vectors."""
-    assert texts.ids is not None
-    lengths = texts.lengths[rows]
-    offsets = np.append(0, np.cumsum(lengths))
-    positions = np.arange(offsets[-1]) + np.repeat(texts.offsets[rows] - offsets[:-1], lengths)
-    return EmbeddedTexts(texts.table, texts.ids[positions], offsets)

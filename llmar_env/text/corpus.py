@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import os
 import warnings
 from collections.abc import Mapping, Sequence
@@ -16,11 +17,12 @@ from llmar_env.text.embedded import EmbeddedTexts
 from llmar_env.text.embedders import (
     Embedder,
     Frozen,
+    GivenVectors,
     WordVectors,
     WordVectorsConfig,
-    embedder,
 )
-from llmar_env.text.pairs import TextPairs
+from llmar_env.text.embedders import embedder as make_embedder
+from llmar_env.text.pairs import FRACTIONS, TextPairs, split_rows
 from llmar_env.text.phrasebook import SIZES, Phrasebook, Sentences
 from llmar_env.text.phrasebook.names import PREFIX
 from llmar_env.text.phrasebook.shipped import shipped_embedder, shipped_texts
@@ -111,7 +113,7 @@ class Corpus:
         def embed(one: Embedder | str | None, texts: list[str]) -> tuple[EmbeddedTexts, Embedder]:
             if not (one is None or isinstance(one, str)):
                 return one.embed(texts), one
-            made = embedder(one or "word2vec", word_vectors=word_vectors, **options)
+            made = make_embedder(one or "word2vec", word_vectors=word_vectors, **options)
             return _fit_and_embed(made, texts, _train(splits))
 
         source, of_source = embed(given[0], sources)
@@ -121,6 +123,68 @@ class Corpus:
         else:
             target, of_target = embed(given[1], targets)
         return cls(source, target, splits, sources, targets, of_source, of_target)
+
+    @classmethod
+    def of_vectors(
+        cls,
+        source: EmbeddedTexts | Sequence[str],
+        target: EmbeddedTexts | Sequence[str],
+        splits: Mapping[str, range] | None = None,
+        *,
+        embedder: Embedder | str | None = None,
+        word_vectors: WordVectorsConfig | None = None,
+        **options: Any,
+    ) -> Corpus:
+        """Pair vectors that come from elsewhere, such as of images, with texts or other vectors.
+
+        What is done with the vectors is described at `GivenVectors`.
+
+        Args:
+            source: n inputs, as vectors or as strings.
+            target: n targets, as vectors or as strings.
+            splits: the rows of each split; by default they are divided 90/5/5 by the content of the
+                inputs.
+            embedder: of strings, as in `embed`.
+            word_vectors: as in `embed`.
+            **options: as in `embed`.
+
+        Raises:
+            ValueError: the sides differ in their number, or both are strings; or a split cannot be
+                made.
+        """
+        if len(source) != len(target):
+            raise ValueError(f"{len(source)} inputs, but {len(target)} targets")
+        sources, targets = (
+            () if isinstance(one, EmbeddedTexts) else tuple(one) for one in (source, target)
+        )
+        if sources and targets:
+            raise ValueError("both sides are strings: use Corpus.load")
+        if splits is None:
+            keys = sources or _digests(source)
+            members = split_rows(keys, FRACTIONS, 0, "the rows")
+            order = [row for rows in members.values() for row in rows]
+            ends = [0, *accumulate(map(len, members.values()))]
+            splits = {
+                name: range(*span) for name, span in zip(members, pairwise(ends), strict=True)
+            }
+            source, target = _reordered(source, order), _reordered(target, order)
+            sources, targets = (
+                tuple(texts[row] for row in order) if texts else () for texts in (sources, targets)
+            )
+        train = _train(splits)
+
+        def embed(one: EmbeddedTexts | Sequence[str]) -> tuple[EmbeddedTexts, Any]:
+            if isinstance(one, EmbeddedTexts):
+                given = GivenVectors()
+                return given.fit_and_embed(one, train), given
+            if not (embedder is None or isinstance(embedder, str)):
+                return embedder.embed(one), embedder
+            made = make_embedder(embedder or "word2vec", word_vectors=word_vectors, **options)
+            return _fit_and_embed(made, list(one), train)
+
+        inputs, of_source = embed(source)
+        wanted, of_target = embed(target)
+        return cls(inputs, wanted, splits, sources, targets, of_source, of_target)
 
     @classmethod
     def load(
@@ -288,6 +352,19 @@ def _warn_of_one_text(pairs: Mapping[str, TextPairs]) -> None:
             "and a constant answer scores best",
             stacklevel=3,
         )
+
+
+def _digests(store: EmbeddedTexts | Sequence[str]) -> list[str]:
+    """A hash of each item's vectors."""
+    assert isinstance(store, EmbeddedTexts)
+    rows = (store.table[first:last] for first, last in pairwise(store.offsets.tolist()))
+    return [hashlib.sha256(np.ascontiguousarray(one).tobytes()).hexdigest() for one in rows]
+
+
+def _reordered(
+    side: EmbeddedTexts | Sequence[str], order: list[int]
+) -> EmbeddedTexts | Sequence[str]:
+    return side.take(order) if isinstance(side, EmbeddedTexts) else [side[row] for row in order]
 
 
 def _name_or_none(given: Embedder | str | None) -> Embedder | str | None:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
 from itertools import accumulate
@@ -317,6 +317,16 @@ class EmbeddedTexts:
             for part in reversed(split_by_padding(lengths[::-1])):
                 places = texts[::-1][part][::-1]
                 yield places, *self.gather(index[places], int(lengths[::-1][part.start]))
+
+    def take(self, rows: Sequence[int] | NDArray[np.int64]) -> EmbeddedTexts:
+        """The store of some texts, in the order of their rows (n,)."""
+        chosen = np.asarray(rows, np.int64)
+        lengths = self.lengths[chosen]
+        offsets = np.append(0, np.cumsum(lengths))
+        positions = np.arange(offsets[-1]) + np.repeat(self.offsets[chosen] - offsets[:-1], lengths)
+        if self.ids is None:
+            return EmbeddedTexts(self.table[positions], None, offsets)
+        return EmbeddedTexts(self.table, self.ids[positions], offsets)
 
     def truncate(self, max_length: int) -> tuple[EmbeddedTexts, int]:
         """Keep the first `max_length` vectors of each text.

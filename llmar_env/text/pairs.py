@@ -4,11 +4,12 @@ import hashlib
 import os
 import warnings
 from bisect import bisect_right
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from itertools import accumulate
 from math import isclose
 from pathlib import Path
+from types import MappingProxyType
 from typing import BinaryIO, Literal
 
 from llmar_env.text.characters import as_read, half_character
@@ -28,6 +29,10 @@ class BadRow:
 
     line: int
     reason: str
+
+
+FRACTIONS: Mapping[str, float] = MappingProxyType({"train": 0.9, "valid": 0.05, "test": 0.05})
+"""The shares of the splits by default."""
 
 
 @dataclass(frozen=True)
@@ -157,7 +162,7 @@ class TextPairs:
 
     def split(
         self,
-        fractions: Mapping[str, float] = {"train": 0.9, "valid": 0.05, "test": 0.05},
+        fractions: Mapping[str, float] = FRACTIONS,
         *,
         seed: int = 0,
     ) -> dict[str, "TextPairs"]:
@@ -178,22 +183,7 @@ class TextPairs:
             ValueError: The shares are not positive or do not add up to 1, or a split came out
                 empty.
         """
-        shares = list(fractions.values())
-        if not all(share > 0 for share in shares) or not isclose(sum(shares), 1, abs_tol=1e-6):
-            got = dict(fractions)
-            raise ValueError(f"the fractions of a split must be above 0 and add up to 1, got {got}")
-        names = list(fractions)
-        members: dict[str, list[int]] = {name: [] for name in names}
-        bounds = list(accumulate(shares[:-1]))  # no last bound: rounding must not lose a row
-        for row, text in enumerate(self.source):
-            members[names[bisect_right(bounds, _unit_hash(as_read(text), seed))]].append(row)
-        empty = [name for name, rows in members.items() if not rows]
-        if empty:
-            different = len(set(map(as_read, self.source)))
-            raise ValueError(
-                f"{self.name}: the split leaves {listed(empty)} without a pair; {len(self)} pairs "
-                f"({different} different sources) are too few for {dict(fractions)}"
-            )
+        members = split_rows(list(map(as_read, self.source)), fractions, seed, self.name)
         return {name: self._take(rows, name) for name, rows in members.items()}
 
     def overlap(self, other: "TextPairs") -> list[int]:
@@ -218,6 +208,41 @@ class TextPairs:
         source = tuple(self.source[row] for row in rows)
         target = tuple(self.target[row] for row in rows)
         return TextPairs(source, target, f"{self.name} [{split}]")
+
+
+def split_rows(
+    keys: Sequence[str], fractions: Mapping[str, float], seed: int, name: str
+) -> dict[str, list[int]]:
+    """Divide rows by a hash of their keys, as `TextPairs.split` says.
+
+    Args:
+        keys: What the split of a row depends on; rows with equal keys fall together.
+        fractions: As in `TextPairs.split`.
+        seed: As in `TextPairs.split`.
+        name: What messages call the rows.
+
+    Returns:
+        The rows of each split, ascending.
+
+    Raises:
+        ValueError: As in `TextPairs.split`.
+    """
+    shares = list(fractions.values())
+    if not all(share > 0 for share in shares) or not isclose(sum(shares), 1, abs_tol=1e-6):
+        got = dict(fractions)
+        raise ValueError(f"the fractions of a split must be above 0 and add up to 1, got {got}")
+    names = list(fractions)
+    members: dict[str, list[int]] = {name: [] for name in names}
+    bounds = list(accumulate(shares[:-1]))  # no last bound: rounding must not lose a row
+    for row, key in enumerate(keys):
+        members[names[bisect_right(bounds, _unit_hash(key, seed))]].append(row)
+    empty = [name for name, rows in members.items() if not rows]
+    if empty:
+        raise ValueError(
+            f"{name}: the split leaves {listed(empty)} without a pair; {len(keys)} pairs "
+            f"({len(set(keys))} different sources) are too few for {dict(fractions)}"
+        )
+    return members
 
 
 def _no_pairs(file: str, unit: str, skipped: list[BadRow]) -> str:

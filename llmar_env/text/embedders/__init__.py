@@ -6,6 +6,7 @@
 from llmar_env.text.embedders.base import Embedder, TokenEmbedder
 from llmar_env.text.embedders.cache import EmbeddingCache, open_cache
 from llmar_env.text.embedders.frozen import Frozen, FrozenEmbedder, FrozenTokenEmbedder
+from llmar_env.text.embedders.given import GivenVectors
 from llmar_env.text.embedders.registry import check_spec, embedder, load_embedder
 from llmar_env.text.embedders.word_vectors import WordVectors, WordVectorsConfig
 
@@ -15,6 +16,7 @@ __all__ = [
     "Frozen",
     "FrozenEmbedder",
     "FrozenTokenEmbedder",
+    "GivenVectors",
     "TokenEmbedder",
     "WordVectors",
     "WordVectorsConfig",

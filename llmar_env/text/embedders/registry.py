@@ -13,6 +13,7 @@ from weakref import WeakValueDictionary
 from llmar_env.text.embedders.base import Embedder
 from llmar_env.text.embedders.cache import EmbeddingCache, open_cache
 from llmar_env.text.embedders.frozen import Frozen, FrozenEmbedder, FrozenTokenEmbedder
+from llmar_env.text.embedders.given import GivenVectors
 from llmar_env.text.embedders.hugging_face import HuggingFaceEncoder
 from llmar_env.text.embedders.model_files import (
     content_hash,
@@ -133,6 +134,8 @@ def load_embedder(
         if spec not in (None, "word2vec"):
             raise ValueError(f"{path} holds word vectors of its own, and no {spec}")
         return WordVectors.load(path)
+    if saved.get("spec") == "given":
+        return GivenVectors(center)
     opened = open_cache(cache)
     words = saved.get("words", [])
     try:
