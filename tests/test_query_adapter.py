@@ -279,6 +279,8 @@ class TestUse:
         cli(["evaluate", *model, "--data", str(beir_folder), "--jsonl"])
         scores = json.loads(capsys.readouterr().out)
         assert scores["ndcg_at_10"] == pytest.approx(results["test"]["trained"]["ndcg_at_10"])
+        with pytest.raises(SystemExit, match="--method is for models that write texts"):
+            cli(["evaluate", *model, "--data", str(beir_folder), "--method", "beam"])
         documents = tmp_path / "other.jsonl"
         documents.write_text('{"_id": "x", "text": "We keep the island."}\n')
         cli(["search", *model, "--text", "my boat", "--k", "1", "--documents", str(documents)])
@@ -335,6 +337,20 @@ class TestUse:
 def test_options_that_cannot_be_used(options, message):
     with pytest.raises(ValueError, match=message):
         LLMAR(flat_config(**{"env": "LLMAR/Retrieve-v0", **options}))
+
+
+def test_the_built_in_collection_from_the_command_line(tmp_path, capsys):
+    run = ["--runs", str(tmp_path), "--name", "r", "--no-progress", "--device", "cpu"]
+    sizes = ["--hidden-dim", "16", "--total-steps", "4096", "--no-supervised"]
+    cli(["train", "--env", "LLMAR/Retrieve-v0", *run, *sizes])
+    capsys.readouterr()
+    model = ["--model", str(tmp_path / "r"), "--device", "cpu"]
+    cli(["evaluate", *model, "--data", "phrasebook:en", "--jsonl"])
+    scores = json.loads(capsys.readouterr().out)
+    results = json.loads((tmp_path / "r" / "results.json").read_text())
+    assert scores["mrr_at_10"] == pytest.approx(results["test"]["trained"]["mrr_at_10"])
+    cli(["search", *model, "--text", "We read a book.", "--k", "3"])
+    assert len(capsys.readouterr().out.splitlines()) == 5
 
 
 def test_the_example_learns_and_saves(tmp_path, capsys):

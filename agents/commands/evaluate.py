@@ -43,16 +43,16 @@ class Evaluate(PairsConfig, DecodingCommand):
         if not is_folder:
             check_data(self.data, self)
         llmar = self.load()
-        if llmar.config.retrieves:
-            self._show(llmar.measure(self.data), f"Test queries of {self.data}")
-            return
-        if is_folder:
+        if is_folder and not llmar.config.retrieves:
             raise ValueError(f"{self.data} is a folder: this model is scored on a file of texts")
         if not llmar.config.writes and self.method != "greedy":
             raise ValueError(
                 "--method is for models that write texts; this one answers with vectors: leave it "
                 f"out, found {self.method!r}"
             )
+        if llmar.config.retrieves:
+            self._show(llmar.measure(self.data), f"Test queries of {self.data}")
+            return
         options = {"method": self.method} if llmar.config.writes else {}
         pairs = read_pairs(self.data, "test", self)
         _warn_of_unfit(pairs, self.data, llmar.config.texts)

@@ -140,8 +140,11 @@ def load_collection(
     """
     if isinstance(data, Collection):
         return Collection.load(data, max_length=config.data.max_length)
+    data = read_judged(config) if data is None else data
+    if isinstance(data, str) and data.startswith(PREFIX):
+        embedder = None  # it comes with its own
     return Collection.load(
-        read_judged(config) if data is None else data,
+        data,
         embedder=embedder or config.data.embedder,
         word_vectors=_word_vectors(config),
         max_length=config.data.max_length,
