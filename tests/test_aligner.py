@@ -21,6 +21,7 @@ from agents.training.losses import CosineLoss
 from agents.training.supervised import train_supervised
 from agents.training.validation import Validation
 from llmar_env.metrics import Scores
+from llmar_env.progress import ProgressBar
 from llmar_env.text.corpus import Corpus
 from llmar_env.text.embedders import WordVectors
 from llmar_env.text.pairs import TextPairs
@@ -272,16 +273,20 @@ def test_the_learning_rate_falls_with_steps_or_time_whichever_ends_first():
 def test_the_progress_bar_shows_what_chooses_the_best_policy(metric, value):
     clock = Clock()
     validation = Validation(lambda policy: Scores(0.625, 0.25, 1.0, 0.5), metric=metric)
-    progress = Progress(Training(clock, validation, group_size=4))
-    shown = []
-    progress.pbar = SimpleNamespace(set_description=lambda text, refresh: shown.append(text))
-    progress.model = SimpleNamespace(num_timesteps=3000)
+    bar = ProgressBar("training", show=False)
+    progress = Progress(Training(clock, validation, group_size=4), bar)
+    model = SimpleNamespace(num_timesteps=3000, _total_timesteps=12_000)
+    progress.model = progress.training.model = model
     progress.on_rollout_start()
-    assert not shown  # nothing is validated yet
+    assert bar.note == ""  # nothing is validated yet
     validation.run(nn.Linear(1, 1), 0.0, 0, 0)
     clock.seconds = 2.0
     progress.on_rollout_start()
-    assert shown == [f"{metric} {value}, 1,500 steps/s"]
+    assert bar.note == f"{metric} {value}, 1,500 steps/s"
+    assert bar.done == 0.25
+    clock.limit = 4.0  # which is nearer than the last step
+    progress.on_rollout_start()
+    assert bar.done == 0.5
 
 
 # ---------------------------------------------------------------------------- data and devices
