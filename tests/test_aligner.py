@@ -11,7 +11,7 @@ from conftest import flat_config
 from stable_baselines3.common.callbacks import BaseCallback
 from torch import nn
 
-from agents import LLMAR, NonFiniteLossError, answer
+from agents import ALGORITHMS, LLMAR, NonFiniteLossError, answer
 from agents.inference.evaluation import evaluate, reference_answers
 from agents.networks.device import has_fast_bfloat16, resolve_device, resolve_precision
 from agents.trainers.data import load_corpus
@@ -252,6 +252,14 @@ def test_a_broken_training_keeps_the_best_policy():
     with pytest.raises((NonFiniteLossError, ValueError)):
         llmar.train(callback=Poison())
     assert np.isfinite(llmar.generate("Ich sehe den Hund.")).all()
+
+
+def test_a_time_limit_alone_lifts_the_limit_of_steps():
+    limited = LLMAR(flat_config(**SMALL, time_limit=1.0)).algorithm
+    assert limited.total_steps >= 1e12
+    assert LLMAR(flat_config(**SMALL)).algorithm.total_steps == ALGORITHMS["reinforce"].total_steps
+    both = LLMAR(flat_config(**SMALL, time_limit=1.0, total_steps=500)).algorithm
+    assert both.total_steps == 500
 
 
 def test_a_time_limit_ends_the_training():
