@@ -205,7 +205,7 @@ class AlgorithmConfig(Options):
     total_steps: float | None = option(None, at_least=1)
     """Number of sub-environment steps, each an answer, or a word in the case of a writer.
     Texts of a batch that end early are counted until the longest one ends.
-    By default the tuned value of the algorithm."""
+    By default the tuned value of the algorithm, or no limit where --time-limit is given."""
     time_limit: float | None = option(None, above=0)
     """Time limit of the training, in wall-clock seconds; none by default.
     A warm start has separate limits."""

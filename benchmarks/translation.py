@@ -55,6 +55,7 @@ from llmar_env.alignment.rewards import mean as mean_reward
 from llmar_env.alignment.scores import cosine
 from llmar_env.envs.generate import GenerateMDP
 from llmar_env.metrics import TextScores, score_texts
+from llmar_env.progress import ProgressBar
 from llmar_env.text.corpus import Corpus
 from llmar_env.text.embedders import WordVectors
 from llmar_env.text.pairs import TextPairs
@@ -255,7 +256,8 @@ def measure_reinforced(
     validation = validation_of(corpus, 8, metric)
     training = Training(clock, validation, _RL.group_size)
     try:
-        model.learn(10**12, [training, Progress(training)], log_interval=20)
+        with ProgressBar("training") as bar:
+            model.learn(10**12, [training, Progress(training, bar)], log_interval=20)
     finally:
         clock.stop()
     validation.restore_best(policy)

@@ -11,7 +11,7 @@ from conftest import flat_config
 from stable_baselines3.common.callbacks import BaseCallback
 from torch import nn
 
-from agents import LLMAR, NonFiniteLossError, answer
+from agents import ALGORITHMS, LLMAR, NonFiniteLossError, answer
 from agents.inference.evaluation import evaluate, reference_answers
 from agents.networks.device import has_fast_bfloat16, resolve_device, resolve_precision
 from agents.trainers.data import load_corpus
@@ -21,6 +21,7 @@ from agents.training.losses import CosineLoss
 from agents.training.supervised import train_supervised
 from agents.training.validation import Validation
 from llmar_env.metrics import Scores
+from llmar_env.progress import ProgressBar
 from llmar_env.text.corpus import Corpus
 from llmar_env.text.embedders import WordVectors
 from llmar_env.text.pairs import TextPairs
@@ -253,6 +254,14 @@ def test_a_broken_training_keeps_the_best_policy():
     assert np.isfinite(llmar.generate("Ich sehe den Hund.")).all()
 
 
+def test_a_time_limit_alone_lifts_the_limit_of_steps():
+    limited = LLMAR(flat_config(**SMALL, time_limit=1.0)).algorithm
+    assert limited.total_steps >= 1e12
+    assert LLMAR(flat_config(**SMALL)).algorithm.total_steps == ALGORITHMS["reinforce"].total_steps
+    both = LLMAR(flat_config(**SMALL, time_limit=1.0, total_steps=500)).algorithm
+    assert both.total_steps == 500
+
+
 def test_a_time_limit_ends_the_training():
     llmar = LLMAR(flat_config(**SMALL, total_steps=1e12, time_limit=1.0, supervised=False))
     assert 1 <= llmar.train().timings["training_seconds"] < 5
@@ -272,16 +281,20 @@ def test_the_learning_rate_falls_with_steps_or_time_whichever_ends_first():
 def test_the_progress_bar_shows_what_chooses_the_best_policy(metric, value):
     clock = Clock()
     validation = Validation(lambda policy: Scores(0.625, 0.25, 1.0, 0.5), metric=metric)
-    progress = Progress(Training(clock, validation, group_size=4))
-    shown = []
-    progress.pbar = SimpleNamespace(set_description=lambda text, refresh: shown.append(text))
-    progress.model = SimpleNamespace(num_timesteps=3000)
+    bar = ProgressBar("training", show=False)
+    progress = Progress(Training(clock, validation, group_size=4), bar)
+    model = SimpleNamespace(num_timesteps=3000, _total_timesteps=12_000)
+    progress.model = progress.training.model = model
     progress.on_rollout_start()
-    assert not shown  # nothing is validated yet
+    assert bar.note == ""  # nothing is validated yet
     validation.run(nn.Linear(1, 1), 0.0, 0, 0)
     clock.seconds = 2.0
     progress.on_rollout_start()
-    assert shown == [f"{metric} {value}, 1,500 steps/s"]
+    assert bar.note == f"{metric} {value}, 1,500 steps/s"
+    assert bar.done == 0.25
+    clock.limit = 4.0  # which is nearer than the last step
+    progress.on_rollout_start()
+    assert bar.done == 0.5
 
 
 # ---------------------------------------------------------------------------- data and devices

@@ -27,7 +27,7 @@ AGENTS = [
     {"agents.__main__", "agents"},
 ]
 LLMAR_ENV = [
-    {"llmar_env.arrays"},
+    {"llmar_env.arrays", "llmar_env.progress"},
     {"llmar_env.text"},
     {"llmar_env.retrieval"},
     {"llmar_env.alignment", "llmar_env.spaces"},

@@ -49,6 +49,8 @@ _OURS_OF_POLICY = {
     "use_sde": "give use_sde, a setting of the algorithm",
     "normalize_images": "texts are no images",
 }
+# Steps that no training reaches: where a time limit alone is given, it alone counts.
+_UNLIMITED = 1e15
 # What a policy that explores around a direction has no use for.
 _SDE = ("use_sde", "sde_sample_freq", "log_std_init", "full_std", "use_expln", "squash_output")
 _NO_SDE = "the policy explores around a direction, without gSDE"
@@ -79,6 +81,8 @@ def tuned(algorithm: Algorithm, config: AlgorithmConfig) -> Algorithm:
         for name in ("num_texts", "group_size", "learning_rate", "total_steps")
         if (value := getattr(config, name)) is not None
     }
+    if config.time_limit is not None:
+        given.setdefault("total_steps", _UNLIMITED)
     settings, policy_kwargs = dict(algorithm.settings), _with_noise(algorithm, config)
     if "baseline" in settings and config.baseline is not None:
         settings["baseline"] = config.baseline

@@ -18,6 +18,7 @@ from stable_baselines3.common.off_policy_algorithm import OffPolicyAlgorithm
 from stable_baselines3.common.on_policy_algorithm import OnPolicyAlgorithm
 
 from llmar_env.metrics import Difference
+from llmar_env.progress import ProgressBar
 from llmar_env.retrieval import Collection
 from llmar_env.text.corpus import Corpus
 
@@ -166,9 +167,8 @@ class Trainer:
             callback: an additional SB3 callback.
         """
         training = Training(clock, validation, self.algorithm.group_size)
-        callbacks: list[BaseCallback] = [training]
-        if self.config.run.progress:
-            callbacks.append(Progress(training))
+        bar = ProgressBar("training", show=self.config.run.progress)
+        callbacks: list[BaseCallback] = [training, Progress(training, bar)]
         if callback is not None:
             callbacks.append(callback)
         # The unit is episodes for off-policy algorithms, which are one step long in
@@ -183,6 +183,7 @@ class Trainer:
         finally:
             # Also after an error, so that the best weights are kept.
             clock.stop()
+            bar.close()
             validation.restore_best(model.policy)
         begins = getattr(model, "learning_starts", 0)
         if model.num_timesteps <= begins:

@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import numpy as np
 import torch
-from stable_baselines3.common.callbacks import BaseCallback, ProgressBarCallback
+from stable_baselines3.common.callbacks import BaseCallback
 from stable_baselines3.common.policies import BasePolicy
+
+from llmar_env.progress import ProgressBar
 
 from ..algorithms.reinforce import REINFORCE
 from ..algorithms.update import NonFiniteLossError
@@ -31,13 +33,18 @@ class Training(BaseCallback):
         self.validation = validation
         self.group_size = group_size
 
+    @property
+    def done(self) -> float:
+        """The share of the steps or of the time limit, whichever is larger; at least 0."""
+        steps = self.model.num_timesteps / self.model._total_timesteps
+        return max(steps, self.clock.elapsed / self.clock.limit)
+
     def _on_training_start(self) -> None:
         self.clock.start()
 
     def _on_rollout_start(self) -> None:
         # Validate between two updates, when no autograd graph is in use.
-        steps = self.model.num_timesteps / self.model._total_timesteps
-        if self.validation.is_due(max(steps, self.clock.elapsed / self.clock.limit)):
+        if self.validation.is_due(self.done):
             self.validate()
         if not isinstance(self.model, REINFORCE) and self.model._n_updates:
             self._check_update()
@@ -93,21 +100,28 @@ class Training(BaseCallback):
                 self.model.logger.record(f"valid/{name}", value)
 
 
-class Progress(ProgressBarCallback):
-    """SB3's progress bar, with the metric of the last validation and the speed.
+class Progress(BaseCallback):
+    """SB3 callback that shows progress, the metric of the last validation, and the speed.
 
     Args:
         training: the callback with the validation and the clock.
+        bar: shows the share of the steps or of the time limit, whichever is larger.
     """
 
-    def __init__(self, training: Training) -> None:
+    def __init__(self, training: Training, bar: ProgressBar) -> None:
         super().__init__()
         self.training = training
+        self.bar = bar
 
     def _on_rollout_start(self) -> None:
         validation, seconds = self.training.validation, self.training.clock.elapsed
         if validation.records and seconds:
             value = validation.value(validation.records[-1])
             speed = self.model.num_timesteps / seconds
-            text = f"{validation.metric} {value:.4g}, {speed:,.0f} steps/s"
-            self.pbar.set_description(text, refresh=False)
+            self.bar.update(
+                self.training.done, f"{validation.metric} {value:.3g}, {speed:,.0f} steps/s"
+            )
+
+    def _on_step(self) -> bool:
+        self.bar.update(self.training.done)
+        return True

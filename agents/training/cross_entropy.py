@@ -11,8 +11,8 @@ import torch
 from numpy.typing import NDArray
 from stable_baselines3.common.utils import update_learning_rate
 from torch import Tensor
-from tqdm import tqdm
 
+from llmar_env.progress import ProgressBar
 from llmar_env.text.corpus import Corpus
 from llmar_env.text.embedded import like_length
 from llmar_env.text.tokens import up_to_eos
@@ -29,7 +29,6 @@ __all__ = ["BatchStream", "TargetTexts", "train_cross_entropy"]
 # less random batches.
 _POOL = 100
 _RISE = 0.02
-_BAR = "{desc}: {percentage:3.0f}% {bar} {elapsed}{postfix}"
 
 
 @dataclass(frozen=True, eq=False)
@@ -140,13 +139,13 @@ def train_cross_entropy(
     total = epochs * len(texts.corpus.rows(texts.split))
     words = seen = 0
     clock.start()
-    bar = tqdm(total=100, desc="cross-entropy", bar_format=_BAR, disable=not progress)
+    bar = ProgressBar("cross-entropy", show=progress)
     try:
         while (done := max(1 - clock.fraction_remaining, seen / total)) < 1:
-            bar.update(100 * done - bar.n)
+            bar.update(done)
             if validation.is_due(done):
                 record = validation.run(policy, clock.elapsed, words, seen)
-                bar.set_postfix_str(f"{validation.metric} {validation.value(record):.2f}")
+                bar.update(done, f"{validation.metric} {validation.value(record):.2f}")
                 if patience is not None and validation.stale >= patience:
                     break
             update_learning_rate(policy.optimizer, learning_rate * _schedule(done))

@@ -10,8 +10,8 @@ import torch
 from gymnasium import spaces
 from numpy.typing import NDArray
 from stable_baselines3.common.utils import update_learning_rate
-from tqdm import tqdm
 
+from llmar_env.progress import ProgressBar
 from llmar_env.spaces import TextIndex
 from llmar_env.text.embedded import EmbeddedTexts
 
@@ -22,8 +22,6 @@ from .losses import SupervisedLoss
 from .validation import Validation
 
 __all__ = ["make_baseline_policy", "train_supervised"]
-
-_BAR = "{desc}: {percentage:3.0f}% {bar} {n:.1f}/{total:.1f} s"
 
 
 def make_baseline_policy(
@@ -103,16 +101,16 @@ def train_supervised(
     policy.set_training_mode(True)
     texts = 0
     clock.start()
-    bar = tqdm(total=seconds, desc=name, bar_format=_BAR, disable=not progress)
-    while clock.fraction_remaining > 0:
-        bar.update(min(clock.elapsed, seconds) - bar.n)
-        if validation.is_due(clock.elapsed / seconds):
-            validation.run(policy, clock.elapsed, texts, texts)
-        update_learning_rate(policy.optimizer, schedule(1.0))
-        batch = among[generator.integers(0, len(among), num_texts)]
-        descend(policy, loss(policy, batch), max_grad_norm, f"after {texts} texts of the {name}")
-        texts += num_texts
-    bar.close()
+    with ProgressBar(name, seconds, show=progress) as bar:
+        while clock.fraction_remaining > 0:
+            bar.update(clock.elapsed)
+            if validation.is_due(clock.elapsed / seconds):
+                validation.run(policy, clock.elapsed, texts, texts)
+            update_learning_rate(policy.optimizer, schedule(1.0))
+            batch = among[generator.integers(0, len(among), num_texts)]
+            when = f"after {texts} texts of the {name}"
+            descend(policy, loss(policy, batch), max_grad_norm, when)
+            texts += num_texts
     validation.run(policy, clock.elapsed, texts, texts)
     validation.restore_best(policy)
     return texts

@@ -16,9 +16,9 @@ from typing import Any, Generic, Self, TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
-from tqdm import tqdm
 
 from llmar_env.arrays import has_direction, unit
+from llmar_env.progress import ProgressBar
 from llmar_env.text.embedded import EmbeddedTexts, shareable
 from llmar_env.text.embedders.base import Encoder, Lookup
 from llmar_env.text.embedders.cache import EmbeddingCache, Shard, text_digests
@@ -234,10 +234,10 @@ class FrozenEmbedder(Frozen[Encoder]):
         missing = np.flatnonzero(holder < 0)
         # No bar for a handful of texts.
         quiet = not self.progress or len(missing) < _BAR
-        name = f"embedding with {self.spec}"
-        with tqdm(total=len(missing), desc=name, unit=" texts", disable=quiet, leave=False) as bar:
+        with ProgressBar("embedding", max(1, len(missing)), show=not quiet) as bar:
+            bar.update(0, f"with {self.spec}")
             for block in _blocks(texts, missing):
-                shard = self._read([texts[i] for i in block], rows[block], bar.update)
+                shard = self._read([texts[i] for i in block], rows[block], bar.advance)
                 if self.cache is not None:
                     shard = self.cache.write(self.space, self.label(), shard)
                 holder[block], place[block] = len(shards), shard.find(digests[block])
