@@ -110,7 +110,7 @@ def cache(options: Options, model: str) -> dict[str, float]:
             started = time.perf_counter()
             tables.append(made.embed(texts).table)
             seconds.append(time.perf_counter() - started)
-        same = np.array_equal(*tables)
+        same = np.array_equal(tables[0], tables[1])
     return {
         "texts": len(texts),
         "first_seconds": seconds[0],
