@@ -270,17 +270,17 @@ class LLMAR:
         """The documents that a query adapter searches by default.
 
         Raises:
+            RuntimeError: there is no trained model.
             ValueError: the model is no query adapter, or its collection has no strings.
             FileNotFoundError: the collection is not where it was.
         """
         self._require_adapter("documents")
         if self._documents is None:
-            collection = self.corpus
-            if collection is None and self.source_embedder is not None:
-                self._documents = load_documents(self.config, self.source_embedder)
-                return self._documents
-            assert isinstance(collection, Collection)
-            self._documents = Documents.of(collection)
+            if isinstance(self.corpus, Collection):
+                self._documents = Documents.of(self.corpus)
+            else:
+                embedder = self._required(self.source_embedder)
+                self._documents = load_documents(self.config, embedder)
         return self._documents
 
     def embed_documents(self, documents: Mapping[str, str]) -> Documents:

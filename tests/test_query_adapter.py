@@ -318,7 +318,7 @@ class TestUse:
         ({"embedder": "st:x", "dim": 8}, "dim is a setting of word2vec"),
         ({"env": "LLMAR/Align-v0", "feedback": "clicks"}, "feedback is a setting of LLMAR/Ret"),
         ({"env": "LLMAR/Align-v0", "warm_start": "supervised"}, "warm_start is a setting of"),
-        ({"env": "LLMAR/Align-v0", "reward": "mrr"}, "reward cannot be used"),
+        ({"env": "LLMAR/Align-v0", "reward": "chrf"}, "reward cannot be used"),
         (
             {"env": "LLMAR/Generate-v0", "embedder": "st:x"},
             "embedder cannot be used for the targets of a writer",
@@ -353,10 +353,10 @@ def test_the_built_in_collection_from_the_command_line(tmp_path, capsys):
     assert len(capsys.readouterr().out.splitlines()) == 5
 
 
-def test_the_example_learns_and_saves(tmp_path, capsys):
+def test_the_example_learns_and_saves(beir_folder, tmp_path, capsys):
     example = importlib.import_module("examples.query_adapter")
-    before, after = example.main(seconds=5.0, folder=tmp_path / "model")
-    assert after > before
+    before, after = example.main(str(beir_folder), seconds=5.0, folder=tmp_path / "model")
+    assert after > before + 0.02
     printed = capsys.readouterr().out
     assert "with the adapter" in printed
     assert "(64,)" in printed
