@@ -16,9 +16,6 @@ Run it on an otherwise idle machine.
 
 from __future__ import annotations
 
-import json
-import os
-import platform
 import tempfile
 import time
 from collections.abc import Iterator, Mapping, Sequence
@@ -31,6 +28,7 @@ import numpy as np
 import tyro
 from rich.console import Console
 from rich.table import Table
+from run_files import append_run, read_runs
 
 from agents import LLMAR, AlgorithmConfig, Config, DataConfig, RunConfig, TaskConfig
 from agents.trainers.align import AlignTrainer
@@ -198,20 +196,6 @@ def report(runs: Sequence[Mapping[str, Any]], console: Console) -> None:
         console.print(table)
 
 
-def read_runs(path: Path) -> list[dict[str, Any]]:
-    """The figures of the file; none if there is no file."""
-    if not path.exists():
-        return []
-    return [json.loads(line) for line in path.read_text("utf-8").splitlines()]
-
-
-def _append(path: Path, run: Mapping[str, Any]) -> None:
-    path.parent.mkdir(parents=True, exist_ok=True)
-    machine = {"cpu": platform.processor() or platform.machine(), "cores": os.cpu_count()}
-    with path.open("a", encoding="utf-8") as file:
-        file.write(json.dumps({**run, "machine": machine}) + "\n")
-
-
 def main(options: Options) -> None:
     """Measure what is missing, and report the figures of the file."""
     console = Console(width=120)
@@ -222,13 +206,13 @@ def main(options: Options) -> None:
                 if options.embedder is None:
                     console.print(f"{part} is left out: it needs --embedder st:PATH")
                     continue
-                _append(options.runs, {part: measure(options, options.embedder)})
+                append_run(options.runs, {part: measure(options, options.embedder)})
         corpora: dict[Part, Corpus] = {}
         for job in missing_jobs(options, runs):
             if job.part not in corpora:
                 corpora[job.part] = load_corpus(_config(replace(job), options, "cosine", 1.0))
             console.print(f"{job}")
-            _append(options.runs, {"job": asdict(job), **train(job, options, corpora[job.part])})
+            append_run(options.runs, {"job": asdict(job), **train(job, options, corpora[job.part])})
     report(read_runs(options.runs), console)
 
 

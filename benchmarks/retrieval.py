@@ -14,10 +14,7 @@ otherwise idle machine.
 
 from __future__ import annotations
 
-import json
 import multiprocessing
-import os
-import platform
 import resource
 import tempfile
 import time
@@ -31,6 +28,7 @@ import tyro
 from numpy.typing import NDArray
 from rich.console import Console
 from rich.table import Table
+from run_files import append_run, read_runs
 
 from agents import LLMAR, AlgorithmConfig, Config, DataConfig, RunConfig, TaskConfig
 from agents.config import RetrievalConfig
@@ -45,6 +43,11 @@ Part = Literal["ndcg", "ndcg_long", "p_at_1", "p_at_1_long", "clicks", "log", "s
 Vectors = Literal["static", "model"]
 _MEASURES = ("ndcg_at_10", "p_at_1")
 _WARM_SECONDS, _LOGGED = 20.0, 10
+_CURVES = (
+    ("trained", "REINFORCE on fresh clicks, after the log", "#1f6feb"),
+    ("warm_start", "InfoNCE on a log of ten impressions a query", "#8250df"),
+    ("supervised", "InfoNCE on a log of as many impressions", "#d29922"),
+)
 
 
 @dataclass(frozen=True)
@@ -93,6 +96,8 @@ class Options:
     """Number of documents in the part `search`."""
     report_only: bool = False
     """Only report the runs of the file."""
+    plot: Path | None = None
+    """Draw the learning curves of the part `log`, as PNG."""
 
 
 def train(job: Job, options: Options, collection: Collection) -> dict[str, Any]:
@@ -220,13 +225,6 @@ def _timed(call: Any) -> tuple[float, Any]:
     return time.perf_counter() - started, result
 
 
-def read_runs(path: Path) -> list[dict[str, Any]]:
-    """The runs of the file; none if there is no file."""
-    if not path.exists():
-        return []
-    return [json.loads(line) for line in path.read_text("utf-8").splitlines()]
-
-
 def missing_jobs(options: Options, runs: Sequence[Mapping[str, Any]]) -> Iterator[Job]:
     """The trainings that the file does not have."""
     done = [run["job"] for run in runs if "job" in run]
@@ -280,6 +278,33 @@ def violations(runs: Sequence[Mapping[str, Any]]) -> tuple[int, int]:
     return worse, total
 
 
+def plot_log(runs: Sequence[Mapping[str, Any]], path: Path) -> None:
+    """Draw nDCG@10 on "valid" over seconds: a log alone, and fresh clicks after it.
+
+    Each curve is the mean over the seeds, whose validations are at like shares of the time.
+    """
+    from matplotlib.backends.backend_agg import FigureCanvasAgg
+    from matplotlib.figure import Figure
+
+    found = [run for run in runs if run.get("job", {}).get("part") == "log"]
+    if not found:
+        raise ValueError("the file has no run of the part log")
+    figure = Figure(figsize=(8, 3.8), layout="constrained")
+    FigureCanvasAgg(figure)
+    axes = figure.subplots()
+    for name, label, color in _CURVES:
+        curves = [np.array(run["curve"][name]) for run in found]
+        length = min(map(len, curves))
+        seconds, values, _ = np.mean([curve[:length] for curve in curves], axis=0).T
+        axes.plot(seconds, values, ".-", color=color, label=label)
+    before = np.mean([run["scores"]["valid"]["identity"]["ndcg_at_10"] for run in found])
+    axes.axhline(before, color="grey", ls=":", label="the embedder as it is")
+    axes.set(xlabel="seconds of training, two CPU cores", ylabel="nDCG@10, validation queries")
+    axes.grid(alpha=0.3)
+    axes.legend(loc="lower right")
+    figure.savefig(path, dpi=130)
+
+
 def report(runs: Sequence[Mapping[str, Any]], console: Console) -> None:
     """Print the table of the trainings, the violations and the searches."""
     table = Table(
@@ -297,13 +322,6 @@ def report(runs: Sequence[Mapping[str, Any]], console: Console) -> None:
             console.print({name: round(value, 3) for name, value in run["search"].items()})
 
 
-def _append(path: Path, run: Mapping[str, Any]) -> None:
-    path.parent.mkdir(parents=True, exist_ok=True)
-    machine = {"cpu": platform.processor() or platform.machine(), "cores": os.cpu_count()}
-    with path.open("a", encoding="utf-8") as file:
-        file.write(json.dumps({**run, "machine": machine}) + "\n")
-
-
 def main(options: Options) -> None:
     """Run what is missing, and report all runs of the file."""
     console = Console(width=160)
@@ -315,10 +333,12 @@ def main(options: Options) -> None:
                 collections[job.vectors] = load_collection(_config(job, options, None))
             console.print(f"{job}")
             found = train(job, options, collections[job.vectors])
-            _append(options.runs, {"job": asdict(job), **found})
+            append_run(options.runs, {"job": asdict(job), **found})
         if "search" in options.parts and not any("search" in run for run in runs):
-            _append(options.runs, {"search": search_speed(options.documents)})
+            append_run(options.runs, {"search": search_speed(options.documents)})
     report(read_runs(options.runs), console)
+    if options.plot is not None:
+        plot_log(read_runs(options.runs), options.plot)
 
 
 if __name__ == "__main__":

@@ -154,6 +154,10 @@ def test_a_limit_of_words_beyond_memory_is_refused(models, tmp_path):
     refused(model, "model.json: config: max_new_tokens must lie in [1, 65536)")
     content["config"]["max_new_tokens"] = 2**16 - 1
     write_manifest(model, content)
+    assert LLMAR.load(model).config.task.max_new_tokens == 2**16 - 1
+    # It never writes EOS: more words would take minutes.
+    content["config"]["max_new_tokens"] = 1000
+    write_manifest(model, content)
     assert works(model)
 
 
