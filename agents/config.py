@@ -307,7 +307,8 @@ class RunConfig(Options):
     The same seed reproduces a run on the same kind of processor and in the same precision, except
     under --time-limit."""
     supervised: bool = True
-    """Also train the same network on the gradient of the cosine, for the same time, as a baseline.
+    """Also train the same network supervised, for the same time, as a baseline: on the gradient of
+    the cosine, or for LLMAR/Retrieve-v0 by InfoNCE on the judgments, or on as many clicks.
     No effect on a writer, whose warm start is supervised."""
     name: str | None = option(None, accepts=FolderName())
     """Folder of the run in --runs; by default a new one, named by data, algorithm and time."""
@@ -506,7 +507,10 @@ def _check_reward(config: Config) -> None:
     if reward is None:
         return
     if config.task.feedback == "clicks":
-        refuse("reward", f"cannot be used: with --feedback clicks they are it, found {reward!r}")
+        refuse(
+            "reward",
+            f"cannot be used with --feedback clicks: the clicks are the reward, found {reward!r}",
+        )
     # Imported here, since they need NumPy.
     from llmar_env.alignment.pools import check_align_reward
     from llmar_env.alignment.rewards import make_reward
@@ -528,7 +532,10 @@ def _check_retrieval(config: Config) -> None:
     data, retrieval = config.data, config.retrieval
     files = data.documents, data.queries
     if any(files) and not (all(files) and data.data):
-        refuse("documents", "needs --queries and --data, the file of the training judgments")
+        name, other = "documents", "--queries"
+        if data.documents is None:
+            name, other = "queries", "--documents"
+        refuse(name, f"needs {other} and --data, the file of the training judgments")
     if not any(files) and (data.valid or data.test):
         name = "valid" if data.valid else "test"
         refuse(name, "needs --documents and --queries; a folder has judgments of all splits")

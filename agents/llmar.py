@@ -30,7 +30,7 @@ from .inference.search import Documents, Hit
 from .networks.device import resolve_device, resolve_precision
 from .trainers.align import AlignTrainer
 from .trainers.base import Trained
-from .trainers.data import embedder_options, load_collection, load_corpus, load_documents
+from .trainers.data import embedder_options, load_collection, load_corpus
 from .trainers.generate import GenerateTrainer, RefinedText
 from .trainers.retrieve import RetrieveTrainer
 from .trainers.saved import MANIFEST, SOURCE, TARGET, SavedModel
@@ -271,16 +271,17 @@ class LLMAR:
 
         Raises:
             RuntimeError: there is no trained model.
-            ValueError: the model is no query adapter, or its collection has no strings.
+            ValueError: the model is no query adapter, its collection has no strings, or other
+                documents are where those of its collection were.
             FileNotFoundError: the collection is not where it was.
         """
-        self._require_adapter("documents")
+        trainer = self._require_adapter("documents")
         if self._documents is None:
             if isinstance(self.corpus, Collection):
                 self._documents = Documents.of(self.corpus)
             else:
                 embedder = self._required(self.source_embedder)
-                self._documents = load_documents(self.config, embedder)
+                self._documents = trainer.load_documents(embedder)
         return self._documents
 
     def embed_documents(self, documents: Mapping[str, str]) -> Documents:

@@ -103,9 +103,10 @@ def _check_collection(config: Config) -> None:
     """Check that the files of a collection are there.
 
     Raises:
-        ValueError: a folder has not the files of a collection, or the phrasebook has no such one.
+        ValueError: a folder lacks files of a collection, or there is no such phrasebook.
         OSError: there is no such file or folder.
     """
+    from llmar_env.retrieval.files import find_judgments
     from llmar_env.text.phrasebook import Phrasebook
     from llmar_env.text.phrasebook.names import PREFIX
     from llmar_env.text.readers import check_file
@@ -124,6 +125,8 @@ def _check_collection(config: Config) -> None:
             f"--data must be a folder of the BEIR layout, or phrasebook:en; there is no folder "
             f"{name}. With --documents and --queries it is a file of judgments"
         )
+    else:
+        find_judgments(name)
 
 
 def read_judged(config: Config) -> str | JudgedTexts:

@@ -19,7 +19,7 @@ import resource
 import tempfile
 import time
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any, Literal
 
@@ -38,6 +38,7 @@ from agents.trainers.data import load_collection
 from llmar_env.metrics import paired_bootstrap
 from llmar_env.retrieval import Collection, ExactIndex
 from llmar_env.retrieval.clicks import click_probabilities
+from llmar_env.text.embedders import Embedder, Frozen
 
 Part = Literal["ndcg", "ndcg_long", "p_at_1", "p_at_1_long", "clicks", "log", "search"]
 Vectors = Literal["static", "model"]
@@ -57,6 +58,10 @@ class Job:
     part: Part
     vectors: Vectors
     seconds: float
+    data: str = ""
+    """Name of the collection, and the numbers of its documents and queries."""
+    embedder: str = ""
+    """Name of the frozen model, and a hash of its files; or word2vec."""
     reward: str | None = None
     feedback: Literal["judgments", "clicks"] = "judgments"
     log: bool = False
@@ -108,13 +113,14 @@ def train(job: Job, options: Options, collection: Collection) -> dict[str, Any]:
     """
     with tempfile.TemporaryDirectory() as folder:
         log = write_log(collection, Path(folder) / "clicks.tsv", job.seed) if job.log else None
-        llmar = LLMAR(_config(job, options, log))
+        llmar = LLMAR(_training(job, options, log))
         trained = llmar.train(collection)
         llmar.save(Path(folder) / "model")
         fresh = multiprocessing.get_context("spawn")
         with fresh.Pool(1) as pool:
             rescored = pool.apply(_rescore, (Path(folder) / "model", options.data))
     return {
+        "metric": trained.metric,
         "scores": {
             split: {name: asdict(one) for name, one in found.items()}
             for split, found in trained.scores.items()
@@ -127,11 +133,18 @@ def train(job: Job, options: Options, collection: Collection) -> dict[str, Any]:
     }
 
 
-def _config(job: Job, options: Options, log: Path | None) -> Config:
+def _config(vectors: Vectors, options: Options) -> Config:
+    embedder = options.embedder if vectors == "model" else None
     return Config(
-        data=DataConfig(
-            data=str(options.data), embedder=options.embedder if job.vectors == "model" else None
-        ),
+        data=DataConfig(data=str(options.data), embedder=embedder),
+        task=TaskConfig(env="LLMAR/Retrieve-v0"),
+        run=RunConfig(device="cpu"),
+    )
+
+
+def _training(job: Job, options: Options, log: Path | None) -> Config:
+    return replace(
+        _config(job.vectors, options),
         task=TaskConfig(env="LLMAR/Retrieve-v0", reward=job.reward, feedback=job.feedback),
         algorithm=AlgorithmConfig(
             total_steps=1e12,
@@ -225,15 +238,41 @@ def _timed(call: Any) -> tuple[float, Any]:
     return time.perf_counter() - started, result
 
 
-def missing_jobs(options: Options, runs: Sequence[Mapping[str, Any]]) -> Iterator[Job]:
-    """The trainings that the file does not have."""
+def load_collections(options: Options) -> dict[Vectors, Collection]:
+    """The collection by each kind of vectors that the parts need."""
+    jobs = [job for part in options.parts for job in _JOBS.get(part, ())]
+    kinds = {job.vectors for job in jobs if job.vectors == "static" or options.embedder}
+    return {kind: load_collection(_config(kind, options)) for kind in sorted(kinds)}
+
+
+def missing_jobs(
+    options: Options, collections: Mapping[Vectors, Collection], runs: Sequence[Mapping[str, Any]]
+) -> Iterator[Job]:
+    """The trainings on these collections that the file does not have."""
     done = [run["job"] for run in runs if "job" in run]
     for seed in options.seeds:
         for part in options.parts:
             for job in _JOBS.get(part, ()):
-                one = Job(**{**asdict(job), "seed": seed})
-                if asdict(one) not in done and (one.vectors == "static" or options.embedder):
+                if job.vectors not in collections:
+                    continue
+                found = collections[job.vectors]
+                sizes = f"{len(found.index):,} documents, {len(found.source):,} queries"
+                one = replace(
+                    job,
+                    seed=seed,
+                    data=f"{options.data.resolve().name}: {sizes}",
+                    embedder=_embedder_name(found.embedder),
+                )
+                if asdict(one) not in done:
                     yield one
+
+
+def _embedder_name(embedder: Embedder | None) -> str:
+    """What names a frozen model wherever its files are."""
+    if not isinstance(embedder, Frozen):
+        return "word2vec"
+    kind, _, where = embedder.spec.partition(":")
+    return f"{kind}:{Path(where).name} {embedder.space}"
 
 
 def summary(runs: Sequence[Mapping[str, Any]]) -> Iterator[tuple[str, ...]]:
@@ -271,10 +310,10 @@ def violations(runs: Sequence[Mapping[str, Any]]) -> tuple[int, int]:
     for run in runs:
         if "job" not in run:
             continue
-        reward = run["job"]["reward"] or "ndcg_at_10"
-        before = run["scores"]["valid"]["identity"][reward]
+        metric = run["metric"]
+        before = run["scores"]["valid"]["identity"][metric]
         total += 1
-        worse += run["rescored_valid"][reward] < before
+        worse += run["rescored_valid"][metric] < before
     return worse, total
 
 
@@ -325,16 +364,15 @@ def report(runs: Sequence[Mapping[str, Any]], console: Console) -> None:
 def main(options: Options) -> None:
     """Run what is missing, and report all runs of the file."""
     console = Console(width=160)
-    collections: dict[str, Collection] = {}
     runs = read_runs(options.runs)
     if not options.report_only:
-        for job in missing_jobs(options, runs):
-            if job.vectors not in collections:
-                collections[job.vectors] = load_collection(_config(job, options, None))
+        collections = load_collections(options)
+        for job in missing_jobs(options, collections, runs):
             console.print(f"{job}")
             found = train(job, options, collections[job.vectors])
             append_run(options.runs, {"job": asdict(job), **found})
-        if "search" in options.parts and not any("search" in run for run in runs):
+        searches = [run["search"]["documents"] for run in runs if "search" in run]
+        if "search" in options.parts and options.documents not in searches:
             append_run(options.runs, {"search": search_speed(options.documents)})
     report(read_runs(options.runs), console)
     if options.plot is not None:

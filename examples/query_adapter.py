@@ -26,11 +26,11 @@ def main(
         embedder: the frozen model whose vectors the index has; by default word vectors.
         reward: the measure to train on; it needs no gradient.
         seconds: duration of the training.
-        query: what to search for; by default a query of the split "test".
+        query: what to search for; by default one that the training has not seen.
         folder: where to save the model.
 
     Returns:
-        nDCG@10 on "test" of the embedder as it is, and with the adapter.
+        nDCG@10 of the embedder as it is, and with the adapter, on "test", or without it on "valid".
     """
     config = Config(
         data=DataConfig(data=data, embedder=embedder),
@@ -39,12 +39,14 @@ def main(
         run=RunConfig(supervised=False),
     )
     llmar = LLMAR(config)
-    scores = llmar.train().scores["test"]
+    trained = llmar.train()
+    split = "test" if "test" in trained.scores else "valid"
+    scores = trained.scores[split]
     before, after = scores["identity"].ndcg_at_10, scores["trained"].ndcg_at_10
-    print(f"nDCG@10 on test: {before:.3f} as it is, {after:.3f} with the adapter")
+    print(f"nDCG@10 on {split}: {before:.3f} as it is, {after:.3f} with the adapter")
 
     assert llmar.corpus is not None
-    query = query or llmar.corpus.sources[llmar.corpus.rows("test")[0]]
+    query = query or llmar.corpus.sources[llmar.corpus.rows(split)[0]]
     print(query)
     for hit in llmar.search(query, k=3):
         print(f"  {hit.score:.3f}  {hit.text}")

@@ -22,6 +22,7 @@ def run_of(seed, trained, identity, rescored):
     values = {"trained": trained, "identity": identity}
     return {
         "job": job,
+        "metric": "ndcg_at_10",
         "values": {name: {"ndcg_at_10": one, "p_at_1": [1.0, 0.0]} for name, one in values.items()},
         "scores": {"valid": {"identity": {"ndcg_at_10": 0.5}}},
         "rescored_valid": {"ndcg_at_10": rescored},
@@ -59,10 +60,20 @@ def test_runs_are_appended_and_not_run_again(tmp_path):
     found = read_runs(path)
     assert [one["job"] for one in found] == [one["job"] for one in RUNS]
     assert found[0]["machine"]["cores"] >= 1
-    options = retrieval.Options(parts=("log",), seeds=(0, 1, 2), embedder="st:x")
-    assert [job.seed for job in retrieval.missing_jobs(options, found)] == [2]
-    static = replace(options, parts=("clicks",), embedder=None)
-    assert [job.vectors for job in retrieval.missing_jobs(static, [])] == ["static"] * 3
+
+
+def test_only_what_is_missing_is_run(beir_folder):
+    options = retrieval.Options(data=beir_folder, parts=("clicks", "log"), seeds=(0, 1, 2))
+    collections = retrieval.load_collections(options)
+    assert set(collections) == {"static"}  # without a model
+    jobs = list(retrieval.missing_jobs(options, collections, []))
+    assert [(job.part, job.vectors, job.seed) for job in jobs] == [
+        ("clicks", "static", seed) for seed in (0, 1, 2)
+    ]
+    assert jobs[0].data == f"{beir_folder.name}: 20 documents, 140 queries"
+    assert jobs[0].embedder == "word2vec"
+    done = [{"job": asdict(jobs[0])}, {"job": asdict(replace(jobs[1], data="others"))}]
+    assert list(retrieval.missing_jobs(options, collections, done)) == jobs[1:]
 
 
 def test_the_plot(tmp_path):
@@ -102,7 +113,7 @@ def test_a_run_from_end_to_end(beir_folder, monkeypatch):
     monkeypatch.setattr(retrieval, "_WARM_SECONDS", 0.3)
     options = retrieval.Options(data=beir_folder)
     job = retrieval.Job("log", "static", 0.5, feedback="clicks", log=True)
-    collection = retrieval.load_collection(retrieval._config(job, options, None))
+    collection = retrieval.load_collection(retrieval._config("static", options))
     run = json.loads(json.dumps({"job": asdict(job), **retrieval.train(job, options, collection)}))
     names = {"identity", "linear", "bm25", "warm_start", "trained", "supervised"}
     assert set(run["values"]) == names

@@ -1,8 +1,10 @@
+from dataclasses import astuple
+
 import numpy as np
 import pytest
 from scipy.stats import bootstrap
 
-from llmar_env.metrics import Difference, paired_bootstrap
+from llmar_env.metrics import Difference, paired_bootstrap, paired_bootstraps
 
 
 def test_agrees_with_scipy():
@@ -41,7 +43,16 @@ def test_same_values_and_blocks(monkeypatch):
     whole = paired_bootstrap(values, 0 * values, seed=5)
     assert paired_bootstrap(values, 0 * values, seed=5) == whole
     monkeypatch.setattr("llmar_env.metrics.intervals._VALUES", 7 * 50)
-    assert paired_bootstrap(values, 0 * values, seed=5) == whole
+    in_blocks = paired_bootstrap(values, 0 * values, seed=5)
+    assert astuple(in_blocks) == pytest.approx(astuple(whole), abs=1e-12)
+
+
+def test_several_at_once_are_those_one_by_one():
+    values = np.random.default_rng(4).standard_normal((60, 3))
+    found = paired_bootstraps(values, samples=500, seed=2)
+    for column, one in zip(values.T, found, strict=True):
+        alone = paired_bootstrap(column, 0 * column, samples=500, seed=2)
+        assert astuple(one) == pytest.approx(astuple(alone), abs=1e-12)
 
 
 @pytest.mark.parametrize(("ours", "theirs"), [((3,), (4,)), ((0,), (0,)), ((2, 2), (2, 2))])

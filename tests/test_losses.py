@@ -1,3 +1,4 @@
+from dataclasses import replace
 from types import SimpleNamespace
 
 import numpy as np
@@ -70,13 +71,33 @@ def test_positives_of_judgments():
 
 
 def test_positives_of_clicks_leave_out_what_is_clicked_seldom():
+    # Of query 1: clicked by 2 of 9 users; 8 of 9, the best; 2 of 3; and 1 of an expected 0.25.
     counts = ClickCounts(
-        np.array([1, 1, 1, 3]), np.array([0, 4, 6, 2]), np.array([2.0, 8.0, 4.0, 0.1]), 20
+        np.array([1, 1, 1, 1, 2, 3]),
+        np.array([0, 4, 5, 6, 1, 2]),
+        np.array([2.0, 8.0, 2.0, 1.0, 0.0, 1.0]),
+        np.array([9.0, 9.0, 3.0, 0.25, 5.0, 3.0]),
+        20,
     )
     positives = Positives.of_clicks(counts, 7)
-    assert positives.queries.tolist() == [1, 1, 3]
-    assert positives.documents.tolist() == [4, 6, 2]
-    assert positives.weights.tolist() == [8, 4, 0.1]
+    assert positives.queries.tolist() == [1, 1, 1, 3]
+    assert positives.documents.tolist() == [4, 5, 6, 2]
+    assert positives.weights.tolist() == [0.8, 0.5, 0.8, 0.25]
+    nothing = replace(counts, clicks=np.zeros(6))
+    with pytest.raises(ValueError, match="nothing was clicked"):
+        Positives.of_clicks(nothing, 7)
+
+
+def test_renumbered_pairs_are_the_same():
+    positives = positives_of({(0, 2): 1.0, (0, 5): 3.0, (1, 0): 5.0, (4, 2): 1.0})
+    again, used = positives.renumbered()
+    assert used.tolist() == [0, 2, 5]
+    assert used[again.documents].tolist() == positives.documents.tolist()
+    assert again.num_documents == 3
+    drawn = [one.draw(np.array([0, 1, 4]), np.random.default_rng(1)) for one in (positives, again)]
+    assert used[drawn[1]].tolist() == drawn[0].tolist()
+    rows = np.array([0, 4])
+    assert again.include(rows, np.arange(3)).tolist() == positives.include(rows, used).tolist()
 
 
 def test_contrastive_by_hand():

@@ -2,6 +2,8 @@
 
 import importlib
 import json
+import shutil
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -10,11 +12,14 @@ from conftest import flat_config
 
 from agents import LLMAR, Documents
 from agents.__main__ import cli
-from agents.inference.ranking import bm25, evaluate_vectors, fit_linear
+from agents.algorithms.update import descend
+from agents.inference.ranking import BM25, Evaluator, fit_linear
 from agents.trainers.data import load_collection
 from llmar_env.arrays import unit
+from llmar_env.envs.retrieve import RetrieveMDP
 from llmar_env.metrics import RankingScores
-from llmar_env.retrieval import Collection, ExactIndex, Judgments
+from llmar_env.retrieval import ClickCounts, Collection, ExactIndex, Judgments, read_beir
+from llmar_env.retrieval.files import Clicks
 from llmar_env.text.embedded import EmbeddedTexts
 
 SMALL = {
@@ -49,6 +54,20 @@ def collection():
     )
 
 
+@pytest.fixture
+def click_log(collection, tmp_path):
+    """One impression a training query: the relevant document is first and alone is clicked."""
+    rng = np.random.default_rng(0)
+    lines = []
+    for row in collection.rows("train"):
+        [document] = collection.judgments.documents[[collection.judgments.offsets[row]]]
+        for rank, shown in enumerate([document, *rng.integers(0, 60, 2)], 1):
+            lines.append(f"q{row}\td{shown}\t{rank}\t{int(rank == 1)}")
+    path = tmp_path / "clicks.tsv"
+    path.write_text("\n".join(lines) + "\n")
+    return path
+
+
 @pytest.fixture(scope="module")
 def llmar(beir_folder):
     config = flat_config(**SMALL, data=str(beir_folder), dim=8, total_steps=4000, supervised=False)
@@ -69,7 +88,7 @@ class TestTraining:
             scores = trained.scores[split]
             assert set(scores) == {"identity", "linear", "bm25", "trained"}
             assert scores["trained"].ndcg_at_10 > scores["identity"].ndcg_at_10 + 0.1
-            difference = trained.differences(split)["identity"]["ndcg_at_10"]
+            difference = trained.differences[split]["identity"]["ndcg_at_10"]
             mean = scores["trained"].ndcg_at_10 - scores["identity"].ndcg_at_10
             assert difference.mean == pytest.approx(mean)
             assert difference.low > 0
@@ -82,21 +101,26 @@ class TestTraining:
         _, trained = train(collection, total_steps=1, learning_rate=1e-30)
         rows = collection.rows("test")
         means = collection.source.means[rows.start : rows.stop]
-        expected = evaluate_vectors(means, collection, "test").scores
+        expected = Evaluator(collection).vectors(means, "test").scores
         assert trained.scores["test"]["identity"] == expected
         assert trained.scores["test"]["trained"] == expected
 
     def test_never_worse_than_the_untouched_embedder(self, collection):
-        # A rate at which training destroys what it starts from.
-        _, trained = train(
-            collection, total_steps=2000, reward="p_at_1", learning_rate=50.0, group_size=2
+        # The queries are documents' own vectors, so that every change is for the worse.
+        document = collection.judgments.documents
+        perfect = replace(
+            collection,
+            source=EmbeddedTexts.from_vectors(collection.index.vectors(document)[:, None]),
+        )
+        llmar, trained = train(
+            perfect, total_steps=2000, reward="p_at_1", learning_rate=50.0, group_size=2
         )
         valid = trained.scores["valid"]
         assert trained.metric == "p_at_1"
-        assert valid["trained"].p_at_1 >= valid["identity"].p_at_1
-        if valid["trained"].p_at_1 == valid["identity"].p_at_1:
-            assert "untouched embedder" in trained.notes[-1]
-            assert valid["trained"] == valid["identity"]
+        assert min(one.scores.p_at_1 for one in trained.curves["trained"]) < 1
+        assert valid["trained"] == valid["identity"]
+        assert "it was kept" in trained.notes[-1]
+        assert not llmar.policy.action_net.linear.weight.any()
 
     def test_a_tie_keeps_the_untouched_embedder(self, collection):
         llmar, trained = train(collection, total_steps=300, learning_rate=1e-9)
@@ -111,29 +135,95 @@ class TestTraining:
         assert scores["trained"].ndcg_at_10 > scores["identity"].ndcg_at_10 + 0.05
         assert "supervised" in scores
 
+    def test_the_baseline_gets_as_many_impressions_of_as_many_documents(
+        self, collection, click_log, monkeypatch
+    ):
+        asked = []
+
+        def simulate(collection, rows, impressions, **options):
+            asked.append((impressions, options["top_k"], rows.tolist()))
+            return ClickCounts.of_log([Clicks("q", "d", 1, True)], {"q": 3}, {"d": 2})
+
+        monkeypatch.setattr(ClickCounts, "simulate", simulate)
+        options = {"warm_start": "supervised", "warm_seconds": 0.3, "click_log": click_log}
+        _, trained = train(
+            collection, total_steps=512, feedback="clicks", top_k=5, supervised=True, **options
+        )
+        # One impression a training query is logged, and each step is another.
+        assert asked == [(trained.timings["steps"] + 160, 5, list(range(160)))]
+
+    def test_where_nothing_is_clicked_the_baseline_is_left_out(self, collection, monkeypatch):
+        monkeypatch.setattr("llmar_env.retrieval.clicks.CLICKS_RELEVANT", 0.0)
+        monkeypatch.setattr("llmar_env.retrieval.clicks.CLICKS_NOT_RELEVANT", 0.0)
+        _, trained = train(collection, total_steps=256, feedback="clicks", supervised=True)
+        assert "supervised" not in trained.scores["test"]
+        assert "supervised baseline is left out: nothing was clicked" in trained.notes[-1]
+
+    def test_a_warm_start_on_judgments_before_clicks_is_noted(self, collection):
+        options = {"warm_start": "supervised", "warm_seconds": 0.2, "total_steps": 256}
+        _, trained = train(collection, feedback="clicks", **options)
+        assert "learned from judgments" in trained.notes[0]
+
     def test_supervised_beside_it(self, collection):
         _, trained = train(collection, total_steps=20_000, supervised=True)
         scores = trained.scores["test"]
         assert scores["supervised"].ndcg_at_10 > scores["identity"].ndcg_at_10 + 0.1
         assert set(trained.curves) == {"trained", "supervised"}
 
-    def test_a_warm_start_and_its_log(self, collection, tmp_path):
-        rng = np.random.default_rng(0)
-        lines = []
-        for row in collection.rows("train"):
-            [document] = collection.judgments.documents[[collection.judgments.offsets[row]]]
-            for rank, shown in enumerate([document, *rng.integers(0, 60, 2)], 1):
-                lines.append(f"q{row}\td{shown}\t{rank}\t{int(rank == 1)}")
-        path = tmp_path / "clicks.tsv"
-        path.write_text("\n".join(lines) + "\n")
+    @pytest.mark.parametrize("reward", ["mrr_at_5", "recall_at_20", "0.5*p_at_1 + 0.5*mrr_at_5"])
+    def test_weights_are_selected_by_any_reward(self, collection, reward, tmp_path):
+        llmar, trained = train(collection, total_steps=4000, reward=reward, top_k=20)
+        assert trained.metric == "reward"
+        values = [one.scores.reward for one in trained.curves["trained"]]
+        assert trained.scores["valid"]["trained"].reward == max(values)
+        assert values[0] == trained.scores["valid"]["identity"].reward
+        # As the environment rewards the same answers.
+        mdp = RetrieveMDP(collection, "test", reward=reward, top_k=20)
+        rows = np.asarray(collection.rows("test"))
+        found, cosines = collection.index.search(collection.source.means[rows], 20)
+        expected = mdp.reward(found, cosines, rows).mean()
+        assert trained.scores["test"]["identity"].reward == pytest.approx(expected)
+        assert trained.scores["test"]["bm25"].reward is None
+        llmar.save(tmp_path)
+        again = LLMAR.load(tmp_path).measure(collection, "valid")
+        assert again == trained.scores["valid"]["trained"]
+
+    def test_an_interruption_keeps_the_best_weights(self, collection, monkeypatch):
+        def stop(policy, loss, max_grad_norm, when):
+            if when.startswith("after 3"):  # 32 texts in a batch, so after ten batches or so
+                raise KeyboardInterrupt
+            return descend(policy, loss, max_grad_norm, when)
+
+        monkeypatch.setattr("agents.training.supervised.descend", stop)
+        llmar = LLMAR(flat_config(**{**SMALL, "warm_start": "supervised", "warm_seconds": 60.0}))
+        with pytest.raises(KeyboardInterrupt):
+            llmar.train(collection)
+        before = Evaluator(collection).vectors(collection.source.means[160:200], "valid").scores
+        assert llmar.measure(collection, "valid").ndcg_at_10 >= before.ndcg_at_10
+        assert all(weight.isfinite().all() for weight in llmar.policy.parameters())
+
+    def test_a_warm_start_and_its_log(self, collection, click_log):
         options = {"warm_start": "supervised", "warm_seconds": 1.0, "total_steps": 1000}
-        for log in (None, path):
+        for log in (None, click_log):
             _, trained = train(collection, click_log=log, **options)
             scores = trained.scores["valid"]
             assert scores["warm_start"].ndcg_at_10 > scores["identity"].ndcg_at_10 + 0.1
             assert scores["trained"].ndcg_at_10 >= scores["warm_start"].ndcg_at_10
             assert trained.curves["trained"][0].seconds >= 1.0
-            assert trained.timings["warm_seconds"] == 1.0
+            assert 1.0 <= trained.timings["warm_seconds"] < 10
+
+    def test_a_log_of_other_queries(self, collection, click_log, tmp_path):
+        options = {"warm_start": "supervised", "warm_seconds": 0.2, "total_steps": 256}
+        more = tmp_path / "more.tsv"
+        more.write_text(click_log.read_text() + "q200\td1\t1\t1\nq3\td1\t1\t0\n")
+        with pytest.warns(UserWarning, match="1 of 482 lines are of queries outside of train"):
+            train(collection, click_log=more, **options)
+        more.write_text("q1\td1\t1\t0\n")
+        with pytest.raises(ValueError, match=r"more\.tsv: nothing was clicked"):
+            train(collection, click_log=more, **options)
+        more.write_text("q1\td1\t1\t1\nq999\td1\t1\t0\n")
+        with pytest.raises(ValueError, match="line 2: there is no query 'q999'"):
+            train(collection, click_log=more, **options)
 
     @pytest.mark.parametrize("algo", ["ppo", "a2c"])
     def test_other_algorithms_start_there_too(self, collection, algo):
@@ -170,18 +260,15 @@ class TestBaselines:
             .coef_.T
             for p in range(-4, 4)
         ]
-        distances = [np.abs(adapter - peer).max() for peer in peers]
-        assert min(distances) < 1e-5
-        assert (
-            evaluate_vectors(
-                collection.source.means[200:] @ adapter, collection, "test"
-            ).scores.p_at_1
-            > 0.9
-        )
+        evaluator = Evaluator(collection)
+        valid, test = collection.source.means[160:200], collection.source.means[200:]
+        scores = [evaluator.vectors(valid @ one, "valid").scores.ndcg_at_10 for one in peers]
+        assert adapter == pytest.approx(peers[int(np.argmax(scores))], abs=1e-5)
+        assert evaluator.vectors(test @ adapter, "test").scores.p_at_1 > 0.9
 
     def test_bm25_finds_words(self, beir_folder):
         collection = Collection.load(beir_folder, embedder=None)
-        values = bm25(collection, "test").values
+        values = BM25(collection).evaluate("test").values
         # Only the thing is a word of both: its two documents are found first.
         assert values["mrr_at_10"] == pytest.approx(1.0)
         assert values["recall_at_10"] == pytest.approx(1.0)
@@ -191,7 +278,7 @@ class TestBaselines:
             collection.source, collection.splits, collection.index, collection.judgments
         )
         with pytest.raises(ValueError, match="as strings"):
-            bm25(bare, "test")
+            BM25(bare)
         _, trained = train(bare, total_steps=500)
         assert "bm25" not in trained.scores["test"]
         assert "bm25 is left out" in trained.notes[0]
@@ -216,11 +303,15 @@ class TestUse:
         assert [hit.id for hit in llmar.search(queries[1], k=3)] == [hit.id for hit in hits[1]]
 
     def test_other_documents(self, llmar):
-        documents = llmar.embed_documents({"a": "We see the boat.", "b": "We buy the door."})
+        texts = {"a": "We see the boat.", "b": "We buy the door.", "c": "We like the house."}
+        documents = llmar.embed_documents(texts)
         assert isinstance(documents, Documents)
-        assert {hit.id for hit in llmar.search("a door", 2, documents=documents)} == {"a", "b"}
-        with pytest.raises(ValueError, match="1 to 2, the number of documents, found 3"):
-            llmar.search("a door", 3, documents=documents)
+        cosines = llmar.encode("a door") @ unit(llmar.source_embedder.embed(texts.values()).means).T
+        hits = llmar.search("a door", 2, documents=documents)
+        assert [hit.id for hit in hits] == ["abc"[i] for i in np.argsort(-cosines)[:2]]
+        assert [hit.text for hit in hits] == [texts[hit.id] for hit in hits]
+        with pytest.raises(ValueError, match="1 to 3, the number of documents, found 4"):
+            llmar.search("a door", 4, documents=documents)
 
     def test_saved_and_loaded(self, llmar, beir_folder, tmp_path):
         llmar.save(tmp_path)
@@ -231,6 +322,44 @@ class TestUse:
         assert isinstance(expected, RankingScores)
         assert loaded.measure() == expected
         assert loaded.measure(beir_folder, "valid") == llmar.measure(split="valid")
+
+    def test_a_loaded_model_searches_what_it_was_trained_on_or_nothing(
+        self, beir_folder, tmp_path, llmar
+    ):
+        # Data of one's own, of which the configuration knows nothing.
+        texts = read_beir(beir_folder)
+        own = LLMAR(flat_config(**SMALL, dim=8, total_steps=256, supervised=False))
+        own.train(texts)
+        own.save(tmp_path / "own")
+        loaded = LLMAR.load(tmp_path / "own")
+        with pytest.raises(ValueError, match="phrasebook:en are not those that this model"):
+            loaded.search("my boat", 2)
+        documents = loaded.embed_documents(texts.documents)
+        assert loaded.search("my boat", 2, documents=documents) == own.search("my boat", 2)
+        loaded.save(tmp_path / "again")
+        with pytest.raises(ValueError, match="not those that this model was trained on"):
+            LLMAR.load(tmp_path / "again").search("my boat", 2)
+
+        moved = tmp_path / "moved"
+        shutil.copytree(beir_folder, moved)
+        llmar.save(tmp_path / "model")
+        manifest = tmp_path / "model" / "model.json"
+        manifest.write_text(manifest.read_text().replace(str(beir_folder), str(moved)))
+        assert LLMAR.load(tmp_path / "model").search("my boat", 2) == llmar.search("my boat", 2)
+        lines = (moved / "corpus.jsonl").read_text().splitlines()
+        (moved / "corpus.jsonl").write_text("\n".join(lines[1:]) + "\n")
+        with pytest.raises(ValueError, match="not those that this model was trained on"):
+            LLMAR.load(tmp_path / "model").search("my boat", 2)
+        shutil.rmtree(moved)
+        with pytest.raises(FileNotFoundError, match="moved"):
+            LLMAR.load(tmp_path / "model").search("my boat", 2)
+
+    def test_settings_of_word_vectors_are_refused_where_they_have_no_effect(self, collection):
+        with pytest.raises(ValueError, match="dim=8, but the collection has vectors of dim"):
+            train(collection, dim=8)
+        for options in ({"dim": 8}, {"vectors_seed": 3}):
+            with pytest.raises(ValueError, match="built-in collection has its own vectors"):
+                train(None, **options)
 
     def test_what_it_is_not_for(self, llmar):
         with pytest.raises(ValueError, match="call search instead of nearest"):
@@ -307,12 +436,13 @@ class TestUse:
         ({"algo": "sac"}, "algo cannot be used: training starts at the queries' own vectors"),
         ({"reward": "bleu"}, "no ranking measure 'bleu'"),
         ({"reward": "ndcg_at_20"}, "needs 20 documents, but top_k=10"),
-        ({"reward": "p_at_1", "feedback": "clicks"}, "reward cannot be used: with --feedback"),
+        ({"reward": "p_at_1", "feedback": "clicks"}, "reward cannot be used with --feedback"),
         ({"num_vectors": 2}, "num_vectors is a setting of LLMAR/Align-v0"),
         ({"source_embedder": "st:x"}, "source_embedder is a setting of pairs of texts"),
         ({"warm_seconds": 3.0}, "warm_seconds is a setting of a warm start"),
         ({"click_log": "x.tsv"}, "click_log is learned from in the warm start"),
         ({"documents": "x.jsonl"}, "documents needs --queries and --data"),
+        ({"queries": "x.jsonl"}, "queries needs --documents and --data"),
         ({"valid": "x.tsv"}, "valid needs --documents and --queries"),
         ({"embedder": "st"}, "embedder cannot be used: an embedder is one of word2vec"),
         ({"embedder": "st:x", "dim": 8}, "dim is a setting of word2vec"),

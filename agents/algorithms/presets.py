@@ -249,15 +249,10 @@ RETRIEVAL = RetrievalPreset(
 def adapter_algorithm(name: str) -> Algorithm:
     """The settings of an algorithm for a query adapter, which starts as its query's own vector.
 
-    Raises:
-        ValueError: the algorithm is unknown, or its policy has no direction to start at.
+    Args:
+        name: one of `DISTRIBUTIONS_OF`: others' policies have no direction to start at.
     """
     known = algorithm_name(name)
-    if known not in DISTRIBUTIONS_OF:
-        raise ValueError(
-            f"{name} cannot train a query adapter, which starts at the queries' own vectors; "
-            f"choose one of {', '.join(DISTRIBUTIONS_OF)}"
-        )
     preset = ALGORITHMS[known]
     found = RETRIEVAL.reinforcement if known == "reinforce" else preset.otherwise or preset
     own = {"residual": True, "noise_scale": RETRIEVAL.noise_scale}

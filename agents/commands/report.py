@@ -47,7 +47,7 @@ _ORDER = (
     "copy",
     "constant",
 )
-_COLORS = {"trained": "#1f6feb", "supervised": "#d29922", "warm_start": "#d29922"}
+_COLORS = {"trained": "#1f6feb", "supervised": "#d29922", "warm_start": "#8250df"}
 _PACKAGES = (
     "llmar",
     "gymnasium",
@@ -114,7 +114,7 @@ def print_report(trained: Trained, rows: list[dict[str, Any]], console: Console)
     """Print scores, examples and throughput."""
     for split, scores in trained.scores.items():
         console.print(score_table(f"Scores on {split}", scores))
-        if differences := trained.differences(split):
+        if differences := trained.differences.get(split):
             console.print(_difference_table(split, differences))
     print_signatures(_signatures(trained.scores), console)
     if rows:
@@ -170,10 +170,12 @@ def observations(trained: Trained) -> list[str]:
 
 def score_table(title: str, scores: Mapping[str, AnyScores]) -> Table:
     """A table of scores by who answered."""
-    kind = _kind(scores)
-    table = Table("answers of", *_COLUMNS[kind].values(), title=title)
+    columns = dict(_COLUMNS[_kind(scores)])
+    if any(getattr(one, "reward", None) is not None for one in scores.values()):
+        columns["reward"] = "reward"
+    table = Table("answers of", *columns.values(), title=title)
     for name in _known(scores):
-        values = [_shown(scores[name], column) for column in _COLUMNS[kind]]
+        values = [_shown(scores[name], column) for column in columns]
         style = "bold" if name == "trained" else None
         table.add_row(name.replace("_", " "), *values, style=style)
     return table
@@ -200,6 +202,8 @@ def print_signatures(signatures: Mapping[str, str], console: Console) -> None:
 
 def _shown(scores: AnyScores, name: str) -> str:
     value = getattr(scores, name)
+    if value is None:
+        return "-"
     return f"{value:.2f}" if name.startswith(("bleu", "chrf")) else f"{value:.3f}"
 
 
@@ -320,10 +324,10 @@ def _results(config: Mapping[str, Any], trained: Trained) -> dict[str, Any]:
         "metric": trained.metric,
         "differences": {
             split: {
-                name: {column: asdict(one) for column, one in found.items()}
-                for name, found in trained.differences(split).items()
+                name: {column: asdict(one) for column, one in measures.items()}
+                for name, measures in found.items()
             }
-            for split in trained.evaluations
+            for split, found in trained.differences.items()
         },
         "config": config,
         "precision": trained.precision,
@@ -357,6 +361,6 @@ def _plain(scores: Mapping[str, AnyScores]) -> dict[str, dict[str, float]]:
 
 def numbers(scores: AnyScores) -> dict[str, float]:
     """All scores by name, whether or not the table has a column for them, without signatures."""
-    return {
-        one.name: getattr(scores, one.name) for one in fields(scores) if one.name != "signatures"
-    }
+    found = {one.name: getattr(scores, one.name) for one in fields(scores)}
+    found.pop("signatures", None)
+    return {name: value for name, value in found.items() if value is not None}

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import hashlib
+import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
@@ -37,6 +39,14 @@ class Documents:
     index: Index
     ids: Sequence[str]
     texts: Sequence[str]
+
+    @property
+    def digest(self) -> str:
+        """24 hex digits, which the ids and texts determine."""
+        found = hashlib.sha256()
+        for one in zip(self.ids, self.texts, strict=True):
+            found.update(json.dumps(one).encode())
+        return found.hexdigest()[:24]
 
     @classmethod
     def embed(

@@ -99,7 +99,7 @@ class AlignTrainer(Trainer):
         for split, found in scores.items():
             found["untrained" if start is None else "start"] = evaluate(policy, corpus, split)
         setup_seconds = clock.elapsed
-        validation = Validation(partial(evaluate, corpus=corpus, split="valid"), self.metric)
+        validation = self._validation(corpus)
         self._reinforce(model, training_clock, validation, callback)
         seconds = training_clock.seconds
         policies, curves = {"trained": policy}, {"trained": validation.records}
@@ -157,7 +157,7 @@ class AlignTrainer(Trainer):
         )
         if self._is_direction:
             policy.load_state_dict(initial)
-        validation = _validation(corpus)
+        validation = self._validation(corpus)
         train_supervised(
             policy,
             corpus.rows("train"),
@@ -170,6 +170,9 @@ class AlignTrainer(Trainer):
             progress=config.run.progress,
         )
         return policy, validation.records
+
+    def _validation(self, corpus: Corpus) -> Validation:
+        return Validation(partial(evaluate, corpus=corpus, split="valid"), self.metric)
 
     @property
     def _is_direction(self) -> bool:
@@ -230,7 +233,3 @@ class AlignTrainer(Trainer):
             saved, self.algorithm, self._policy_kwargs(), self.config.task.num_vectors
         )
         return self.policy
-
-
-def _validation(corpus: Corpus) -> Validation:
-    return Validation(partial(evaluate, corpus=corpus, split="valid"))

@@ -5,6 +5,7 @@ from __future__ import annotations
 import warnings
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
+from functools import cached_property
 from pathlib import Path
 from typing import Any
 
@@ -26,7 +27,7 @@ from ..algorithms.buffers import GroupedReplayBuffer
 from ..algorithms.presets import Algorithm
 from ..algorithms.settings import policy_class, tuned
 from ..config import Config
-from ..inference.ranking import Evaluation
+from ..inference.ranking import Evaluation, differences
 from ..training.callback import Progress, Training
 from ..training.clock import Clock, LinearDecay
 from ..training.validation import Record, Validation
@@ -47,8 +48,8 @@ class Trained:
     constant; for a query adapter, `RankingScores` of trained, warm_start, supervised, linear, bm25
     and identity. Where a training goes on from earlier weights, start has the scores of those."""
     curves: dict[str, list[Record]]
-    """Validations of each trained policy; a writer's seconds count from the start of the warm
-    start."""
+    """Validations of each trained policy; seconds count from the start of the warm start, if there
+    is one."""
     timings: dict[str, float]
     """Seconds of each phase, and throughput."""
     precision: str = "float32"
@@ -62,15 +63,17 @@ class Trained:
     notes: tuple[str, ...] = ()
     """What a reader of the scores should know, in one sentence each."""
 
-    def differences(self, split: str) -> dict[str, dict[str, Difference]]:
-        """Trained minus the others, by source of their answers and score, with 95% intervals.
+    @cached_property
+    def differences(self) -> dict[str, dict[str, dict[str, Difference]]]:
+        """Trained minus the others, by split, source of their answers and score.
 
-        Empty but for a query adapter.
+        Each has a 95% interval. Empty but for a query adapter.
         """
-        found = self.evaluations.get(split, {})
-        return {
-            name: found["trained"].minus(one) for name, one in found.items() if name != "trained"
-        }
+        found = {}
+        for split, evaluations in self.evaluations.items():
+            others = {name: one for name, one in evaluations.items() if name != "trained"}
+            found[split] = differences(evaluations["trained"], others)
+        return found
 
 
 class Trainer:

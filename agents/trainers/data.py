@@ -15,6 +15,7 @@ from llmar_env.text.corpus import Corpus, CorpusLike
 from llmar_env.text.embedded import EmbeddedTexts
 from llmar_env.text.embedders import Embedder, WordVectorsConfig
 from llmar_env.text.phrasebook.names import PREFIX
+from llmar_env.text.readers import check_file
 from llmar_env.text.vector_data import read_vectors
 
 from ..algorithms.presets import WRITING
@@ -139,14 +140,24 @@ def load_collection(
         FileNotFoundError: a file does not exist.
     """
     if isinstance(data, Collection):
+        if config.data.dim not in (None, data.index.dim):
+            raise ValueError(
+                f"dim={config.data.dim}, but the collection has vectors of dimension "
+                f"{data.index.dim}"
+            )
         return Collection.load(data, max_length=config.data.max_length)
     data = read_judged(config) if data is None else data
+    word_vectors = _word_vectors(config)
     if isinstance(data, str) and data.startswith(PREFIX):
         embedder = None  # it comes with its own
+        if word_vectors != WordVectorsConfig():
+            raise ValueError(
+                "the built-in collection has its own vectors: leave dim and vectors_seed out"
+            )
     return Collection.load(
         data,
         embedder=embedder or config.data.embedder,
-        word_vectors=_word_vectors(config),
+        word_vectors=word_vectors,
         max_length=config.data.max_length,
         **embedder_options(config),
     )
@@ -154,6 +165,10 @@ def load_collection(
 
 def load_documents(config: Config, embedder: Embedder) -> Documents:
     """Read and embed the documents that the configuration names, without the queries.
+
+    Args:
+        config: where they are.
+        embedder: of the documents; those of the phrasebook have vectors of their own.
 
     Raises:
         ValueError: a file or the phrasebook cannot be used as requested.
@@ -163,6 +178,7 @@ def load_documents(config: Config, embedder: Embedder) -> Documents:
     if config.texts.startswith(PREFIX):
         return Documents.of(Collection.load(config.texts, device=device))
     file = config.data.documents or Path(config.texts) / "corpus.jsonl"
+    check_file(file)
     return Documents.embed(read_documents(file), embedder, device)
 
 

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import warnings
 from collections.abc import Sequence
-from dataclasses import fields
 from pathlib import Path
 from typing import Any, NoReturn
 
@@ -15,8 +14,8 @@ from stable_baselines3.common.callbacks import BaseCallback
 from stable_baselines3.common.policies import BasePolicy
 from torch import Tensor
 
-from llmar_env.alignment.reward_spec import reward_name
-from llmar_env.metrics import RankingScores
+from llmar_env.envs.retrieve import ranking_reward
+from llmar_env.metrics import RANKING_MEASURES, RankingScores
 from llmar_env.retrieval import ClickCounts, Collection, read_clicks
 from llmar_env.text.embedded import EmbeddedTexts
 from llmar_env.text.embedders import Embedder
@@ -25,13 +24,8 @@ from ..algorithms.presets import CONTRASTIVE, RETRIEVAL, adapter_algorithm
 from ..config import Config
 from ..inference.answering import answer
 from ..inference.evaluation import scored_splits
-from ..inference.ranking import (
-    Evaluation,
-    bm25,
-    evaluate_policy,
-    evaluate_vectors,
-    fit_linear,
-)
+from ..inference.ranking import BM25, Evaluation, Evaluator, fit_linear
+from ..inference.search import Documents
 from ..networks.device import as_shared_tensor
 from ..policies.gru import GRUPolicy
 from ..training.clock import Clock
@@ -39,20 +33,19 @@ from ..training.losses import ContrastiveLoss, Positives
 from ..training.supervised import make_baseline_policy, train_supervised
 from ..training.validation import Record, Validation, later
 from .base import Trained, Trainer
+from .data import load_documents
 from .saved import SavedModel
 from .vectors import action_space, dims_of, policy_kwargs, restore_policy
 
 __all__ = ["RetrieveTrainer"]
-
-_MEASURES = tuple(one.name for one in fields(RankingScores))
 
 
 class RetrieveTrainer(Trainer):
     """Trains a query adapter on LLMAR/Retrieve-v0: what a query is searched with.
 
     The policy starts as the embedder is (`GRUPolicy(residual=True)`). The weights that are best on
-    "valid" are kept, by the measure that is rewarded, or else by nDCG@10; so that no model is worse
-    there than the untouched embedder.
+    "valid" are kept, by the reward that is trained on, or with clicks by nDCG@10; so that no model
+    is worse there than the untouched embedder.
 
     Args:
         config: the options.
@@ -70,8 +63,9 @@ class RetrieveTrainer(Trainer):
         algorithm = adapter_algorithm(config.algorithm.algo)
         super().__init__(config, device, algorithm, RETRIEVAL.hidden_dim)
         self.policy: BasePolicy | None = None
-        reward = config.task.reward
-        self.metric = reward if reward in _MEASURES else "ndcg_at_10"
+        reward = config.task.reward or "ndcg_at_10"
+        self.metric = reward if reward in RANKING_MEASURES else "reward"
+        self._digest = ""  # of the training collection's documents
 
     def train(
         self,
@@ -108,24 +102,23 @@ class RetrieveTrainer(Trainer):
             policy.load_state_dict(start.state_dict())
             run.score("start", policy)
         self.policy = policy
+        self._digest = Documents.of(corpus).digest if corpus.documents else ""
         timings = {"setup_seconds": clock.elapsed}
-        before = 0.0
+        warm_seconds = 0.0
         if self.config.retrieval.warm_start == "supervised":
-            before = self.config.algorithm.warm_seconds or RETRIEVAL.warm_seconds
-            warm, run.curves["warm_start"] = self._learn_supervised(
-                corpus, _weights(policy), before, log, "warm start"
-            )
-            policy.load_state_dict(warm.state_dict())
+            warm_seconds = run.warm_up(policy, log)
+            timings["warm_seconds"] = warm_seconds
             run.score("warm_start", policy)
-            timings["warm_seconds"] = before
         validation = self._validation(corpus)
-        self._reinforce(model, training_clock, validation, callback)
+        try:
+            self._reinforce(model, training_clock, validation, callback)
+        finally:
+            run.keep_best(policy, untouched, validation)
         seconds, steps = training_clock.seconds, model.num_timesteps
-        run.curves["trained"] = [later(record, before) for record in validation.records]
-        run.keep_best(policy, untouched, validation.value(validation.best))
+        run.curves["trained"] = [later(record, warm_seconds) for record in validation.records]
         run.score("trained", policy)
         if self.config.run.supervised:
-            run.score_supervised(untouched, before + seconds, steps, log)
+            run.score_supervised(untouched, warm_seconds + seconds, steps, log)
         rate = steps / seconds
         timings |= {
             "training_seconds": seconds,
@@ -164,43 +157,56 @@ class RetrieveTrainer(Trainer):
         rows = collection.rows("train")
         queries = {collection.query_ids[row]: row for row in rows}
         documents = {name: number for number, name in enumerate(collection.document_ids)}
-        return ClickCounts.of_log(read_clicks(path, queries, documents), queries, documents)
+        log = read_clicks(path, set(collection.query_ids), documents)
+        if outside := sum(one.query not in queries for one in log):
+            warnings.warn(
+                f"{path}: {outside:,} of {len(log):,} lines are of queries outside of train, and "
+                "are left out",
+                stacklevel=4,
+            )
+        try:
+            return ClickCounts.of_log(log, queries, documents)
+        except ValueError as error:
+            raise ValueError(f"{path}: {error}") from None
 
-    def _learn_supervised(
-        self,
-        collection: Collection,
-        weights: dict[str, Tensor],
-        seconds: float,
-        log: ClickCounts | None,
-        name: str,
-    ) -> tuple[GRUPolicy, list[Record]]:
-        """Train the agent's network on clicks, or else on judgments, from the same weights.
-
-        Returns:
-            The policy, and the records of its validations.
-        """
-        config = self.config
+    def _make_learner(self, collection: Collection, weights: dict[str, Tensor]) -> GRUPolicy:
+        """The agent's network for supervised training, with these weights."""
         policy = make_baseline_policy(
             collection.source,
             action_space(collection.index.dim, 1),
             self._policy_kwargs(),
-            seed=config.run.seed,
+            seed=self.config.run.seed,
             device=self.device,
         )
         policy.load_state_dict(weights)
-        num_documents = len(collection.index)
+        return policy
+
+    def _learn_supervised(
+        self,
+        policy: GRUPolicy,
+        collection: Collection,
+        seconds: float,
+        log: ClickCounts | None,
+        name: str,
+    ) -> list[Record]:
+        """Train on clicks, or else on judgments; returns the records of validations.
+
+        Raises:
+            ValueError: nothing was clicked.
+        """
+        config, num_documents = self.config, len(collection.index)
         if log is None:
             rows = collection.rows("train")
             positives = Positives.of_judgments(collection.judgments, rows)
         else:
             positives = Positives.of_clicks(log, num_documents)
-        vectors = collection.index.vectors(np.arange(num_documents))
+        positives, used = positives.renumbered()
         validation = self._validation(collection)
         train_supervised(
             policy,
             positives.rows,
             ContrastiveLoss(
-                as_shared_tensor(vectors, self.device),
+                as_shared_tensor(collection.index.vectors(used), self.device),
                 positives,
                 temperature=CONTRASTIVE.temperature,
                 seed=config.run.seed,
@@ -213,13 +219,23 @@ class RetrieveTrainer(Trainer):
             name=name,
             progress=config.run.progress,
         )
-        return policy, validation.records
+        return validation.records
 
     def _validation(self, collection: Collection) -> Validation:
+        evaluator = self.evaluator(collection)
+
         def score(policy: BasePolicy) -> RankingScores:
-            return evaluate_policy(policy, collection, "valid").scores
+            return evaluator.policy(policy, "valid").scores
 
         return Validation(score, self.metric)
+
+    def evaluator(self, collection: Collection) -> Evaluator:
+        """Scores by the usual measures, and by the reward where it is another one."""
+        task = self.config.task
+        if task.reward is None or self.metric != "reward":
+            return Evaluator(collection)
+        reward = ranking_reward(task.reward, collection.judgments, task.top_k)
+        return Evaluator(collection, reward, task.top_k)
 
     def _policy_kwargs(self) -> dict[str, Any]:
         """Arguments of the policy, including the width of the GRU."""
@@ -234,7 +250,7 @@ class RetrieveTrainer(Trainer):
     def measure(self, collection: Collection, split: str) -> Evaluation:
         """Score the answers to the queries of a split."""
         assert self.policy is not None
-        return evaluate_policy(self.policy, collection, split)
+        return self.evaluator(collection).policy(self.policy, split)
 
     def score(
         self,
@@ -260,11 +276,15 @@ class RetrieveTrainer(Trainer):
         before, _ = corpus.index.search(corpus.source.means[index], 1)
         both = np.concatenate([before, adapted], axis=1)
         relevant = corpus.judgments.grades_of(index, both) > 0
+
+        def text(document: int) -> str:
+            return corpus.documents[document] if document >= 0 else "nothing"
+
         return [
             {
                 "source": corpus.sources[row],
-                "before": corpus.documents[first],
-                "found": corpus.documents[then],
+                "before": text(first),
+                "found": text(then),
                 "relevant_before": good_before,
                 "relevant": good,
             }
@@ -276,7 +296,7 @@ class RetrieveTrainer(Trainer):
     def save(self, folder: Path) -> dict[str, Any]:  # noqa: ARG002 - same signature in all trainers
         """The data that `restore` needs besides the weights, JSON-serializable."""
         source_dim, target_dim = self.dims
-        return {"source_dim": source_dim, "target_dim": target_dim}
+        return {"source_dim": source_dim, "target_dim": target_dim, "documents": self._digest}
 
     @property
     def dims(self) -> tuple[int, int]:
@@ -290,8 +310,26 @@ class RetrieveTrainer(Trainer):
         Raises:
             ModelFileError: the files are damaged, or do not belong together.
         """
+        self._digest = saved.field("documents", str)
         self.policy = restore_policy(saved, self.algorithm, self._policy_kwargs(), 1)
         return self.policy
+
+    def load_documents(self, embedder: Embedder) -> Documents:
+        """Read and embed the documents of the training collection.
+
+        Raises:
+            ValueError: the files that the configuration names cannot be used, or have other
+                documents.
+            FileNotFoundError: they are not where they were.
+        """
+        found = load_documents(self.config, embedder)
+        if found.digest != self._digest:
+            raise ValueError(
+                f"the documents of {self.config.texts} are not those that this model was trained "
+                "on: name the ones to search, --documents FILE, or in Python documents="
+                "llmar.embed_documents({id: text})"
+            )
+        return found
 
 
 class _Run:
@@ -308,28 +346,52 @@ class _Run:
 
     def score(self, name: str, policy: BasePolicy) -> None:
         """Add the scores of a policy under a name."""
+        evaluator = self.trainer.evaluator(self.collection)
         for split, found in self.found.items():
-            found[name] = evaluate_policy(policy, self.collection, split)
+            found[name] = evaluator.policy(policy, split)
 
     def add_baselines(self) -> None:
         """Add the scores of answers that need no training."""
         collection = self.collection
-        adapter = fit_linear(collection)
+        adapter, evaluator = fit_linear(collection), self.trainer.evaluator(collection)
         for split, found in self.found.items():
             rows = collection.rows(split)
             queries = collection.source.means[rows.start : rows.stop]
-            found["linear"] = evaluate_vectors(queries @ adapter, collection, split)
+            found["linear"] = evaluator.vectors(queries @ adapter, split)
         try:
+            ranker = BM25(collection)
             for split, found in self.found.items():
-                found["bm25"] = bm25(collection, split)
+                found["bm25"] = ranker.evaluate(split)
         except (ImportError, ValueError) as error:
             self.notes.append(f"the baseline bm25 is left out: {error}")
 
-    def keep_best(self, policy: BasePolicy, untouched: dict[str, Tensor], value: float) -> None:
-        """Go back to the untouched embedder, unless the policy's value on "valid" is above its."""
+    def warm_up(self, policy: GRUPolicy, log: ClickCounts | None) -> float:
+        """Train on a log of clicks, or else on judgments; returns the seconds that it took."""
+        trainer, clock = self.trainer, Clock()
+        if log is None and trainer.config.task.feedback == "clicks":
+            self.notes.append(
+                "the warm start has learned from judgments; the supervised baseline learns from "
+                "clicks alone"
+            )
+        seconds = trainer.config.algorithm.warm_seconds or RETRIEVAL.warm_seconds
+        learner = trainer._make_learner(self.collection, _weights(policy))
+        clock.start()
+        try:
+            self.curves["warm_start"] = trainer._learn_supervised(
+                learner, self.collection, seconds, log, "warm start"
+            )
+        finally:
+            # Also after an error: the best weights so far.
+            policy.load_state_dict(learner.state_dict())
+        return clock.elapsed
+
+    def keep_best(
+        self, policy: BasePolicy, untouched: dict[str, Tensor], validation: Validation
+    ) -> None:
+        """Go back to the untouched embedder, unless the policy scores higher on "valid"."""
         metric = self.trainer.metric
         before = getattr(self.found["valid"]["identity"].scores, metric)
-        if value > before:
+        if not validation.records or validation.value(validation.best) > before:
             return
         policy.load_state_dict(untouched)
         self.notes.append(
@@ -349,17 +411,22 @@ class _Run:
             impressions = steps + (0 if log is None else log.impressions)
             rows = np.asarray(collection.rows("train"))
             seed = trainer.config.run.seed
-            log = ClickCounts.simulate(collection, rows, impressions, seed=seed)
+            log = ClickCounts.simulate(
+                collection, rows, impressions, seed=seed, top_k=trainer.config.task.top_k
+            )
         else:
             log = None
+        learner = trainer._make_learner(collection, weights)
         try:
-            policy, self.curves["supervised"] = trainer._learn_supervised(
-                collection, weights, seconds, log, "supervised baseline"
+            self.curves["supervised"] = trainer._learn_supervised(
+                learner, collection, seconds, log, "supervised baseline"
             )
         except KeyboardInterrupt:
             warnings.warn("the supervised baseline was interrupted and is left out", stacklevel=3)
-            return
-        self.score("supervised", policy)
+        except ValueError as error:
+            self.notes.append(f"the supervised baseline is left out: {error}")
+        else:
+            self.score("supervised", learner)
 
     def trained(self, timings: dict[str, float]) -> Trained:
         """The results."""
@@ -373,7 +440,7 @@ class _Run:
             self.curves,
             timings,
             metric=self.trainer.metric,
-            reward=reward_name(reward) if callable(reward) else reward,
+            reward=reward,
             evaluations=self.found,
             notes=tuple(self.notes),
         )

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
 from typing import Protocol
 
@@ -44,7 +44,7 @@ class CosineLoss:
 
 @dataclass(frozen=True, eq=False)
 class Positives:
-    """The documents that queries are to be drawn to, each with its weight.
+    """The documents that queries are to be pulled towards, each with its weight.
 
     Attributes:
         queries: (p,) int64, ascending.
@@ -72,16 +72,28 @@ class Positives:
 
     @classmethod
     def of_clicks(cls, counts: ClickCounts, num_documents: int) -> Positives:
-        """The documents clicked at least half as often as the query's most clicked one.
+        """The documents whose rate of clicks is at least half that of the query's best one.
 
-        Weights are those of `ClickCounts`, which do not depend on ranks. The rest are left out as
-        clicks by mistake.
+        The rest are left out as clicks by mistake. The weights are the rates, clicks for each time
+        that a document was examined; one time without a click is added, so that a single click on
+        what was hardly ever examined does not count most.
+
+        Raises:
+            ValueError: nothing was clicked.
         """
+        rates = counts.clicks / (counts.examined + 1)
+        if not rates.any():
+            raise ValueError("nothing was clicked: there is nothing to learn from")
         most = np.zeros(int(counts.queries.max()) + 1)
-        np.maximum.at(most, counts.queries, counts.weights)
-        kept = counts.weights >= 0.5 * most[counts.queries]
-        chosen = counts.queries[kept], counts.documents[kept], counts.weights[kept]
+        np.maximum.at(most, counts.queries, rates)
+        kept = (rates > 0) & (rates >= 0.5 * most[counts.queries])
+        chosen = counts.queries[kept], counts.documents[kept], rates[kept]
         return cls(*chosen, num_documents)
+
+    def renumbered(self) -> tuple[Positives, NDArray[np.int64]]:
+        """The same pairs with their documents numbered from 0, and (u,) the documents' numbers."""
+        used, place = np.unique(self.documents, return_inverse=True)
+        return replace(self, documents=place.reshape(-1), num_documents=len(used)), used
 
     @cached_property
     def rows(self) -> NDArray[np.int64]:

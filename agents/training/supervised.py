@@ -101,16 +101,19 @@ def train_supervised(
     policy.set_training_mode(True)
     texts = 0
     clock.start()
-    with ProgressBar(name, seconds, show=progress) as bar:
-        while clock.fraction_remaining > 0:
-            bar.update(clock.elapsed)
-            if validation.is_due(clock.elapsed / seconds):
-                validation.run(policy, clock.elapsed, texts, texts)
-            update_learning_rate(policy.optimizer, schedule(1.0))
-            batch = among[generator.integers(0, len(among), num_texts)]
-            when = f"after {texts} texts of the {name}"
-            descend(policy, loss(policy, batch), max_grad_norm, when)
-            texts += num_texts
-    validation.run(policy, clock.elapsed, texts, texts)
-    validation.restore_best(policy)
+    try:
+        with ProgressBar(name, seconds, show=progress) as bar:
+            while clock.fraction_remaining > 0:
+                bar.update(clock.elapsed)
+                if validation.is_due(clock.elapsed / seconds):
+                    validation.run(policy, clock.elapsed, texts, texts)
+                update_learning_rate(policy.optimizer, schedule(1.0))
+                batch = among[generator.integers(0, len(among), num_texts)]
+                when = f"after {texts} texts of the {name}"
+                descend(policy, loss(policy, batch), max_grad_norm, when)
+                texts += num_texts
+        validation.run(policy, clock.elapsed, texts, texts)
+    finally:
+        # Also after an error, so that the best weights are kept.
+        validation.restore_best(policy)
     return texts

@@ -20,6 +20,7 @@ from llmar_env.metrics.ranking import Measure, find_measure
 from llmar_env.retrieval import Collection
 from llmar_env.retrieval.clicks import clicks
 from llmar_env.retrieval.collection import CollectionLike
+from llmar_env.retrieval.judgments import Judgments
 from llmar_env.text.embedders import Embedder
 
 __all__ = [
@@ -30,6 +31,7 @@ __all__ = [
     "RetrieveState",
     "RetrieveVectorEnv",
     "check_reward",
+    "ranking_reward",
     "retrieve_mdp",
 ]
 
@@ -104,24 +106,12 @@ class RetrieveMDP:
         self.collection = collection
         self.top_k = top_k
         self.feedback = feedback
-        self.reward = parse_reward("ndcg_at_10" if reward is None else reward, self._measure)
+        self.reward: RetrieveReward | None = None
+        if feedback == "judgments":
+            name = "ndcg_at_10" if reward is None else reward
+            self.reward = ranking_reward(name, collection.judgments, top_k)
         self.action_space = spaces.Box(-1.0, 1.0, (collection.index.dim,), np.float32)
         self.observation_space = self.texts.space
-
-    def _measure(self, name: str) -> RetrieveReward:
-        """The reward of a measure's name."""
-        measure, k = _measure_within(name, self.top_k)
-        judgments = self.collection.judgments
-
-        def score(
-            found: NDArray[np.int64],
-            cosines: NDArray[np.float32],  # noqa: ARG001 - a measure needs the order alone
-            rows: NDArray[np.int64],
-        ) -> NDArray[np.float64]:
-            return measure(judgments, rows, found[:, :k])
-
-        score.__name__ = name
-        return score
 
     @property
     def fingerprints(self) -> dict[str, str]:
@@ -159,9 +149,10 @@ class RetrieveMDP:
         check_finite(action, "the action of sub-environment")
         found, cosines = self.collection.index.search(action, self.top_k)
         info: dict[str, NDArray[Any]] = {"found": found}
-        if self.feedback == "clicks":
+        if self.reward is None:
             relevant = self.collection.judgments.grades_of(state.row, found) > 0
-            info["clicked"] = clicks(relevant, state.key, state.text, state.member)
+            clicked = clicks(relevant, state.key, state.text, state.member)
+            info["clicked"] = clicked & (found >= 0)  # nobody clicks where nothing was found
             reward = info["clicked"].mean(axis=1)
         else:
             reward = checked(self.reward, self.reward(found, cosines, state.row), found)
@@ -217,6 +208,36 @@ class RetrieveVectorEnv(BatchedEnv[RetrieveState]):
 
     def __init__(self, num_envs: int = 1, *, group_size: int = 1, **options: Any) -> None:
         super().__init__(retrieve_mdp, num_envs, group_size=group_size, **options)
+
+
+def ranking_reward(
+    reward: str | RetrieveReward | Mapping[str, float], judgments: Judgments, top_k: int
+) -> RetrieveReward:
+    """Make the reward of a search.
+
+    Args:
+        reward: as in `RetrieveMDP`.
+        judgments: of the queries.
+        top_k: number of documents found.
+
+    Raises:
+        ValueError: there is no such reward, or it needs more documents.
+    """
+
+    def find(name: str) -> RetrieveReward:
+        measure, k = _measure_within(name, top_k)
+
+        def score(
+            found: NDArray[np.int64],
+            cosines: NDArray[np.float32],  # noqa: ARG001 - a measure needs the order alone
+            rows: NDArray[np.int64],
+        ) -> NDArray[np.float64]:
+            return measure(judgments, rows, found[:, :k])
+
+        score.__name__ = name
+        return score
+
+    return parse_reward(reward, find)
 
 
 def check_reward(reward: str, top_k: int) -> None:

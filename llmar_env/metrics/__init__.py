@@ -1,11 +1,12 @@
 """Metrics of answers: as vectors among all targets, as rankings, and as texts."""
 
-from llmar_env.metrics.intervals import Difference, paired_bootstrap
-from llmar_env.metrics.ranking import RankingScores, measure_rankings
+from llmar_env.metrics.intervals import Difference, paired_bootstrap, paired_bootstraps
+from llmar_env.metrics.ranking import RANKING_MEASURES, RankingScores, measure_rankings
 from llmar_env.metrics.retrieval import Scores, nearest, ranks, score_answers
 from llmar_env.metrics.text import TextScores, score_texts, split_words
 
 __all__ = [
+    "RANKING_MEASURES",
     "Difference",
     "RankingScores",
     "Scores",
@@ -13,6 +14,7 @@ __all__ = [
     "measure_rankings",
     "nearest",
     "paired_bootstrap",
+    "paired_bootstraps",
     "ranks",
     "score_answers",
     "score_texts",

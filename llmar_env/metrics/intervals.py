@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-__all__ = ["Difference", "paired_bootstrap"]
+__all__ = ["Difference", "paired_bootstrap", "paired_bootstraps"]
 
 # Resampled values at a time; bounds memory.
 _VALUES = 1 << 22
@@ -25,21 +26,14 @@ class Difference:
 
 
 def paired_bootstrap(
-    ours: NDArray[np.floating],
-    theirs: NDArray[np.floating],
-    *,
-    level: float = 0.95,
-    samples: int = 10_000,
-    seed: int = 0,
+    ours: NDArray[np.floating], theirs: NDArray[np.floating], **options: Any
 ) -> Difference:
     """Percentile bootstrap of the mean difference over the same n texts (Efron 1979).
 
     Args:
         ours: (n,) finite values.
         theirs: (n,) finite values of the same texts.
-        level: the interval's confidence level, in (0, 1).
-        samples: number of resampled sets of texts.
-        seed: seeds the resampling.
+        **options: level, samples and seed of `paired_bootstraps`.
 
     Raises:
         ValueError: the two differ in shape, or there is no value.
@@ -48,13 +42,37 @@ def paired_bootstrap(
         raise ValueError(
             f"expected values (n,) of the same texts, found shapes {ours.shape} and {theirs.shape}"
         )
-    difference = np.asarray(ours, np.float64) - theirs
-    n, generator = len(difference), np.random.default_rng(seed)
-    means = np.empty(samples)
+    [difference] = paired_bootstraps((np.asarray(ours, np.float64) - theirs)[:, None], **options)
+    return difference
+
+
+def paired_bootstraps(
+    differences: NDArray[np.float64],
+    *,
+    level: float = 0.95,
+    samples: int = 10_000,
+    seed: int = 0,
+) -> list[Difference]:
+    """`paired_bootstrap` of m differences over the same texts, from the same resampled sets.
+
+    Args:
+        differences: (n, m) finite values, n at least 1.
+        level: the intervals' confidence level, in (0, 1).
+        samples: number of resampled sets of texts.
+        seed: seeds the resampling.
+    """
+    n, generator = len(differences), np.random.default_rng(seed)
+    means = np.empty((samples, differences.shape[1]))
     step = max(1, _VALUES // n)
     for first in range(0, samples, step):
         size = min(step, samples - first)
         drawn = generator.integers(0, n, (size, n), np.int32)
-        means[first : first + size] = difference[drawn].mean(axis=1)
-    low, high = np.quantile(means, [(1 - level) / 2, (1 + level) / 2])
-    return Difference(float(difference.mean()), float(low), float(high))
+        # How often each text is in each set: sets share the sums over m columns.
+        drawn += n * np.arange(size, dtype=np.int32)[:, None]
+        times = np.bincount(drawn.reshape(-1), minlength=size * n).reshape(size, n)
+        means[first : first + size] = times @ differences / n
+    low, high = np.quantile(means, [(1 - level) / 2, (1 + level) / 2], axis=0)
+    return [
+        Difference(*map(float, one))
+        for one in zip(differences.mean(axis=0), low, high, strict=True)
+    ]

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, fields
+from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
@@ -13,6 +13,7 @@ from llmar_env.retrieval.judgments import Judgments
 
 __all__ = [
     "MEASURES",
+    "RANKING_MEASURES",
     "Measure",
     "RankingScores",
     "find_measure",
@@ -99,6 +100,12 @@ class RankingScores:
     """Reciprocal rank of the first relevant document."""
     p_at_1: float
     """Share of queries whose first document is relevant."""
+    reward: float | None = None
+    """The reward that was trained on, where it is none of the measures."""
+
+
+RANKING_MEASURES = ("ndcg_at_10", "recall_at_10", "mrr_at_10", "p_at_1")
+"""The measures of `RankingScores`."""
 
 
 def measure_rankings(
@@ -116,7 +123,7 @@ def measure_rankings(
         By measure, (n,) values.
     """
     values = {}
-    for one in fields(RankingScores):
-        measure, k = find_measure(one.name)
-        values[one.name] = measure(judgments, rows, found[:, :k])
+    for name in RANKING_MEASURES:
+        measure, k = find_measure(name)
+        values[name] = measure(judgments, rows, found[:, :k])
     return values

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import os
-from collections.abc import Iterator, Mapping
+from collections.abc import Container, Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -12,6 +12,7 @@ from typing import Any
 __all__ = [
     "Clicks",
     "JudgedTexts",
+    "find_judgments",
     "read_beir",
     "read_clicks",
     "read_collection",
@@ -66,8 +67,19 @@ def read_beir(folder: PathLike) -> JudgedTexts:
     Raises:
         ValueError: a file is missing or has a mistake; the message names file and line.
     """
+    judged = find_judgments(folder)
+    return read_collection(Path(folder) / "corpus.jsonl", Path(folder) / "queries.jsonl", judged)
+
+
+def find_judgments(folder: PathLike) -> dict[str, Path]:
+    """The file of judgments of each split, in a folder of the BEIR layout.
+
+    Raises:
+        ValueError: the folder lacks files of the layout, or has two for one split.
+    """
     folder = Path(folder)
-    if not (folder / "qrels").is_dir():
+    there = [(folder / f"{name}.jsonl").is_file() for name in ("corpus", "queries")]
+    if not all(there) or not (folder / "qrels").is_dir():
         raise ValueError(
             f"{folder} is no collection: it needs corpus.jsonl, queries.jsonl and a folder qrels "
             "with train.tsv, dev.tsv or val.tsv, and test.tsv"
@@ -81,7 +93,7 @@ def read_beir(folder: PathLike) -> JudgedTexts:
             found[split] = files[0]
     if "train" not in found:
         raise ValueError(f"{folder / 'qrels'} has no train.tsv")
-    return read_collection(folder / "corpus.jsonl", folder / "queries.jsonl", found)
+    return found
 
 
 def read_collection(
@@ -193,7 +205,7 @@ def _is_integer(text: str) -> bool:
 
 @dataclass(frozen=True)
 class Clicks:
-    """One impression in a log of clicks: a document shown at a rank, and whether it was clicked."""
+    """One line of a log of clicks: a document shown at a rank, and whether it was clicked."""
 
     query: str
     document: str
@@ -201,9 +213,7 @@ class Clicks:
     clicked: bool
 
 
-def read_clicks(
-    path: PathLike, queries: Mapping[str, Any], documents: Mapping[str, Any]
-) -> list[Clicks]:
+def read_clicks(path: PathLike, queries: Container[str], documents: Container[str]) -> list[Clicks]:
     """Read a log of clicks: a TSV of query id, document id, rank from 1, and clicked, 0 or 1.
 
     A header line may stand before it.
