@@ -39,6 +39,8 @@ __all__ = [
     "refuse_unused",
 ]
 
+# Kinds of embedders that a writer can write with.
+_OF_TOKENS = ("word2vec", "vectors", "model2vec")
 _SEEDS = 2**32  # NumPy's global generator, which SB3 seeds, takes no others
 
 
@@ -137,8 +139,8 @@ class DataConfig(PairsConfig, FilesConfig):
     source_embedder: str | None = option(None, scope=Scope.PAIRS)
     """Embedder of the input texts alone, in place of --embedder."""
     target_embedder: str | None = option(None, scope=Scope.PAIRS)
-    """Embedder of the targets alone, in place of --embedder. A writer's has a vector for each
-    token: word2vec."""
+    """Embedder of the targets alone, in place of --embedder. A writer's has one vector for each
+    token: word2vec, vectors or model2vec."""
     cache: str = "auto"
     """Folder that keeps the vectors of st and hf between runs; none for no cache. By default
     LLMAR_CACHE, or llmar in the user's folder of caches."""
@@ -489,12 +491,12 @@ def _check_embedders(config: Config) -> None:
                 check_spec(getattr(data, name) or "word2vec")
             except ValueError as error:
                 refuse(name, f"cannot be used: {error}")
-    if config.writes and sides[1] not in (None, "word2vec"):
+    if config.writes and (sides[1] or "word2vec").partition(":")[0] not in _OF_TOKENS:
         name = "embedder" if data.target_embedder is None else "target_embedder"
         refuse(
             name,
-            "cannot be used for the targets of a writer, whose words are tokens of word2vec; give "
-            f"--source-embedder, found {sides[1]!r}",
+            "cannot be used for the targets of a writer, which need one vector for each token: "
+            f"{', '.join(_OF_TOKENS)}; give --source-embedder, found {sides[1]!r}",
         )
     if all(one not in (None, "word2vec") for one in sides):
         for name in ("dim", "vectors_seed"):

@@ -17,17 +17,12 @@ from __future__ import annotations
 import json
 import multiprocessing
 import os
-import platform
-import re
-import subprocess
 import time
 import warnings
 from collections.abc import Iterator, Mapping, Sequence
 from concurrent.futures import ProcessPoolExecutor, as_completed
-from contextlib import suppress
 from dataclasses import asdict, dataclass
 from functools import partial
-from importlib.metadata import PackageNotFoundError, version
 from multiprocessing.queues import Queue
 from pathlib import Path
 from typing import Any, Literal, get_args
@@ -38,6 +33,7 @@ from algorithm_page import Commands, write_page
 from algorithm_results import Job, Run, append_run, read_runs
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
+from run_files import describe_machine
 from stable_baselines3 import PPO
 from stable_baselines3.common.callbacks import BaseCallback
 from stable_baselines3.common.env_util import make_vec_env as sb3_make_vec_env
@@ -60,8 +56,6 @@ _TASKS: Mapping[str, Mapping[str, Any]] = {"echo": {"source_column": "target"}, 
 _PLAIN = "ppo-plain"
 _PLAIN_ENVS = 8
 _MORE_BASELINES = ("mean", "group", "none")
-_PACKAGES = ("torch", "gymnasium", "stable-baselines3", "sb3-contrib", "numpy")
-_REPOSITORY = Path(__file__).parents[1]
 
 ROWS: Mapping[str, Mapping[str, Any]] = (
     {name: {"algo": name} for name in ALGORITHMS}
@@ -332,29 +326,6 @@ def run_all(jobs: Sequence[Job], options: Options) -> Iterator[Run]:
             yield future.result()
     finally:
         pool.shutdown(cancel_futures=True)
-
-
-def describe_machine() -> dict[str, Any]:
-    """The machine, the versions and the commit."""
-    models = re.findall(r"model name\s*: (.*)", Path("/proc/cpuinfo").read_text("utf-8"))
-    versions = {"python": platform.python_version()}
-    for name in _PACKAGES:
-        with suppress(PackageNotFoundError):
-            versions[name] = version(name)
-    return {
-        "cpu": models[0] if models else platform.machine(),
-        "cores": os.cpu_count(),
-        "versions": versions,
-        "commit": _commit(),
-    }
-
-
-def _commit() -> str:
-    """The current commit, marked if the code has changed since."""
-    git = partial(subprocess.run, cwd=_REPOSITORY, capture_output=True, text=True, check=False)
-    head = git(["git", "rev-parse", "--short", "HEAD"]).stdout.strip()
-    changed = git(["git", "status", "--porcelain", "agents", "llmar_env"]).stdout
-    return f"{head or 'none'}{' with changes' if changed else ''}"
 
 
 def main(options: Options) -> None:

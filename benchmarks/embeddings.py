@@ -19,7 +19,7 @@ from __future__ import annotations
 import tempfile
 import time
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import asdict, dataclass, replace
+from dataclasses import asdict, dataclass
 from pathlib import Path
 from statistics import mean, median
 from typing import Any, Literal
@@ -28,7 +28,7 @@ import numpy as np
 import tyro
 from rich.console import Console
 from rich.table import Table
-from run_files import append_run, read_runs
+from run_files import append_run, embedder_name, read_runs
 
 from agents import LLMAR, AlgorithmConfig, Config, DataConfig, RunConfig, TaskConfig
 from agents.trainers.align import AlignTrainer
@@ -58,7 +58,7 @@ class Options:
     """Duration of each training."""
     seeds: tuple[int, ...] = (0, 1, 2, 3, 4)
     """Seeds of each training."""
-    runs: Path = Path("runs/embeddings.jsonl")
+    runs: Path = Path("benchmarks/results/embeddings.jsonl.gz")
     """File of the figures."""
     report_only: bool = False
     """Only report the figures of the file."""
@@ -72,6 +72,10 @@ class Job:
     reward: Reward
     seconds: float
     seed: int
+    data: str = ""
+    """Name of the folder, and the number of pairs."""
+    targets: str = ""
+    """What has embedded the targets."""
 
 
 def speed(options: Options, model: str) -> dict[str, float]:
@@ -122,8 +126,9 @@ def train(job: Job, options: Options, corpus: Corpus) -> dict[str, Any]:
     stages = job.reward.split(", then ")
     llmar: LLMAR | None = None
     for reward in stages:
-        is_last = reward == stages[-1]
-        config = _config(job, options, reward, job.seconds / len(stages), is_last)
+        # The baseline depends on neither the reward nor the stages: once a seed is enough.
+        supervised = job.reward == "cosine"
+        config = _config(job.part, options, reward, job.seconds / len(stages), job.seed, supervised)
         following = LLMAR(config)
         if llmar is not None:
             assert isinstance(following.trainer, AlignTrainer)
@@ -141,32 +146,46 @@ def _scores(trained: Trained) -> dict[str, dict[str, dict[str, float]]]:
 
 
 def _config(
-    job: Job, options: Options, reward: str, seconds: float, supervised: bool = False
+    part: Part,
+    options: Options,
+    reward: str,
+    seconds: float,
+    seed: int,
+    supervised: bool = False,
 ) -> Config:
     data = DataConfig(
         data=str(options.data / "train.tsv"),
         valid=options.data / "val.tsv",
         test=options.data / "test.tsv",
-        target_embedder=options.embedder if job.part == "sentences" else None,
+        target_embedder=options.embedder if part == "sentences" else None,
     )
     return Config(
         data=data,
         task=TaskConfig(reward=reward),
         algorithm=AlgorithmConfig(total_steps=1e12, time_limit=seconds),
-        # The baseline depends on neither the reward nor the stages: once a seed is enough.
-        run=RunConfig(seed=job.seed, supervised=supervised and job.reward == "cosine"),
+        run=RunConfig(seed=seed, supervised=supervised),
     )
 
 
-def missing_jobs(options: Options, runs: Sequence[Mapping[str, Any]]) -> Iterator[Job]:
-    """The trainings that the file does not have."""
+def load_corpora(options: Options) -> dict[Part, Corpus]:
+    """The corpus of each part that trains."""
+    parts = [
+        one for one in options.parts if one == "words" or (one == "sentences" and options.embedder)
+    ]
+    return {part: load_corpus(_config(part, options, "cosine", 1.0, 0)) for part in parts}
+
+
+def missing_jobs(
+    options: Options, corpora: Mapping[Part, Corpus], runs: Sequence[Mapping[str, Any]]
+) -> Iterator[Job]:
+    """The trainings on these corpora that the file does not have."""
     done = [run["job"] for run in runs if "job" in run]
     for seed in options.seeds:
-        for part in options.parts:
-            if part in ("speed", "cache") or (part == "sentences" and not options.embedder):
-                continue
+        for part, corpus in corpora.items():
+            data = f"{options.data.resolve().name}: {len(corpus.source):,} pairs"
+            targets = embedder_name(corpus.target_embedder)
             for reward in _REWARDS:
-                job = Job(part, reward, options.seconds, seed)
+                job = Job(part, reward, options.seconds, seed, data, targets)
                 if asdict(job) not in done:
                     yield job
 
@@ -207,10 +226,8 @@ def main(options: Options) -> None:
                     console.print(f"{part} is left out: it needs --embedder st:PATH")
                     continue
                 append_run(options.runs, {part: measure(options, options.embedder)})
-        corpora: dict[Part, Corpus] = {}
-        for job in missing_jobs(options, runs):
-            if job.part not in corpora:
-                corpora[job.part] = load_corpus(_config(replace(job), options, "cosine", 1.0))
+        corpora = load_corpora(options)
+        for job in missing_jobs(options, corpora, runs):
             console.print(f"{job}")
             append_run(options.runs, {"job": asdict(job), **train(job, options, corpora[job.part])})
     report(read_runs(options.runs), console)

@@ -28,7 +28,7 @@ import tyro
 from numpy.typing import NDArray
 from rich.console import Console
 from rich.table import Table
-from run_files import append_run, read_runs
+from run_files import append_run, embedder_name, read_runs
 
 from agents import LLMAR, AlgorithmConfig, Config, DataConfig, RunConfig, TaskConfig
 from agents.config import RetrievalConfig
@@ -38,7 +38,6 @@ from agents.trainers.data import load_collection
 from llmar_env.metrics import paired_bootstrap
 from llmar_env.retrieval import Collection, ExactIndex
 from llmar_env.retrieval.clicks import click_probabilities
-from llmar_env.text.embedders import Embedder, Frozen
 
 Part = Literal["ndcg", "ndcg_long", "p_at_1", "p_at_1_long", "clicks", "log", "search"]
 Vectors = Literal["static", "model"]
@@ -95,7 +94,7 @@ class Options:
     """What to measure."""
     seeds: tuple[int, ...] = (0, 1, 2, 3, 4)
     """Seeds of each training."""
-    runs: Path = Path("runs/retrieval.jsonl")
+    runs: Path = Path("benchmarks/results/retrieval.jsonl.gz")
     """File of the runs."""
     documents: int = 1_000_000
     """Number of documents in the part `search`."""
@@ -261,18 +260,10 @@ def missing_jobs(
                     job,
                     seed=seed,
                     data=f"{options.data.resolve().name}: {sizes}",
-                    embedder=_embedder_name(found.embedder),
+                    embedder=embedder_name(found.embedder),
                 )
                 if asdict(one) not in done:
                     yield one
-
-
-def _embedder_name(embedder: Embedder | None) -> str:
-    """What names a frozen model wherever its files are."""
-    if not isinstance(embedder, Frozen):
-        return "word2vec"
-    kind, _, where = embedder.spec.partition(":")
-    return f"{kind}:{Path(where).name} {embedder.space}"
 
 
 def summary(runs: Sequence[Mapping[str, Any]]) -> Iterator[tuple[str, ...]]:

@@ -30,7 +30,7 @@ def main(
         folder: where to save the model.
 
     Returns:
-        nDCG@10 of the embedder as it is, and with the adapter, on "test", or without it on "valid".
+        nDCG@10 of the embedder as it is, and with the adapter, on "test" or else "valid".
     """
     config = Config(
         data=DataConfig(data=data, embedder=embedder),
@@ -41,8 +41,7 @@ def main(
     llmar = LLMAR(config)
     trained = llmar.train()
     split = "test" if "test" in trained.scores else "valid"
-    scores = trained.scores[split]
-    before, after = scores["identity"].ndcg_at_10, scores["trained"].ndcg_at_10
+    before, after = (trained.scores[split][one].ndcg_at_10 for one in ("identity", "trained"))
     print(f"nDCG@10 on {split}: {before:.3f} as it is, {after:.3f} with the adapter")
 
     assert llmar.corpus is not None

@@ -259,6 +259,7 @@ def test_options_that_no_run_could_use_are_refused(options, message):
 # ---------------------------------------------------------------------------- end to end
 
 
+@pytest.mark.slow
 def test_a_page_of_fake_runs(tmp_path):
     commands = algorithms.commands(Options(seconds=10.0))
     runs = [
@@ -309,6 +310,7 @@ def test_english_is_echoed_and_german_translated(sentences, task, column):
     assert corpus.shared_space == (task == "echo")
 
 
+@pytest.mark.slow
 def test_the_benchmark_runs_once_and_resumes(sentences, tmp_path, capsys):
     options = Options(
         data=sentences,

@@ -52,14 +52,16 @@ def test_models_below_the_untouched_embedder_are_counted():
     assert "1.25" in stream.getvalue()
 
 
-def test_runs_are_appended_and_not_run_again(tmp_path):
-    path = tmp_path / "new" / "runs.jsonl"
+@pytest.mark.parametrize("name", ["runs.jsonl", "runs.jsonl.gz"])
+def test_runs_are_appended(tmp_path, name):
+    path = tmp_path / "new" / name
     assert read_runs(path) == []
     for run in RUNS:
         append_run(path, run)
     found = read_runs(path)
     assert [one["job"] for one in found] == [one["job"] for one in RUNS]
     assert found[0]["machine"]["cores"] >= 1
+    assert found[0]["machine"]["commit"]
 
 
 def test_only_what_is_missing_is_run(beir_folder):
@@ -122,18 +124,22 @@ def test_a_run_from_end_to_end(beir_folder, monkeypatch):
     assert retrieval.violations([run]) == (0, 1)
 
 
-def test_the_trainings_of_embeddings():
-    options = embeddings.Options(parts=("words", "sentences", "speed"), seeds=(0, 1), seconds=5.0)
-    jobs = list(embeddings.missing_jobs(options, []))
+def test_the_trainings_of_embeddings(sentences):
+    options = embeddings.Options(
+        data=sentences, parts=("words", "sentences", "speed"), seeds=(0, 1), seconds=5.0
+    )
+    corpora = embeddings.load_corpora(options)
+    jobs = list(embeddings.missing_jobs(options, corpora, []))
     assert [job.part for job in jobs] == ["words"] * 6  # without a model
+    assert jobs[0].targets == "word2vec"
     done = [{"job": asdict(job)} for job in jobs[1:]]
-    assert list(embeddings.missing_jobs(options, done)) == jobs[:1]
+    assert list(embeddings.missing_jobs(options, corpora, done)) == jobs[:1]
 
 
 def test_rewards_one_after_the_other(sentences, tmp_path):
     options = embeddings.Options(data=sentences, seconds=1.0)
     job = embeddings.Job("words", "cosine, then mrr", 1.0, 0)
-    corpus = embeddings.load_corpus(embeddings._config(job, options, "cosine", 1.0))
+    corpus = embeddings.load_corpora(replace(options, parts=("words",)))["words"]
     scores = embeddings.train(job, options, corpus)["scores"]
     assert "start" in scores["test"]
     stream = io.StringIO()

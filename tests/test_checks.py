@@ -79,10 +79,12 @@ class TestGood:
         [
             {},
             {"observation": "index", "num_vectors": 3},
-            {"advance": "alignment"},
             {"advance": "alignment", "observation": "index", "info_texts": True},
             {"group_size": 2},
-            {"group_size": 2, "observation": "index"},
+            *(
+                pytest.param(one, marks=pytest.mark.slow)
+                for one in ({"advance": "alignment"}, {"group_size": 2, "observation": "index"})
+            ),
         ],
         ids=str,
     )

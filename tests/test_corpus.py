@@ -266,6 +266,7 @@ class TestPhrasebook:
         assert corpus.source is corpus.target
         assert list(corpus.sources) == list(corpus.targets)
 
+    @pytest.mark.slow
     def test_other_word_vectors(self):
         corpus = Corpus.load(
             "phrasebook:zh", word_vectors=WordVectorsConfig(dim=4, vocab_size=257, epochs=1)
@@ -411,6 +412,7 @@ class TestShippedVectors:
         path.unlink()
         assert fingerprint_in(package, "zh").startswith(f"{path} is not the file that shipped")
 
+    @pytest.mark.slow
     def test_ids_of_another_grammar_are_refused_until_they_are_made_again(self, package):
         words = package / "text" / "phrasebook" / "languages" / "en.py"
         changed = words.read_text("utf-8").replace("apple | apple apples", "apple | pear pears")
@@ -444,6 +446,7 @@ class TestShippedVectors:
         (data / "SHA256SUMS").write_text(lines, "utf-8")
         assert "was made from other vectors or another grammar" in fingerprint_in(package, "en")
 
+    @pytest.mark.slow
     def test_can_be_made_again_one_language_at_a_time(self, tmp_path):
         other = tmp_path / "zz.safetensors"
         other.write_bytes(b"as it was")

@@ -1,16 +1,22 @@
 """What holds for every kind of embedder, and each kind beside the library that it comes from."""
 
 import copy
+import json
 import pickle
 import re
 import shutil
 import sys
+import warnings
 
 import embedder_models as models
 import numpy as np
 import pytest
+from conftest import flat_config
 from embedder_models import TEXTS
 
+from agents import LLMAR
+from llmar_env.metrics import score_texts
+from llmar_env.text.corpus import Corpus
 from llmar_env.text.embedders import (
     Embedder,
     FrozenTokenEmbedder,
@@ -19,8 +25,13 @@ from llmar_env.text.embedders import (
     embedder,
     load_embedder,
 )
+from llmar_env.text.embedders.labels import write_label
 from llmar_env.text.embedders.vector_file import WordVectorIndex
+from llmar_env.text.pairs import TextPairs
+from llmar_env.text.tensor_files import ModelFileError, read_tensor, write_tensors
+from llmar_env.text.vocabulary import Vocabulary
 
+TINY = WordVectorsConfig(dim=8, vocab_size=300, epochs=1)
 KINDS = {
     "word2vec": "word2vec",
     "st": "st:{st}",
@@ -425,7 +436,8 @@ class TestLoad:
         one = embedder(f"hf:{tmp_path / 'bert'}", cache=None).fit(TEXTS)
         one.save(tmp_path / "one")
         models.save_gpt2(tmp_path / "bert")
-        with pytest.raises(ValueError, match=r"needs hf:.*bert of revision .* found hf:.*revision"):
+        why = r"needs the model hf:.*bert, revision .* found hf:.*, revision"
+        with pytest.raises(FileNotFoundError, match=why):
             load_embedder(tmp_path / "one", cache=None)
 
     def test_a_model_that_is_gone_and_one_that_has_moved(self, places, tmp_path):
@@ -455,8 +467,41 @@ class TestLoad:
 
     def test_something_else(self, tmp_path):
         (tmp_path / "file").write_bytes(b"source\ttarget\n")
-        with pytest.raises(ValueError, match="holds no embedder"):
+        with pytest.raises(ModelFileError, match="file: "):
             load_embedder(tmp_path / "file")
+
+    @pytest.mark.parametrize(
+        ("change", "why"),
+        [
+            (None, "its label is no JSON: "),
+            ([1], "no JSON object"),
+            ({"spec": None}, "spec must be of type str, found None"),
+            ({"dim": "4"}, "dim must be of type int"),
+            ({"dim": 3}, r"the centre must be float32 \(3,\), found float32 \(8,\)"),
+            ({"settings": []}, "settings must be of type dict"),
+            ({"words": [1]}, "words must be texts"),
+        ],
+    )
+    def test_a_label_that_is_damaged(self, places, tmp_path, change, why):
+        one = embedder(f"vectors:{places['binary']}", cache=None).fit(TEXTS)
+        one.save(tmp_path / "one")
+        center, head = read_tensor(tmp_path / "one", "center")
+        assert load_embedder(tmp_path / "one", cache=None).dim == len(center) == 8
+        label = json.loads(head["embedder"])
+        text = json.dumps(label | change if isinstance(change, dict) else change)
+        write_tensors({"center": center}, tmp_path / "one", {"embedder": text if change else "{"})
+        with pytest.raises(ModelFileError, match=f"one holds no embedder: .*{why}"):
+            load_embedder(tmp_path / "one", cache=None)
+
+    def test_a_centre_that_is_damaged(self, places, tmp_path):
+        one = embedder(f"vectors:{places['binary']}", cache=None).fit(TEXTS)
+        for center, why in ((one.center * np.nan, "not finite"), (one.center.astype(int), "int64")):
+            write_label(tmp_path / "one", one.label() | {"dim": one.dim}, center)
+            with pytest.raises(ModelFileError, match=why):
+                load_embedder(tmp_path / "one", cache=None)
+        write_label(tmp_path / "one", {"spec": "given", "dim": 8}, None)
+        with pytest.raises(ModelFileError, match="lacks the centre"):
+            load_embedder(tmp_path / "one", cache=None)
 
 
 def test_embedders_of_one_model_share_it(places):
@@ -464,3 +509,61 @@ def test_embedders_of_one_model_share_it(places):
     assert one.model is other.model is one.twin().model
     assert one.space == other.space
     assert one.space != embedder(f"hf:{places['bert']}#layer=0", cache=None).space
+
+
+PAIRS = TextPairs(
+    [text.replace("red", "rot").replace("dog", "Hund") for text in TEXTS[:60]], TEXTS[:60]
+)
+
+
+class TestWriting:
+    """Targets of a writer that have one vector for each token, of each kind that has such."""
+
+    @pytest.mark.parametrize("kind", ["vectors-text", "vectors-binary", "model2vec"])
+    def test_a_vocabulary_of_their_tokens(self, places, kind):
+        corpus = Corpus.load(
+            PAIRS, target_embedder=KINDS[kind].format(**places), cache=None, word_vectors=TINY
+        )
+        vocabulary = Vocabulary.of(corpus)
+        targets = list(corpus.targets[:20])
+        expected = [one.lower() for one in targets] if kind == "model2vec" else targets
+        assert vocabulary.decode(vocabulary.tokens_of(corpus.target)[:20]) == expected
+        lengths = [len(one) for one in vocabulary.encode(targets)]
+        assert lengths == corpus.target.lengths[:20].tolist()
+        # Ids that the embedder has given since are no tokens of the vocabulary.
+        later = corpus.target_embedder.tokenize(["the red dog ,"])
+        assert max(vocabulary.from_ids(later)[0]) < vocabulary.eos
+
+    @pytest.mark.parametrize("kind", ["vectors-glove", "model2vec"])
+    def test_a_writer_learns_saves_and_writes(self, places, kind, tmp_path):
+        config = flat_config(
+            env="LLMAR/Generate-v0",
+            source_embedder=f"hf:{places['bert']}",
+            target_embedder=KINDS[kind].format(**places),
+            cache="none",
+            hidden_dim=32,
+            warm_epochs=40,
+            total_steps=500,
+            num_texts=8,
+            group_size=2,
+            max_new_tokens=12,
+            progress=False,
+            device="cpu",
+        )
+        llmar = LLMAR(config)
+        scores = llmar.train(PAIRS).scores["valid"]
+        assert scores["trained"].bleu_tok > scores["constant"].bleu_tok
+        texts = list(PAIRS.source[:5])
+        written = llmar.generate(texts)
+        if kind != "model2vec":  # whose tokens are pieces of words
+            assert {word for one in written for word in one.split()} <= {*models.WORDS, ",", "."}
+        llmar.save(tmp_path)
+        assert LLMAR.load(tmp_path, device="cpu").generate(texts) == written
+
+    def test_a_text_without_a_known_word_has_no_direction(self, places):
+        one = embedder(f"vectors:{places['text']}", cache=None).fit(TEXTS)
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")
+            scores = score_texts(["xyzzy", "the dog"], ["the tree", "the dog"], one)
+        assert scores.alignment == pytest.approx(0.5)
+        assert scores.p_at_1 == 0.5

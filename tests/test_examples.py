@@ -37,6 +37,7 @@ def program(request, monkeypatch, tmp_path):
     return request.param, importlib.import_module(f"examples.{request.param}")
 
 
+@pytest.mark.slow
 @pytest.mark.examples
 def test_learns_and_leaves_no_files(program, tmp_path):
     name, module = program

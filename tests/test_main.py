@@ -331,6 +331,7 @@ def process(*arguments, data=b"", **variables):
     return outcome
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("locale", [{"LC_ALL": "POSIX"}, {"LC_ALL": "C", "PYTHONUTF8": "0"}])
 def test_texts_are_utf_8_whatever_the_locale(model, llmar, locale):
     text = "Ein kleiner Vogel schläft, Anna!"
@@ -358,6 +359,7 @@ def test_a_file_name_that_is_not_utf_8_is_quoted_in_its_message(model):
     assert outcome.returncode == 1
 
 
+@pytest.mark.slow
 def test_an_encoding_of_the_output_that_lacks_a_character(model, tmp_path, words):
     path = tmp_path / "pairs.tsv"
     path.write_text("source\ttarget\nEin Hund 狗\tA dog 狗\n", "utf-8")

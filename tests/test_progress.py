@@ -162,7 +162,9 @@ print("end of output")
 """
 
 
-@pytest.mark.parametrize("env", ["LLMAR/Align-v0", "LLMAR/Generate-v0"])
+@pytest.mark.parametrize(
+    "env", ["LLMAR/Align-v0", pytest.param("LLMAR/Generate-v0", marks=pytest.mark.slow)]
+)
 def test_all_bars_of_a_run_are_on_standard_error_and_fit_into_60_columns(terminal, env):
     reader, writer = os.openpty()
     termios.tcsetwinsize(writer, (24, 60))

@@ -13,7 +13,15 @@ EXAMPLES = re.findall(r"```python\n(.*?)```", README, re.DOTALL)
 COMMANDS = re.findall(r"^python train\.py.*$", README.replace("\\\n", " "), re.MULTILINE)
 
 
-@pytest.mark.parametrize("example", EXAMPLES, ids=lambda text: text.splitlines()[0])
+def slow_if(is_slow, value):
+    return pytest.param(value, marks=pytest.mark.slow) if is_slow else value
+
+
+@pytest.mark.parametrize(
+    "example",
+    [slow_if("Generate-v0" in one and "LLMAR(config)" in one, one) for one in EXAMPLES],
+    ids=lambda text: text.splitlines()[0],
+)
 def test_examples_run(example, tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     exec(compile(example, "README.md", "exec"), {})

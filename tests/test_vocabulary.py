@@ -39,7 +39,7 @@ class TestOf:
 
     def test_vectors_that_belong_to_no_words(self, words, corpus):
         for texts in (corpus, replace(words, target_embedder=None)):
-            with pytest.raises(ValueError, match="embed them with WordVectors, found NoneType"):
+            with pytest.raises(ValueError, match="word2vec, vectors or model2vec, found NoneType"):
                 Vocabulary.of(texts)
 
 

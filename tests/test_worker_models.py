@@ -91,7 +91,10 @@ def record_calls(env):
     return asked
 
 
-@every_model
+@pytest.mark.parametrize(
+    ("cls", "policy", "kwargs"),
+    [MODELS[0], MODELS[-1], *(pytest.param(*one, marks=pytest.mark.slow) for one in MODELS[1:-1])],
+)
 def test_a_model_learns_the_same_on_texts_of_workers(cls, policy, kwargs):
     make, learned = kind_for(policy), []
     for kind in (partial(SubprocVecEnv, start_method="spawn"), DummyVecEnv):

@@ -89,7 +89,14 @@ def assert_same(one, other):
 # A forked server takes the same pickles as a spawned worker, and some seconds too.
 @pytest.mark.parametrize(
     ("env", "method"),
-    [*product(["embeddings", "index", "refine"], ["fork", "spawn"]), ("refine", "forkserver")],
+    [
+        *product(["embeddings", "index", "refine"], ["fork"]),
+        ("embeddings", "spawn"),
+        *(
+            pytest.param(*pair, marks=pytest.mark.slow)
+            for pair in (("index", "spawn"), ("refine", "spawn"), ("refine", "forkserver"))
+        ),
+    ],
 )
 def test_sb3s_workers_give_the_streams_of_one_process(words, env, method):
     before = content(words)
@@ -142,7 +149,7 @@ class Witness(gymnasium.Wrapper):
         return content(self.corpus), any(array.flags.writeable for array in arrays(self.corpus))
 
 
-@pytest.mark.parametrize("method", ["fork", "spawn"])
+@pytest.mark.parametrize("method", ["fork", pytest.param("spawn", marks=pytest.mark.slow)])
 def test_a_workers_texts_are_read_only_and_stay_as_they_came(words, method):
     vec_env = SubprocVecEnv([partial(Witness, words)] * NUM_ENVS, start_method=method)
     vec_env.seed(0)
@@ -224,7 +231,12 @@ def test_environments_render_no_string_until_somebody_asks(name):
 
 
 @pytest.mark.parametrize(
-    ("name", "method"), [("Align", "spawn"), ("Generate", "fork"), ("Refine", "fork")]
+    ("name", "method"),
+    [
+        pytest.param("Align", "spawn", marks=pytest.mark.slow),
+        ("Generate", "fork"),
+        ("Refine", "fork"),
+    ],
 )
 def test_nor_do_their_workers(name, method):
     makers = [partial(Silent, name)] * NUM_ENVS

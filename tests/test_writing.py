@@ -314,7 +314,7 @@ def test_a_writer_needs_targets_that_are_strings_of_word_vectors(words, corpus):
     bare = Corpus(words.source, words.target, words.splits)
     with pytest.raises(ValueError, match="this corpus has none"):
         LLMAR(flat_config(**SHORT)).train(bare)
-    with pytest.raises(ValueError, match="embed them with WordVectors"):
+    with pytest.raises(ValueError, match="embed them with word2vec, vectors or model2vec"):
         LLMAR(flat_config(**SHORT)).train(corpus)
 
 
@@ -498,7 +498,7 @@ def test_an_embedder_without_words_is_refused(saved):
         def load(cls, path):
             return cls()
 
-    with pytest.raises(ValueError, match="embedded by WordVectors, found Other"):
+    with pytest.raises(ValueError, match="one vector for each token, found those of Other"):
         LLMAR.load(saved, target_embedder=Other)
 
 

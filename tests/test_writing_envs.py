@@ -328,7 +328,7 @@ class TestBadInput:
         assert env.render().startswith(f"row: {info['row']}\ndraft:")
 
     def test_targets_that_are_no_words(self, corpus, single):
-        with pytest.raises(ValueError, match="writing needs targets whose vectors belong to words"):
+        with pytest.raises(ValueError, match="needs targets with one vector for each token"):
             single(data=corpus)
 
     def test_a_vocabulary_that_is_not_the_datas(self, words, corpus, vocabulary, single):

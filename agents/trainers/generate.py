@@ -20,7 +20,7 @@ from stable_baselines3.common.utils import set_random_seed
 from llmar_env.metrics import TextScores, score_texts
 from llmar_env.text.corpus import Corpus
 from llmar_env.text.embedded import EmbeddedTexts
-from llmar_env.text.embedders import Embedder, WordVectors
+from llmar_env.text.embedders import Embedder, TokenEmbedder
 from llmar_env.text.tensor_files import read_tensor, write_tensors
 from llmar_env.text.vocabulary import Vocabulary
 
@@ -110,7 +110,7 @@ class GenerateTrainer(Trainer):
 
         Args:
             corpus: a corpus with the splits "train" and "valid", and optionally "test". Its targets
-                are strings, embedded by `WordVectors`.
+                are strings, embedded by a `TokenEmbedder`.
             clock: a running clock that measures the total time.
             folder: folder for TensorBoard logs; no logs if None.
             callback: an additional SB3 callback for the reinforcement learning.
@@ -444,13 +444,14 @@ def _read_vocabulary(saved: SavedModel, embedder: Embedder | None) -> Vocabulary
     """Load a vocabulary, with the embedder's vectors.
 
     Raises:
-        ModelFileError: it is damaged, its fingerprint is different, or the embedder is not
-            `WordVectors`.
+        ModelFileError: it is damaged, its fingerprint is different, or the embedder has no
+            tokens.
     """
-    if not isinstance(embedder, WordVectors):
+    if not isinstance(embedder, TokenEmbedder):
         saved.fail(
             MANIFEST,
-            f"a writer needs targets embedded by WordVectors, found {type(embedder).__name__}",
+            "a writer needs targets with one vector for each token, found those of "
+            f"{type(embedder).__name__}",
         )
     fingerprint = saved.field("vocabulary", str)
     ids, _ = saved.load(VOCABULARY, lambda path: read_tensor(path, "ids"))

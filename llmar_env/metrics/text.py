@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from typing import Any
 
@@ -124,11 +125,17 @@ def _bleu_for(targets: Sequence[str], **options: Any) -> BLEU:
 
 
 def _means(texts: Sequence[str], embedder: Embedder) -> NDArray[np.float32]:
-    """(n, D) mean vectors; zero for blank texts, which embedders reject."""
+    """(n, D) mean vectors; zero for texts without a token, which embedders reject."""
     means = np.zeros((len(texts), embedder.dim), np.float32)
     some = [i for i, text in enumerate(texts) if text.strip()]
-    if some:
+    if not some:
+        return means
+    try:
         means[some] = embedder.embed([texts[i] for i in some]).means
+    except ValueError:  # of one text: embedders of known words reject those that have none
+        for i in some:
+            with suppress(ValueError):
+                means[i] = embedder.embed([texts[i]]).means[0]
     return means
 
 

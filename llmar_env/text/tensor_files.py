@@ -10,7 +10,7 @@ from typing import Any
 
 from numpy.typing import NDArray
 
-__all__ = ["ModelFileError", "read_header", "read_tensor", "write_tensors"]
+__all__ = ["ModelFileError", "read_header", "read_metadata", "read_tensor", "write_tensors"]
 
 
 class ModelFileError(ValueError):
@@ -45,6 +45,17 @@ def read_header(path: str | os.PathLike[str]) -> dict[str, tuple[str, tuple[int,
     with _opened(path) as file:
         parts = {name: file.get_slice(name) for name in file.keys()}  # noqa: SIM118 - no mapping
         return {name: (part.get_dtype(), tuple(part.get_shape())) for name, part in parts.items()}
+
+
+def read_metadata(path: str | os.PathLike[str]) -> dict[str, str]:
+    """The metadata of a file.
+
+    Raises:
+        ModelFileError: as in `read_header`.
+        FileNotFoundError: there is no such file.
+    """
+    with _opened(path) as file:
+        return file.metadata() or {}
 
 
 def read_tensor(path: str | os.PathLike[str], name: str) -> tuple[NDArray[Any], dict[str, str]]:

@@ -14,7 +14,7 @@ from numpy.typing import ArrayLike, NDArray
 from llmar_env.arrays import has_direction, unit
 from llmar_env.text.corpus import Corpus
 from llmar_env.text.embedded import EmbeddedTexts
-from llmar_env.text.embedders import WordVectors
+from llmar_env.text.embedders import TokenEmbedder
 
 __all__ = ["Vocabulary"]
 
@@ -30,7 +30,7 @@ class Vocabulary:
 
     Attributes:
         table: (V - 1, D) float32, the vectors of the words, as in embedded texts.
-        ids: (V - 1,) int64, their ids in the embedder's tokenizer.
+        ids: (V - 1,) int64, their ids in the embedder.
         embedder: turns ids into text and back.
 
     Raises:
@@ -40,7 +40,7 @@ class Vocabulary:
 
     table: NDArray[np.float32]  # (V - 1, D)
     ids: NDArray[np.int64]  # (V - 1,)
-    embedder: WordVectors
+    embedder: TokenEmbedder
 
     def __post_init__(self) -> None:
         """Check that there are tokens, and that no two share a direction."""
@@ -64,14 +64,14 @@ class Vocabulary:
         """Make the vocabulary of the tokens that the targets of a split use.
 
         Raises:
-            ValueError: the targets are not embedded by `WordVectors`, whose vectors are one to a
+            ValueError: the targets are not embedded by a `TokenEmbedder`, with one vector for each
                 token, or there is no such split.
         """
         texts, embedder = corpus.target, corpus.target_embedder
-        if not isinstance(embedder, WordVectors) or texts.ids is None:
+        if texts.ids is None or not isinstance(embedder, TokenEmbedder):
             raise ValueError(
-                "writing needs targets whose vectors belong to words: embed them with WordVectors, "
-                f"found {type(embedder).__name__}"
+                "writing needs targets with one vector for each token, the same in every text: "
+                f"embed them with word2vec, vectors or model2vec, found {type(embedder).__name__}"
             )
         rows = corpus.rows(split)
         ids = np.unique(texts.ids[texts.offsets[rows.start] : texts.offsets[rows.stop]])
@@ -146,9 +146,16 @@ class Vocabulary:
 
     @cached_property
     def _token_of_id(self) -> NDArray[np.int64]:
-        """(ids of the embedder,) the token of each, or -1 where there is none."""
-        tokens = np.full(self.embedder.tokenizer.get_vocab_size(), -1, np.int64)
+        """(max(ids) + 2,) the token of each id of the embedder, or -1 where there is none."""
+        tokens = np.full(int(self.ids.max()) + 2, -1, np.int64)
         tokens[self.ids] = np.arange(len(self.ids))
+        return tokens
+
+    def _tokens(self, ids: NDArray[np.integer]) -> NDArray[np.int64]:
+        """The token of each id, or -1 where there is none."""
+        known: NDArray[np.int64] = self._token_of_id
+        # The embedder may have got further ids since.
+        tokens: NDArray[np.int64] = known[np.minimum(ids, len(known) - 1)]
         return tokens
 
     def encode(self, texts: Sequence[str]) -> list[list[int]]:
@@ -161,7 +168,7 @@ class Vocabulary:
 
     def from_ids(self, texts: Sequence[ArrayLike]) -> list[list[int]]:
         """Tokens of texts given as ids of the embedder; ids not in the vocabulary are left out."""
-        found = (self._token_of_id[np.asarray(text, np.int64)] for text in texts)
+        found = (self._tokens(np.asarray(text, np.int64)) for text in texts)
         return [tokens[tokens >= 0].tolist() for tokens in found]
 
     def tokens_of(self, texts: EmbeddedTexts) -> NDArray[np.int64]:
@@ -175,7 +182,7 @@ class Vocabulary:
         """
         if texts.ids is None:
             raise ValueError("this store holds vectors and no ids")
-        tokens = self._token_of_id[texts.ids]
+        tokens = self._tokens(texts.ids)
         kept = tokens >= 0
         text = np.repeat(np.arange(len(texts)), texts.lengths)[kept]
         lengths = np.bincount(text, minlength=len(texts))
@@ -192,8 +199,7 @@ class Vocabulary:
         lengths = self.lengths(tokens)
         padded = np.append(self.ids, -1)[tokens]
         ids = [row[:length].tolist() for row, length in zip(padded, lengths, strict=True)]
-        strings: list[str] = self.embedder.tokenizer.decode_batch(ids)
-        return [string.strip() for string in strings]
+        return self.embedder.detokenize(ids)
 
     def lengths(self, tokens: NDArray[np.integer]) -> NDArray[np.int64]:
         """(n,) words before the first EOS of (n, M) tokens; M where there is none."""

@@ -11,7 +11,6 @@ import os
 import warnings
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterator, Sequence
-from pathlib import Path
 from typing import Any, Generic, Self, TypeVar
 
 import numpy as np
@@ -22,6 +21,7 @@ from llmar_env.progress import ProgressBar
 from llmar_env.text.embedded import EmbeddedTexts, shareable
 from llmar_env.text.embedders.base import Encoder, Lookup
 from llmar_env.text.embedders.cache import EmbeddingCache, Shard, text_digests
+from llmar_env.text.embedders.labels import write_label
 
 __all__ = ["Frozen", "FrozenEmbedder", "FrozenTokenEmbedder"]
 
@@ -124,19 +124,15 @@ class Frozen(ABC, Generic[_Model]):
 
         That is the string, the hash of the model's files and its settings; not the model.
         """
-        from safetensors.numpy import save_file
-
-        center = np.zeros(0, np.float32) if self.center is None else self.center
-        head = self.label() | {"dim": self.dim}
-        save_file({"center": center}, Path(path), metadata={"embedder": json.dumps(head)})
+        write_label(path, self.label() | {"dim": self.dim}, self.center)
 
     @classmethod
     def load(cls, path: str | os.PathLike[str]) -> Self:
         """Read what `save` wrote, as `load_embedder` does without options.
 
         Raises:
-            ValueError: the file holds something else, or the model is another one by now.
-            FileNotFoundError: the model is not found.
+            ValueError: the file holds something else.
+            FileNotFoundError: the model is not found, or another one is in its place by now.
         """
         from llmar_env.text.embedders.registry import load_embedder
 

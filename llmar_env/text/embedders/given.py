@@ -2,10 +2,8 @@
 
 from __future__ import annotations
 
-import json
 import os
 from collections.abc import Sequence
-from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -13,10 +11,12 @@ from numpy.typing import ArrayLike, NDArray
 
 from llmar_env.arrays import unit
 from llmar_env.text.embedded import EmbeddedTexts
+from llmar_env.text.embedders.labels import write_label
 
-__all__ = ["GivenVectors"]
+__all__ = ["GIVEN", "GivenVectors"]
 
-_SPEC = "given"
+GIVEN = "given"
+"""What stands in a file in place of the string that names an embedder."""
 
 
 class GivenVectors:
@@ -82,10 +82,7 @@ class GivenVectors:
 
     def save(self, path: str | os.PathLike[str]) -> None:
         """Write one safetensors file: the centre."""
-        from safetensors.numpy import save_file
-
-        head = {"embedder": json.dumps({"spec": _SPEC, "dim": self.dim})}
-        save_file({"center": self._required_center()}, Path(path), metadata=head)
+        write_label(path, {"spec": GIVEN, "dim": self.dim}, self._required_center())
 
     @classmethod
     def load(cls, path: str | os.PathLike[str]) -> GivenVectors:

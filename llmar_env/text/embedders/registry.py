@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import os
 import re
 from collections.abc import Callable, Mapping
@@ -13,8 +12,9 @@ from weakref import WeakValueDictionary
 from llmar_env.text.embedders.base import Embedder
 from llmar_env.text.embedders.cache import EmbeddingCache, open_cache
 from llmar_env.text.embedders.frozen import Frozen, FrozenEmbedder, FrozenTokenEmbedder
-from llmar_env.text.embedders.given import GivenVectors
+from llmar_env.text.embedders.given import GIVEN, GivenVectors
 from llmar_env.text.embedders.hugging_face import HuggingFaceEncoder
+from llmar_env.text.embedders.labels import read_label
 from llmar_env.text.embedders.model_files import (
     content_hash,
     model_folder,
@@ -25,6 +25,7 @@ from llmar_env.text.embedders.sentence_transformer import SentenceTransformerEnc
 from llmar_env.text.embedders.static_model import StaticModelLookup
 from llmar_env.text.embedders.vector_file import VectorFile
 from llmar_env.text.embedders.word_vectors import WordVectors, WordVectorsConfig
+from llmar_env.text.tensor_files import ModelFileError
 
 __all__ = ["FORMS", "KINDS", "check_spec", "embedder", "load_embedder"]
 
@@ -116,42 +117,34 @@ def load_embedder(
         progress: whether a bar on standard error shows how texts are embedded.
 
     Raises:
-        ValueError: the file holds something else, or the model differs from the one that was
-            saved.
-        FileNotFoundError: the model is not found.
+        ModelFileError: a ValueError: the file is damaged, or holds something else.
+        ValueError: `spec` is of another kind than the file.
+        FileNotFoundError: the model is not found, or another one is in its place by now.
         ImportError: the model needs a package that is not installed.
     """
-    from safetensors import SafetensorError, safe_open
-
-    try:
-        with safe_open(Path(path), framework="numpy") as file:
-            head = file.metadata() or {}
-            center = file.get_tensor("center") if "embedder" in head else None
-        saved = json.loads(head["embedder"]) if "embedder" in head else None
-    except (SafetensorError, json.JSONDecodeError) as error:
-        raise ValueError(f"{path} holds no embedder: {error}") from None
-    if saved is None or center is None:
+    saved = read_label(path)
+    if saved is None:
         if spec not in (None, "word2vec"):
             raise ValueError(f"{path} holds word vectors of its own, and no {spec}")
         return WordVectors.load(path)
-    if saved.get("spec") == "given":
-        return GivenVectors(center)
+    if saved.spec == GIVEN:
+        if saved.center is None:
+            raise ModelFileError(f"{path} holds no embedder: it lacks the centre")
+        return GivenVectors(saved.center)
     opened = open_cache(cache)
-    words = saved.get("words", [])
+    needed = f"{path} needs the model {saved.spec}, revision {saved.revision[:12]}"
     try:
-        model = _model(spec or saved["spec"], opened, device, words)
+        model = _model(spec or saved.spec, opened, device, saved.words)
     except FileNotFoundError as error:
+        raise FileNotFoundError(f"{needed}: {error}") from error
+    if (model.revision, dict(model.settings)) != (saved.revision, saved.settings):
         raise FileNotFoundError(
-            f"{path} needs the model {saved['spec']}, revision {saved['revision'][:12]}: {error}"
-        ) from error
-    if (model.revision, dict(model.settings)) != (saved["revision"], saved["settings"]):
-        raise ValueError(
-            f"{path} needs {saved['spec']} of revision {saved['revision'][:12]} with settings "
-            f"{saved['settings']}, found {model.spec} of revision {model.revision[:12]} with "
-            f"settings {dict(model.settings)}: its vectors would be others"
+            f"{needed}, with settings {saved.settings}; found {model.spec}, revision "
+            f"{model.revision[:12]}, with settings {dict(model.settings)}: its vectors would be "
+            "others"
         )
-    options = {"cache": opened, "progress": progress, "dim": saved["dim"]}
-    return _wrapped(model, center=center if center.size else None, **options)
+    options = {"cache": opened, "progress": progress, "dim": saved.dim}
+    return _wrapped(model, center=saved.center, **options)
 
 
 def check_spec(spec: str) -> None:
