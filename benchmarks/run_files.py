@@ -14,7 +14,7 @@ from functools import partial
 from importlib.metadata import PackageNotFoundError, version
 from io import TextIOWrapper
 from pathlib import Path
-from typing import Any, TextIO
+from typing import IO, Any
 
 from llmar_env.text.embedders import Embedder, Frozen
 
@@ -47,7 +47,7 @@ def embedder_name(embedder: Embedder | None) -> str:
     return f"{kind}:{Path(where).name} {embedder.space}"
 
 
-def _opened(path: Path, mode: str) -> TextIO:
+def _opened(path: Path, mode: str) -> IO[Any]:
     if path.suffix == ".gz":
         return TextIOWrapper(gzip.GzipFile(path, f"{mode[0]}b"), encoding="utf-8")
     return path.open(mode, encoding="utf-8")

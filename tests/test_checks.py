@@ -80,10 +80,10 @@ class TestGood:
             {},
             {"observation": "index", "num_vectors": 3},
             {"advance": "alignment", "observation": "index", "info_texts": True},
-            {"group_size": 2},
+            {"group_size": 2, "observation": "index"},
             *(
                 pytest.param(one, marks=pytest.mark.slow)
-                for one in ({"advance": "alignment"}, {"group_size": 2, "observation": "index"})
+                for one in ({"advance": "alignment"}, {"group_size": 2})
             ),
         ],
         ids=str,

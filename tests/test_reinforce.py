@@ -111,7 +111,11 @@ def bandit_gradients(baseline, updates, num_envs=8):
 
 
 @pytest.mark.parametrize(
-    ("baseline", "shrunk"), [("none", 1.0), ("leave_one_out", 1.0), ("mean", 7 / 8)]
+    ("baseline", "shrunk"),
+    [
+        ("leave_one_out", 1.0),
+        *(pytest.param(*one, marks=pytest.mark.slow) for one in (("none", 1.0), ("mean", 7 / 8))),
+    ],
 )
 def test_the_expected_gradient_is_the_analytic_one_within_its_standard_error(baseline, shrunk):
     seen, p = bandit_gradients(baseline, 1500)
@@ -238,7 +242,9 @@ def one_text_corpus(dim=3):
     return Corpus(texts, target, {"train": range(1)})
 
 
-@pytest.mark.parametrize(("baseline", "group"), [("none", 4), ("leave_one_out", 4)])
+@pytest.mark.parametrize(
+    ("baseline", "group"), [("leave_one_out", 4), pytest.param("none", 4, marks=pytest.mark.slow)]
+)
 def test_the_gru_policys_gradient_is_that_of_the_expected_cosine(baseline, group):
     # By symmetry around the direction u, E[cos(a, t)] = E[cos(a, u)] cos(u, t), for Gaussian a.
     corpus, noise_scale = one_text_corpus(), 0.5

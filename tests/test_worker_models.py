@@ -112,7 +112,9 @@ def test_a_model_learns_the_same_on_texts_of_workers(cls, policy, kwargs):
         torch.testing.assert_close(learned[0][name], weights, rtol=1e-5, atol=1e-6)
 
 
-@pytest.mark.parametrize("observation", ["index", "embeddings"])
+@pytest.mark.parametrize(
+    "observation", ["index", pytest.param("embeddings", marks=pytest.mark.slow)]
+)
 def test_reinforce_notices_a_worker_with_another_vocabulary(observation):
     makers = [partial(elsewhere, observation, GenerateEnv, seed) for seed in (11, 12)]
     vocabulary = makers[0]().mdp.vocabulary
