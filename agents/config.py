@@ -236,11 +236,13 @@ class AlgorithmConfig(Options):
     By default the tuned value of the algorithm. A writer samples words instead."""
     noise_scale: float | None = option(None, above=0, scope=Scope.DIRECTION)
     """Initial standard deviation of each coordinate, relative to the length of the mean answer,
-    or with free_gaussian to the policy's radius; for reinforce, ppo, a2c and trpo.
-    By default the tuned value of the algorithm. Not for a writer."""
+    or with free_gaussian to the policy's radius; for reinforce, ppo, a2c and trpo. By default the
+    tuned value of the algorithm, or for LLMAR/Retrieve-v0 one over the square root of the
+    dimension. Not for a writer."""
     hidden_dim: int | None = option(None, at_least=1)
-    """Width of the GRU, by default 128, or 384 for LLMAR/Retrieve-v0; for a writer, width of the
-    decoder, by default 384. Each direction of a writer's encoder is two thirds as wide."""
+    """Width of the GRU, by default 128, and for LLMAR/Retrieve-v0 no less than the dimension of the
+    vectors; for a writer, width of the decoder, by default 384. Each direction of a writer's
+    encoder is two thirds as wide."""
 
     def __post_init__(self) -> None:
         """Check all options, and bring the settings into one form."""

@@ -50,7 +50,7 @@ _CURVES = (
 )
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, kw_only=True)
 class Job:
     """One training, known by these fields."""
 
@@ -70,15 +70,15 @@ class Job:
 
 
 _JOBS: Mapping[str, tuple[Job, ...]] = {
-    "ndcg": (Job("ndcg", "model", 120.0, "ndcg_at_10"),),
-    "ndcg_long": (Job("ndcg_long", "model", 600.0, "ndcg_at_10"),),
-    "p_at_1": (Job("p_at_1", "static", 120.0, "p_at_1"),),
-    "p_at_1_long": (Job("p_at_1_long", "model", 600.0, "p_at_1"),),
+    "ndcg": (Job(part="ndcg", vectors="model", seconds=120.0, reward="ndcg_at_10"),),
+    "ndcg_long": (Job(part="ndcg_long", vectors="model", seconds=600.0, reward="ndcg_at_10"),),
+    "p_at_1": (Job(part="p_at_1", vectors="static", seconds=120.0, reward="p_at_1"),),
+    "p_at_1_long": (Job(part="p_at_1_long", vectors="model", seconds=600.0, reward="p_at_1"),),
     "clicks": (
-        Job("clicks", "model", 120.0, feedback="clicks", supervised=False),
-        Job("clicks", "static", 120.0, feedback="clicks", supervised=False),
+        Job(part="clicks", vectors="model", seconds=120.0, feedback="clicks", supervised=False),
+        Job(part="clicks", vectors="static", seconds=120.0, feedback="clicks", supervised=False),
     ),
-    "log": (Job("log", "model", 70.0, feedback="clicks", log=True),),
+    "log": (Job(part="log", vectors="model", seconds=70.0, feedback="clicks", log=True),),
 }
 
 

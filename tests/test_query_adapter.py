@@ -491,3 +491,22 @@ def test_the_example_learns_and_saves(beir_folder, tmp_path, capsys):
     assert "with the adapter" in printed
     assert "(64,)" in printed
     assert LLMAR.load(tmp_path / "model").encode(["We see it."]).shape == (1, 64)
+
+
+def test_defaults_depend_on_the_dimension_of_the_vectors(tmp_path):
+    rng = np.random.default_rng(0)
+    for dim, width in ((16, 128), (144, 144)):
+        vectors = rng.standard_normal((20, dim)).astype(np.float32)
+        collection = Collection(
+            EmbeddedTexts.from_vectors(vectors[:, None]),
+            {"train": range(10), "valid": range(10, 20)},
+            ExactIndex(vectors),
+            Judgments.of([(i, i, 1) for i in range(20)], 20, 20),
+        )
+        llmar, _ = train(collection, total_steps=256, hidden_dim=None)
+        assert llmar.config.algorithm.hidden_dim == llmar.policy.hidden_dim == width
+        # The expected length of the noise is that of the query's vector.
+        assert llmar.policy.noise_scale * dim**0.5 == pytest.approx(1.0)
+        llmar.save(tmp_path / str(dim))
+        again = LLMAR.load(tmp_path / str(dim)).policy
+        assert again.noise_scale == pytest.approx(llmar.policy.noise_scale)

@@ -222,9 +222,11 @@ class RetrievalPreset:
     """A query adapter's default settings."""
 
     hidden_dim: int
-    """Width of the GRU."""
-    noise_scale: float
-    """Initial noise of each coordinate, relative to the length of the mean answer."""
+    """Smallest width of the GRU; it is not below the dimension of the vectors, so that what the
+    network adds to them can have any direction."""
+    noise_length: float
+    """Initial length of the noise, relative to that of the mean answer: each of D coordinates has
+    the deviation of this over sqrt(D). So one default serves vectors of any dimension."""
     warm_seconds: float
     """Duration of the warm start."""
     reinforcement: Algorithm
@@ -232,8 +234,8 @@ class RetrievalPreset:
 
 
 RETRIEVAL = RetrievalPreset(
-    hidden_dim=384,
-    noise_scale=0.06,
+    hidden_dim=128,
+    noise_length=1.0,
     warm_seconds=20.0,
     reinforcement=Algorithm(
         "agents.algorithms.reinforce:REINFORCE",
@@ -255,8 +257,7 @@ def adapter_algorithm(name: str) -> Algorithm:
     known = algorithm_name(name)
     preset = ALGORITHMS[known]
     found = RETRIEVAL.reinforcement if known == "reinforce" else preset.otherwise or preset
-    own = {"residual": True, "noise_scale": RETRIEVAL.noise_scale}
-    return replace(found, policy_kwargs={**found.policy_kwargs, **own})
+    return replace(found, policy_kwargs={**found.policy_kwargs, "residual": True})
 
 
 @dataclass(frozen=True)

@@ -83,16 +83,16 @@ class Trainer:
         config: the options.
         device: the policy's device.
         algorithm: the reinforcement-learning algorithm, with its default settings.
-        hidden_dim: default width of the network.
+        hidden_dim: default width of the network; None if that depends on the texts.
 
     Attributes:
-        config: the options, with the width of the network filled in.
+        config: the options, with the width of the network filled in as soon as it is known.
         device: the policy's device.
         algorithm: the reinforcement-learning algorithm, with the settings from the options.
     """
 
     def __init__(
-        self, config: Config, device: torch.device, algorithm: Algorithm, hidden_dim: int
+        self, config: Config, device: torch.device, algorithm: Algorithm, hidden_dim: int | None
     ) -> None:
         options = config.algorithm
         options = replace(options, hidden_dim=options.hidden_dim or hidden_dim)

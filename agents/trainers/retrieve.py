@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import math
 import warnings
 from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any, NoReturn
 
@@ -61,7 +63,7 @@ class RetrieveTrainer(Trainer):
 
     def __init__(self, config: Config, device: Any) -> None:
         algorithm = adapter_algorithm(config.algorithm.algo)
-        super().__init__(config, device, algorithm, RETRIEVAL.hidden_dim)
+        super().__init__(config, device, algorithm, hidden_dim=None)
         self.policy: BasePolicy | None = None
         reward = config.task.reward or "ndcg_at_10"
         self.metric = reward if reward in RANKING_MEASURES else "reward"
@@ -102,6 +104,10 @@ class RetrieveTrainer(Trainer):
             policy.load_state_dict(start.state_dict())
             run.score("start", policy)
         self.policy = policy
+        width = self._width(corpus.source.dim)
+        self.config = replace(
+            self.config, algorithm=replace(self.config.algorithm, hidden_dim=width)
+        )
         self._digest = Documents.of(corpus).digest if corpus.documents else ""
         timings = {"setup_seconds": clock.elapsed}
         warm_seconds = 0.0
@@ -141,7 +147,7 @@ class RetrieveTrainer(Trainer):
             feedback=task.feedback,
             reward=task.reward,
         )
-        return self._make_model(env, self._policy_kwargs(), clock, folder)
+        return self._make_model(env, self._policy_kwargs(collection.source.dim), clock, folder)
 
     def _click_log(self, collection: Collection) -> ClickCounts | None:
         """The logged clicks that the options name.
@@ -174,7 +180,7 @@ class RetrieveTrainer(Trainer):
         policy = make_baseline_policy(
             collection.source,
             action_space(collection.index.dim, 1),
-            self._policy_kwargs(),
+            self._policy_kwargs(collection.source.dim),
             seed=self.config.run.seed,
             device=self.device,
         )
@@ -237,10 +243,17 @@ class RetrieveTrainer(Trainer):
         reward = ranking_reward(task.reward, collection.judgments, task.top_k)
         return Evaluator(collection, reward, task.top_k)
 
-    def _policy_kwargs(self) -> dict[str, Any]:
-        """Arguments of the policy, including the width of the GRU."""
-        assert self.config.algorithm.hidden_dim is not None
-        return policy_kwargs(self.algorithm, self.config.algorithm.hidden_dim)
+    def _policy_kwargs(self, dim: int) -> dict[str, Any]:
+        """Arguments of the policy, including the width of the GRU, for vectors of `dim`."""
+        options = self.config.algorithm
+        kwargs = policy_kwargs(self.algorithm, self._width(dim))
+        if options.noise_scale is None:
+            kwargs["noise_scale"] = RETRIEVAL.noise_length / math.sqrt(dim)
+        return kwargs
+
+    def _width(self, dim: int) -> int:
+        """Width of the GRU for vectors of `dim`."""
+        return self.config.algorithm.hidden_dim or max(RETRIEVAL.hidden_dim, dim)
 
     def generate(self, texts: EmbeddedTexts) -> NDArray[np.float32]:
         """(n, 1, D) unit vectors to search with, the deterministic answers to n queries."""
@@ -311,7 +324,8 @@ class RetrieveTrainer(Trainer):
             ModelFileError: the files are damaged, or do not belong together.
         """
         self._digest = saved.field("documents", str)
-        self.policy = restore_policy(saved, self.algorithm, self._policy_kwargs(), 1)
+        kwargs = self._policy_kwargs(saved.size("target_dim"))
+        self.policy = restore_policy(saved, self.algorithm, kwargs, 1)
         return self.policy
 
     def load_documents(self, embedder: Embedder) -> Documents:
