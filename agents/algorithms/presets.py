@@ -208,7 +208,7 @@ class Contrastive:
 
     num_texts: int = 128
     """Number of queries in a batch; the others' documents are a query's negatives."""
-    learning_rate: float = 1e-2
+    learning_rate: float = 2e-2
     """Adam's initial learning rate."""
     temperature: float = 0.07
     """The cosines are divided by it."""
