@@ -525,7 +525,14 @@ class LLMAR:
         if isinstance(given, type):
             return saved.load(name, given.load)
         options = embedder_options(self.config)
-        return saved.load(name, partial(load_embedder, spec=given, **options))
+        try:
+            return saved.load(name, partial(load_embedder, spec=given, **options))
+        except FileNotFoundError as error:
+            side = Path(name).stem
+            raise FileNotFoundError(
+                f"{error}; if the model has moved, name its place: --{side}-embedder, or in Python "
+                f"LLMAR.load(..., {side}_embedder=)"
+            ) from error
 
 
 def _embedders_of(corpus: Corpus | Collection) -> tuple[Embedder | None, Embedder | None]:

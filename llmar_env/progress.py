@@ -29,6 +29,7 @@ class ProgressBar:
     Args:
         name: what is done.
         total: the value of `done` at the end, above 0.
+        unit: what `done` counts, such as "texts", whose number per second is then shown.
         show: whether to show anything.
         stream: where to; by default standard error.
         clock: seconds of a clock that never goes back.
@@ -43,12 +44,14 @@ class ProgressBar:
         name: str,
         total: float = 1.0,
         *,
+        unit: str = "",
         show: bool = True,
         stream: TextIO | None = None,
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
         self.name = name
         self.total = total
+        self.unit = unit
         self.done = 0.0
         self.note = ""
         self._clock = clock
@@ -103,6 +106,8 @@ class ProgressBar:
         """The text, with a bar that makes it fill the width if there is one."""
         share, elapsed = self.done / self.total, self._clock() - self._started
         head, spent, note = f"{self.name} {share:4.0%}", _clock_time(elapsed), f" {self.note}"
+        if self.unit and self.done and elapsed:
+            note = f" {self.done / elapsed:,.0f} {self.unit}/s{note}"
         left = f"{spent}<{_clock_time(elapsed / share - elapsed)}" if share else spent
         if width is None:
             return f"{head} {left}{note}".rstrip()

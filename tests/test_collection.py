@@ -93,7 +93,7 @@ def test_forms_of_judgments(beir, text):
         ("queries.jsonl", "", "queries.jsonl is empty"),
         ("qrels/train.tsv", "q1\td1\t-1\n", "line 1: a grade is an integer of at least 0"),
         ("qrels/train.tsv", "q1\td1\t1\nq1\td2\tx\n", "line 2: a grade is .* found 'x'"),
-        ("qrels/train.tsv", "q1\td1\t0\n", "train.tsv: query 'q1' has no relevant document"),
+        ("qrels/train.tsv", "q1\td1\t0\n", "train.tsv, line 1: query 'q1' has no"),
         ("qrels/train.tsv", "q9\td1\t1\n", "line 1: there is no query 'q9'"),
         ("qrels/train.tsv", "q1\td1\t1\nq1\td9\t1\n", "line 2: there is no document 'd9'"),
         ("qrels/train.tsv", "q1\td1\t1\nq1\td1\t1\n", "line 2: document 'd1' is judged twice"),

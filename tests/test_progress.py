@@ -127,6 +127,14 @@ def test_a_log_gets_a_line_every_ten_seconds():
     assert text.endswith("\n")
 
 
+def test_a_rate_is_shown_of_what_is_counted():
+    stream, clock = io.StringIO(), Clock()
+    bar = ProgressBar("embedding", 9000, unit="texts", stream=stream, clock=clock)
+    clock.now += 20
+    bar.update(3000, "with a model")
+    assert stream.getvalue() == "embedding  33% 00:20<00:40 150 texts/s with a model\n"
+
+
 def test_work_of_less_than_ten_seconds_leaves_no_line_in_a_log():
     stream, clock = io.StringIO(), Clock()
     with ProgressBar("training", stream=stream, clock=clock) as bar:

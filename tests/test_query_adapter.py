@@ -3,6 +3,7 @@
 import importlib
 import json
 import shutil
+import warnings
 from dataclasses import replace
 
 import numpy as np
@@ -510,3 +511,32 @@ def test_defaults_depend_on_the_dimension_of_the_vectors(tmp_path):
         llmar.save(tmp_path / str(dim))
         again = LLMAR.load(tmp_path / str(dim)).policy
         assert again.noise_scale == pytest.approx(llmar.policy.noise_scale)
+
+
+def test_a_moved_model_is_named_on_the_command_line(tmp_path, capsys):
+    table = tmp_path / "vectors.txt"
+    write = lambda path: path.write_text("dog 1 0 0\ncat 0 1 0\nfox 0 0 1\n")  # noqa: E731
+    write(table)
+    folder = tmp_path / "beir"
+    (folder / "qrels").mkdir(parents=True)
+    texts = [json.dumps({"_id": str(i), "text": text}) for i, text in enumerate(("dog", "cat fox"))]
+    for name in ("corpus", "queries"):
+        (folder / f"{name}.jsonl").write_text("\n".join(texts) + "\n")
+    for split in ("train", "val"):
+        (folder / "qrels" / f"{split}.tsv").write_text("0\t0\t1\n1\t1\t1\n")
+    config = flat_config(
+        **SMALL, data=str(folder), embedder=f"vectors:{table}", total_steps=256, supervised=False
+    )
+    llmar = LLMAR(config)
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # the same queries validate
+        llmar.train()
+    llmar.save(tmp_path / "model")
+    table.unlink()
+    search = ["search", "--model", str(tmp_path / "model"), "--text", "dog", "--k", "1"]
+    with pytest.raises(SystemExit, match=r"needs the model vectors:.*name its place: --source-emb"):
+        cli(search)
+    moved = tmp_path / "moved.txt"
+    write(moved)
+    cli([*search, "--source-embedder", f"vectors:{moved}"])
+    assert "\t0\tdog" in capsys.readouterr().out

@@ -28,6 +28,10 @@ class Command(Options):
     """Folder of a run, or of the model inside it."""
     device: str = option("auto", accepts=DeviceName())
     """Device: auto, cpu, cuda, cuda:1 and so on. An unavailable device is an error."""
+    source_embedder: str | None = None
+    """Where the model of the source embedder is now, such as st:PATH, if it has moved."""
+    target_embedder: str | None = None
+    """Where the model of the target embedder is now, if it is another one and has moved."""
     batch_size: int = option(512, at_least=1)
     """Number of texts that are read and answered at a time."""
     jsonl: bool = False
@@ -37,7 +41,7 @@ class Command(Options):
         """Load the model onto the device.
 
         Raises:
-            FileNotFoundError: there is no model in the folder.
+            FileNotFoundError: there is no model in the folder, or a model that it needs is gone.
             ValueError: the model cannot be used.
         """
         if not any((self.model / place).exists() for place in _MANIFESTS):  # before torch is loaded
@@ -46,7 +50,12 @@ class Command(Options):
             )
         from ..llmar import LLMAR
 
-        return LLMAR.load(self.model, device=self.device)
+        return LLMAR.load(
+            self.model,
+            device=self.device,
+            source_embedder=self.source_embedder,
+            target_embedder=self.target_embedder,
+        )
 
 
 @dataclass(frozen=True, kw_only=True)

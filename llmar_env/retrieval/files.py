@@ -175,6 +175,7 @@ def _read_judgments(
     path: Path, queries: Mapping[str, str], documents: Mapping[str, str]
 ) -> dict[str, dict[str, int]]:
     judged: dict[str, dict[str, int]] = {}
+    first: dict[str, str] = {}  # the line of each query's first judgment
     for number, (where, line) in enumerate(_lines(path)):
         fields = [one.strip() for one in (line.split("\t") if "\t" in line else line.split())]
         if number == 0 and len(fields) == 3 and not _is_integer(fields[2]):
@@ -191,11 +192,12 @@ def _read_judgments(
         if document in judged.setdefault(query, {}):
             raise ValueError(f"{where}: document {document!r} is judged twice for {query!r}")
         judged[query][document] = int(grade)
+        first.setdefault(query, where)
     if not judged:
         raise ValueError(f"{path} has no judgments")
     for query, grades in judged.items():
         if not any(grades.values()):
-            raise ValueError(f"{path}: query {query!r} has no relevant document")
+            raise ValueError(f"{first[query]}: query {query!r} has no relevant document")
     return judged
 
 

@@ -230,7 +230,8 @@ class FrozenEmbedder(Frozen[Encoder]):
         missing = np.flatnonzero(holder < 0)
         # No bar for a handful of texts.
         quiet = not self.progress or len(missing) < _BAR
-        with ProgressBar("embedding", max(1, len(missing)), show=not quiet) as bar:
+        total = max(1, len(missing))
+        with ProgressBar("embedding", total, unit="texts", show=not quiet) as bar:
             bar.update(0, f"with {self.spec}")
             for block in _blocks(texts, missing):
                 shard = self._read([texts[i] for i in block], rows[block], bar.advance)
