@@ -239,8 +239,8 @@ RETRIEVAL = RetrievalPreset(
     warm_seconds=20.0,
     reinforcement=Algorithm(
         "agents.algorithms.reinforce:REINFORCE",
-        num_texts=128,
-        group_size=16,
+        num_texts=64,
+        group_size=32,
         learning_rate=2e-2,
         total_steps=1e6,
         settings={"baseline": "group"},
