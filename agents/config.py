@@ -40,7 +40,9 @@ __all__ = [
 ]
 
 # Kinds of embedders that a writer can write with.
-_OF_TOKENS = ("word2vec", "vectors", "model2vec")
+_OF_TOKENS = ("word2vec", "bilingual", "vectors", "model2vec")
+# Kinds that are fitted on the texts, with --dim and --vectors-seed.
+_FITTED = (None, "word2vec", "bilingual")
 _SEEDS = 2**32  # NumPy's global generator, which SB3 seeds, takes no others
 
 
@@ -133,7 +135,8 @@ class DataConfig(PairsConfig, FilesConfig):
     max_length: int | None = option(None, at_least=1)
     """Maximum length of input texts, in vectors; longer texts are cut. No limit by default."""
     embedder: str | None = None
-    """Embedder: word2vec, word vectors trained on --data (the default); st:PATH_OR_NAME, a model of
+    """Embedder: word2vec, word vectors trained on --data (the default); bilingual, the same with
+    those of the input texts where their translations are; st:PATH_OR_NAME, a model of
     sentence-transformers, or with #tokens its token vectors; hf:PATH_OR_NAME, an encoder or decoder
     of transformers; vectors:FILE, a file of word vectors; or model2vec:PATH_OR_NAME."""
     source_embedder: str | None = option(None, scope=Scope.PAIRS)
@@ -500,7 +503,11 @@ def _check_embedders(config: Config) -> None:
             "cannot be used for the targets of a writer, which need one vector for each token: "
             f"{', '.join(_OF_TOKENS)}; give --source-embedder, found {sides[1]!r}",
         )
-    if all(one not in (None, "word2vec") for one in sides):
+    if config.retrieves and data.embedder == "bilingual":
+        refuse("embedder", "cannot be bilingual for LLMAR/Retrieve-v0, which has no pairs of texts")
+    if sides[1] == "bilingual" != sides[0]:
+        refuse("target_embedder", "cannot be bilingual: give --source-embedder bilingual")
+    if all(one not in _FITTED for one in sides):
         for name in ("dim", "vectors_seed"):
             if getattr(data, name) != getattr(DataConfig(), name):
                 refuse(name, f"is a setting of word2vec; leave it out, with {sides[0]}")

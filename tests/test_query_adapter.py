@@ -525,7 +525,13 @@ def test_a_moved_model_is_named_on_the_command_line(tmp_path, capsys):
     for split in ("train", "val"):
         (folder / "qrels" / f"{split}.tsv").write_text("0\t0\t1\n1\t1\t1\n")
     config = flat_config(
-        **SMALL, data=str(folder), embedder=f"vectors:{table}", total_steps=256, supervised=False
+        **SMALL,
+        data=str(folder),
+        embedder=f"vectors:{table}",
+        reward="p_at_1",
+        top_k=1,
+        total_steps=256,
+        supervised=False,
     )
     llmar = LLMAR(config)
     with warnings.catch_warnings():

@@ -15,11 +15,14 @@ import numpy as np
 
 from llmar_env.text.embedded import EmbeddedTexts
 from llmar_env.text.embedders import (
+    BILINGUAL,
     Embedder,
     Frozen,
+    FrozenTokenEmbedder,
     GivenVectors,
     WordVectors,
     WordVectorsConfig,
+    translated_vectors,
 )
 from llmar_env.text.embedders import embedder as make_embedder
 from llmar_env.text.pairs import FRACTIONS, TextPairs, split_rows
@@ -88,7 +91,8 @@ class Corpus:
 
         Args:
             pairs: the splits by name; without fitted embedders, "train" must be among them.
-            source_embedder: for the input texts: fitted, or a string for `embedder`.
+            source_embedder: for the input texts: fitted, or a string for `embedder`; or
+                "bilingual", word vectors in the space of the targets' (`translated_vectors`).
             target_embedder: the same for the targets; the vectors may differ in dimension.
             word_vectors: settings of word vectors that are fitted here.
             **options: of `embedder`, for those given as strings: cache, device and progress.
@@ -103,6 +107,12 @@ class Corpus:
         given = [_name_or_none(one) for one in (source_embedder, target_embedder)]
         if all(part.echo for part in pairs.values()):
             given = [given[0] or given[1], given[1] or given[0]]
+            # A text that is its own target has nothing to be translated.
+            given = [None if one == BILINGUAL else one for one in given]
+        elif given[1] == BILINGUAL:
+            if given[0] != BILINGUAL:
+                raise ValueError("bilingual vectors are those of the input texts: give it for them")
+            given[1] = None
         sources = [text for part in pairs.values() for text in part.source]
         targets = [text for part in pairs.values() for text in part.target]
         splits, first = {}, 0
@@ -116,6 +126,11 @@ class Corpus:
             made = make_embedder(one or "word2vec", word_vectors=word_vectors, **options)
             return _fit_and_embed(made, texts, _train(splits))
 
+        if given[0] == BILINGUAL:
+            target, of_target = embed(given[1], targets)
+            words = _translating(sources, targets, of_target, _train(splits), word_vectors)
+            source = words.embed(sources)
+            return cls(source, target, splits, sources, targets, words, of_target)
         source, of_source = embed(given[0], sources)
         same = given[0] is given[1] or (isinstance(given[0], str) and given[0] == given[1])
         if same and sources == targets:
@@ -216,6 +231,8 @@ class Corpus:
         """
         source_embedder = _name_or_none(source_embedder)
         target_embedder = _name_or_none(target_embedder)
+        if source_embedder == BILINGUAL == target_embedder:
+            target_embedder = None
         default = source_embedder is None and target_embedder is None and word_vectors is None
         if _is_phrasebook(data) and word_vectors is None and not default:
             book = Phrasebook.from_name(str(data))
@@ -261,7 +278,7 @@ class Corpus:
         Without embedders, they are if both sides are one store or have equal tables of vectors.
         """
         one, other = self.source_embedder, self.target_embedder
-        if isinstance(one, Frozen) and isinstance(other, Frozen):
+        if isinstance(one, Frozen | WordVectors) and isinstance(other, Frozen | WordVectors):
             return one.space == other.space  # each with its own centre
         if one is not None or other is not None:
             return one is other
@@ -381,6 +398,23 @@ def _fit_and_embed(
     assert isinstance(made, WordVectors)
     made.fit(texts[train.start : train.stop])
     return made.embed(texts), made
+
+
+def _translating(
+    sources: list[str],
+    targets: list[str],
+    of_targets: Embedder,
+    train: range,
+    config: WordVectorsConfig | None,
+) -> WordVectors:
+    """The embedder of input texts whose tokens lie where their translations do."""
+    if not isinstance(of_targets, WordVectors | FrozenTokenEmbedder):
+        raise ValueError(
+            "bilingual vectors need targets with one vector for each token: word2vec, vectors or "
+            f"model2vec, found {of_targets!r}"
+        )
+    rows = slice(train.start, train.stop)
+    return translated_vectors(sources[rows], targets[rows], of_targets, config)
 
 
 def _train(splits: Mapping[str, range]) -> range:

@@ -27,11 +27,14 @@ from llmar_env.text.embedders.vector_file import VectorFile
 from llmar_env.text.embedders.word_vectors import WordVectors, WordVectorsConfig
 from llmar_env.text.tensor_files import ModelFileError
 
-__all__ = ["FORMS", "KINDS", "check_spec", "embedder", "load_embedder"]
+__all__ = ["BILINGUAL", "FORMS", "KINDS", "check_spec", "embedder", "load_embedder"]
+
+BILINGUAL = "bilingual"
+"""Names word vectors of input texts that are fitted on pairs, with the targets' vectors."""
 
 FORMS = (
-    "word2vec, st:PATH_OR_NAME, hf:PATH_OR_NAME, vectors:FILE or model2vec:PATH_OR_NAME; options "
-    "follow a #, as in st:NAME#tokens,half or hf:NAME#layer=-2"
+    "word2vec, bilingual, st:PATH_OR_NAME, hf:PATH_OR_NAME, vectors:FILE or "
+    "model2vec:PATH_OR_NAME; options follow a #, as in st:NAME#tokens,half or hf:NAME#layer=-2"
 )
 
 
@@ -95,6 +98,8 @@ def embedder(
     """
     if spec == "word2vec":
         return WordVectors(word_vectors or WordVectorsConfig())
+    if spec == BILINGUAL:
+        raise ValueError("bilingual vectors are fitted on pairs of texts: use it with a Corpus")
     opened = open_cache(cache)
     return _wrapped(_model(spec, opened, device), cache=opened, progress=progress)
 
@@ -153,7 +158,7 @@ def check_spec(spec: str) -> None:
     Raises:
         ValueError: there is no such kind or option.
     """
-    if spec != "word2vec":
+    if spec not in ("word2vec", BILINGUAL):
         _parsed(spec)
 
 

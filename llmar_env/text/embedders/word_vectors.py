@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
 import os
 import re
 from collections.abc import Sequence
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass, field, replace
 from typing import Any
 
 import numpy as np
@@ -18,7 +19,7 @@ from llmar_env.text.embedded import EmbeddedTexts, shareable
 from llmar_env.text.scripts import HAN
 from llmar_env.text.tensor_files import ModelFileError, read_tensor, write_tensors
 
-__all__ = ["WordVectors", "WordVectorsConfig"]
+__all__ = ["WordVectors", "WordVectorsConfig", "train_tokenizer"]
 
 _CHINESE = re.compile(f"[{HAN}]")
 
@@ -72,6 +73,7 @@ class WordVectors:
     config: WordVectorsConfig = field(default_factory=WordVectorsConfig)
     _tokenizer: Any = field(default=None, repr=False)
     _table: NDArray[np.float32] | None = field(default=None, repr=False)  # (V, D)
+    _space: str = field(default="", repr=False)
 
     @property
     def dim(self) -> int:
@@ -88,6 +90,15 @@ class WordVectors:
         if self._table is None:
             raise RuntimeError("this embedder has no vectors yet: call fit(texts) first")
         return self._table
+
+    @property
+    def space(self) -> str:
+        """24 hex digits; vectors of embedders with the same ones belong to one space."""
+        if self._space:
+            return self._space
+        found = hashlib.sha256(self.tokenizer.to_str().encode())
+        found.update(np.ascontiguousarray(self.table).data)
+        return found.hexdigest()[:24]
 
     @property
     def tokenizer(self) -> Any:
@@ -107,7 +118,7 @@ class WordVectors:
             ValueError: a text yields no token, or has half a surrogate pair.
         """
         _check_characters(texts)
-        tokenizer = _train_tokenizer(texts, self.config.vocab_size)
+        tokenizer = train_tokenizer(texts, self.config.vocab_size)
         tokens = _tokenize(tokenizer, texts)
         table = unit(_train_vectors(tokens, tokenizer.get_vocab_size(), self.config))
         if self.config.whitening:
@@ -124,6 +135,11 @@ class WordVectors:
             ValueError: a text yields no token, or has half a surrogate pair.
         """
         return _tokenize(self.tokenizer, texts)
+
+    def in_space(self, table: NDArray[np.float32], space: str) -> WordVectors:
+        """The same tokens with other vectors, (V, D), in the space of another embedder."""
+        config = replace(self.config, dim=table.shape[1])
+        return WordVectors(config, self.tokenizer, shareable(table), space)
 
     def detokenize(self, ids: Sequence[Sequence[int]]) -> list[str]:
         """The text of each sequence of token ids, spaced and cased as written."""
@@ -147,6 +163,8 @@ class WordVectors:
         """
         table = self.table.astype(np.float16 if half else np.float32)
         head = {"tokenizer": self.tokenizer.to_str(), "config": json.dumps(asdict(self.config))}
+        if self._space:
+            head["space"] = self._space
         write_tensors({"vectors": table}, path, head)
 
     @classmethod
@@ -163,6 +181,7 @@ class WordVectors:
                 raise ValueError("its head lacks tokenizer and config")
             config = WordVectorsConfig(**json.loads(head["config"]))
             embedder = cls(config, _read_tokenizer(head["tokenizer"]))
+            embedder._space = head.get("space", "")
             _check_table(table, embedder)
         except (TypeError, ValueError, RecursionError) as error:  # TypeError: other settings
             raise ModelFileError(f"{path} holds no word vectors: {error}") from error
@@ -212,7 +231,8 @@ def _mark_start(text: str) -> str:
     return text if not text or _CHINESE.match(text) else " " + text
 
 
-def _train_tokenizer(texts: Sequence[str], vocab_size: int) -> Any:
+def train_tokenizer(texts: Sequence[str], vocab_size: int) -> Any:
+    """Byte-level BPE tokens of texts, as `WordVectors` has them: a `tokenizers.Tokenizer`."""
     from tokenizers import Regex, Tokenizer, decoders, models, normalizers, pre_tokenizers, trainers
 
     tokenizer = Tokenizer(models.BPE())
