@@ -12,8 +12,10 @@ from llmar_env.arrays import Array, as_numpy, as_torch, has_direction, unit
 
 __all__ = ["ExactIndex", "FaissIndex", "Index"]
 
-# Queries and documents compared at a time; bound the memory of the similarities to 32 MB.
-_QUERIES, _DOCUMENTS = 1024, 8192
+# Queries and documents compared at a time; their similarities, 4 MB, stay in the cache.
+_QUERIES, _DOCUMENTS = 1024, 1024
+# The k best are found anew when there are so many times k candidates.
+_PRUNED = 2
 # Candidates whose cosines are summed at a time; their vectors should stay in the cache.
 _CANDIDATES = 512
 # Groups of documents for each document that is searched; more of them leave fewer candidates.
@@ -144,24 +146,77 @@ class ExactIndex:
         """Documents that may be among the k nearest: places of queries (c,) and documents (c,)."""
         left: Array = queries if self.device is None else as_torch(queries, self.device)
         xp = array_namespace(left)
-        query, document = np.empty(0, np.int64), np.empty(0, np.int64)
-        cosine = np.empty(0, np.float32)
+        # One buffer for all blocks, small enough to stay in the processor's cache.
+        products = xp.empty((len(queries), _DOCUMENTS), dtype=left.dtype, device=device(left))
         bound = np.full(len(queries), -np.inf, np.float32)  # (n,) at most the k-th best cosine
         margin = np.float32(4 * self._error)
+        found: list[_Pairs] = []
         for first in range(0, len(self), _DOCUMENTS):
-            similarity = left @ self._searched[first : first + _DOCUMENTS].T
-            bound = np.maximum(bound, _reached_by(xp, similarity, k))
-            least = xp.asarray((bound - margin)[:, None], device=device(left))
-            rows, columns = xp.nonzero(similarity >= least)
-            query = np.concatenate([query, as_numpy(rows)])
-            document = np.concatenate([document, as_numpy(columns) + first])
-            cosine = np.concatenate([cosine, as_numpy(similarity[rows, columns])])
-            if k * len(queries) <= len(query) and len(self) > _DOCUMENTS:
-                k_th = cosine[_k_best(query, document, cosine, k)].reshape(-1, k)[:, -1]
-                bound = np.maximum(bound, k_th)
-                kept = cosine >= (bound - margin)[query]
-                query, document, cosine = query[kept], document[kept], cosine[kept]
-        return query, document
+            block = self._searched[first : first + _DOCUMENTS]
+            if len(block) == _DOCUMENTS:
+                xp.matmul(left, block.T, out=products)
+            else:
+                products = left @ block.T
+            bound, (query, column, cosine) = _reaching(xp, products, bound, margin, k)
+            found.append((query, column + first, cosine))
+            if sum(len(one[0]) for one in found) >= _PRUNED * k * len(queries):
+                bound, found = _pruned(found, bound, margin, k)
+        query, document, cosine = _joined(found)
+        kept = cosine >= (bound - margin)[query]
+        return query[kept], document[kept]
+
+
+_Pairs = tuple[NDArray[np.int64], NDArray[np.int64], NDArray[np.float32]]
+"""Pairs of query and document: their places (c,) and (c,), and cosines (c,)."""
+
+
+def _reaching(
+    xp: Any, similarity: Array, bound: NDArray[np.float32], margin: np.float32, k: int
+) -> tuple[NDArray[np.float32], _Pairs]:
+    """The similarities (n, b) that may be among the k best, and a better bound (n,).
+
+    Columns are put into groups. The k-th largest of the groups' maxima is reached by at least k
+    columns; and only groups whose maximum reaches the bound are looked at, which are few.
+    """
+    n, columns = similarity.shape
+    groups = min(_GROUPS * k, columns)
+    height = columns // groups
+    grouped = xp.reshape(similarity[:, : height * groups], (n, height, groups))
+    maxima = as_numpy(xp.max(grouped, axis=1))
+    if groups >= k:
+        reached = np.partition(maxima, groups - k, axis=1)[:, groups - k]
+        bound = np.maximum(bound, reached)
+    query, group = (maxima >= (bound - margin)[:, None]).nonzero()
+    column = group[:, None] + groups * np.arange(height)
+    # Columns that are left over belong to no group.
+    rest = np.arange(height * groups, columns)
+    pairs = [
+        (np.repeat(query, height), column.reshape(-1)),
+        (np.repeat(np.arange(n), len(rest)), np.tile(rest, n)),
+    ]
+    query, place = (np.concatenate(part) for part in zip(*pairs, strict=True))
+    where = (xp.asarray(one, device=device(similarity)) for one in (query, place))
+    cosine = as_numpy(similarity[tuple(where)])
+    kept = cosine >= (bound - margin)[query]
+    return bound, (query[kept], place[kept], cosine[kept])
+
+
+def _pruned(
+    found: list[_Pairs], bound: NDArray[np.float32], margin: np.float32, k: int
+) -> tuple[NDArray[np.float32], list[_Pairs]]:
+    """A better bound (n,), by the k best of each query so far, and what still reaches it."""
+    query, document, cosine = _joined(found)
+    if (np.bincount(query, minlength=len(bound)) < k).any():
+        return bound, [(query, document, cosine)]
+    k_th = cosine[_k_best(query, document, cosine, k)].reshape(-1, k)[:, -1]
+    bound = np.maximum(bound, k_th)
+    kept = cosine >= (bound - margin)[query]
+    return bound, [(query[kept], document[kept], cosine[kept])]
+
+
+def _joined(found: list[_Pairs]) -> _Pairs:
+    query, document, cosine = (np.concatenate(part) for part in zip(*found, strict=True))
+    return query, document, cosine
 
 
 def _as_units(vectors: NDArray[np.floating]) -> NDArray[np.float32]:
@@ -175,21 +230,6 @@ def _as_units(vectors: NDArray[np.floating]) -> NDArray[np.float32]:
                 units = units.copy()
             units[block] = scaled
     return units
-
-
-def _reached_by(xp: Any, similarity: Array, k: int) -> NDArray[np.float32] | np.float32:
-    """(n,) values that at least k of the similarities (n, b) of a row reach; -inf if b < k.
-
-    Columns are put into groups, and the k-th largest of the groups' maxima is taken.
-    """
-    n, columns = similarity.shape
-    groups = min(_GROUPS * k, columns)
-    if groups < k:
-        return np.float32(-np.inf)
-    height = columns // groups
-    grouped = xp.reshape(similarity[:, : height * groups], (n, height, groups))
-    maxima = as_numpy(xp.max(grouped, axis=1))
-    return np.asarray(np.partition(maxima, groups - k, axis=1)[:, groups - k])
 
 
 def _k_best(
