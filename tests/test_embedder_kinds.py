@@ -354,7 +354,7 @@ class TestWhatIsRefused:
     @pytest.mark.parametrize(
         ("spec", "message"),
         [
-            ("st", "an embedder is one of word2vec, st:PATH_OR_NAME, .*; found 'st'"),
+            ("st", "an embedder is one of word2vec, bilingual, st:PATH_OR_NAME, .*; found 'st'"),
             ("bert:x", "found 'bert:x'"),
             ("st:", "found 'st:'"),
             ("st:name#tokens,loud", "st has no option 'loud'; it has tokens, half"),

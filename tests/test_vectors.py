@@ -257,9 +257,8 @@ class TestCommand:
             LLMAR(flat_config(**options))
 
 
-@pytest.mark.parametrize(
-    ("name", "seconds"), [("digits", 5.0), pytest.param("tones", 8.0, marks=pytest.mark.slow)]
-)
+@pytest.mark.slow
+@pytest.mark.parametrize(("name", "seconds"), [("digits", 5.0), ("tones", 8.0)])
 def test_examples_of_images_and_sounds(name, seconds):
     if name == "digits":
         pytest.importorskip("sklearn", reason="needs scikit-learn")
