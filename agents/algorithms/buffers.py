@@ -34,8 +34,7 @@ class GroupedRolloutBuffer(RolloutBuffer):
             return
         next(super().get(1))  # flattens the arrays, once per rollout
         _, text = np.unique(self.observations[:, 0], return_inverse=True)
-        # SB3 seeds NumPy's global generator, and its buffers draw from it.
-        rank = np.random.permutation(text.max() + 1)  # noqa: NPY002
+        rank = np.random.permutation(text.max() + 1)  # noqa: NPY002 - the generator that SB3 seeds
         order = np.argsort(rank[text], kind="stable")
         size = batch_size or len(order)
         for first in range(0, len(order), size):
@@ -77,9 +76,8 @@ class GroupedReplayBuffer(ReplayBuffer):
         size = self.group_size
         groups = -(-batch_size // size)
         filled = self.buffer_size if self.full else self.pos
-        # As above, NumPy's global generator is the one that SB3 seeds.
-        step = np.random.randint(filled, size=groups)  # noqa: NPY002
-        first = np.random.randint(self.n_envs // size, size=groups) * size  # noqa: NPY002
+        step = np.random.randint(filled, size=groups)  # noqa: NPY002 - as above
+        first = np.random.randint(self.n_envs // size, size=groups) * size  # noqa: NPY002 - as above
         at = np.repeat(step, size)[:batch_size]
         who = (first[:, None] + np.arange(size)).reshape(-1)[:batch_size]
         ended = self.dones[at, who] * (1 - self.timeouts[at, who])

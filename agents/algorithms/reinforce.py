@@ -261,7 +261,7 @@ class REINFORCE(OnPolicyAlgorithm):
             return
         self._seed_groups()
         # SB3 annotates it as an array or a dict, but VecEnv.reset may also return a tuple.
-        self._last_obs = env.reset()  # type: ignore[assignment]
+        self._last_obs = env.reset()  # type: ignore[assignment]  # see above
 
     def _seed_groups(self) -> None:
         """Seed the next reset, so that the members of each group see the same new text.

@@ -113,15 +113,7 @@ class AlignTrainer(Trainer):
                 )
         for split, found in scores.items():
             found |= {name: evaluate(one, corpus, split) for name, one in policies.items()}
-        rate = model.num_timesteps / seconds
-        timings = {
-            "setup_seconds": setup_seconds,
-            "training_seconds": seconds,
-            "total_seconds": clock.elapsed,
-            "steps": model.num_timesteps,
-            "steps_per_second": rate,
-            "texts_per_second": rate / self.algorithm.group_size,
-        }
+        timings = {"setup_seconds": setup_seconds} | self._timings(model, training_clock, clock)
         reward = self.config.task.reward or "cosine"
         return Trained(scores, curves, timings, metric=self.metric, reward=reward)
 

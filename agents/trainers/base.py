@@ -136,6 +136,17 @@ class Trainer:
             **self._settings(env.action_space) | settings,
         )
 
+    def _timings(self, model: BaseAlgorithm, training: Clock, whole: Clock) -> dict[str, float]:
+        """Seconds and throughput of a reinforcement learning whose steps are whole answers."""
+        rate = model.num_timesteps / training.seconds
+        return {
+            "training_seconds": training.seconds,
+            "total_seconds": whole.elapsed,
+            "steps": model.num_timesteps,
+            "steps_per_second": rate,
+            "texts_per_second": rate / self.algorithm.group_size,
+        }
+
     def _settings(self, action_space: spaces.Space[Any]) -> dict[str, Any]:
         """The algorithm's settings in the format that its class accepts."""
         settings = dict(self.algorithm.settings)

@@ -146,22 +146,14 @@ class GenerateTrainer(Trainer):
         validation = self._validation(corpus)
         self._reinforce(model, training_clock, validation, callback)
         self._score_splits("trained", scores, corpus)
-        seconds, warm_seconds = training_clock.seconds, timings.get("warm_seconds", 0.0)
+        warm_seconds = timings.get("warm_seconds", 0.0)
         curves["trained"] = [later(record, warm_seconds) for record in validation.records]
-        timings |= {
-            "training_seconds": seconds,
-            "total_seconds": clock.elapsed,
-            "steps": model.num_timesteps,
-            "steps_per_second": model.num_timesteps / seconds,
-            "texts_per_second": model._n_updates * self.algorithm.num_texts / seconds,
-        }
+        timings |= self._timings(model, training_clock, clock)
+        # A step is a word here, so that steps do not count texts.
+        texts_read = model._n_updates * self.algorithm.num_texts
+        timings["texts_per_second"] = texts_read / training_clock.seconds
         return Trained(
-            scores,
-            curves,
-            timings,
-            self.precision,
-            metric="bleu_tok",
-            reward=self._reward,
+            scores, curves, timings, self.precision, metric="bleu_tok", reward=self._reward
         )
 
     def _make_writing_env(self, corpus: Corpus, vocabulary: Vocabulary) -> GymVecEnv:

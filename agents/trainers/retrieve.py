@@ -104,11 +104,7 @@ class RetrieveTrainer(Trainer):
             policy.load_state_dict(start.state_dict())
             run.score("start", policy)
         self.policy = policy
-        width = self._width(corpus.source.dim)
-        self.config = replace(
-            self.config, algorithm=replace(self.config.algorithm, hidden_dim=width)
-        )
-        self._digest = Documents.of(corpus).digest if corpus.documents else ""
+        self._adopt(corpus)
         timings = {"setup_seconds": clock.elapsed}
         warm_seconds = 0.0
         if self.config.retrieval.warm_start == "supervised":
@@ -120,20 +116,20 @@ class RetrieveTrainer(Trainer):
             self._reinforce(model, training_clock, validation, callback)
         finally:
             run.keep_best(policy, untouched, validation)
-        seconds, steps = training_clock.seconds, model.num_timesteps
         run.curves["trained"] = [later(record, warm_seconds) for record in validation.records]
         run.score("trained", policy)
         if self.config.run.supervised:
-            run.score_supervised(untouched, warm_seconds + seconds, steps, log)
-        rate = steps / seconds
-        timings |= {
-            "training_seconds": seconds,
-            "total_seconds": clock.elapsed,
-            "steps": steps,
-            "steps_per_second": rate,
-            "texts_per_second": rate / self.algorithm.group_size,
-        }
-        return run.trained(timings)
+            seconds = warm_seconds + training_clock.seconds
+            run.score_supervised(untouched, seconds, model.num_timesteps, log)
+        return run.trained(timings | self._timings(model, training_clock, clock))
+
+    def _adopt(self, collection: Collection) -> None:
+        """Keep what a saved model says of the collection: its width, and its documents' digest."""
+        width = self._width(collection.source.dim)
+        self.config = replace(
+            self.config, algorithm=replace(self.config.algorithm, hidden_dim=width)
+        )
+        self._digest = Documents.of(collection).digest if collection.documents else ""
 
     def _make_agent(
         self, collection: Collection, clock: Clock, folder: Path | None

@@ -104,15 +104,8 @@ class Corpus:
             raise ValueError("a corpus needs at least one split")
         _warn_of_shared_rows(pairs)
         _warn_of_one_text(pairs)
-        given = [_name_or_none(one) for one in (source_embedder, target_embedder)]
-        if all(part.echo for part in pairs.values()):
-            given = [given[0] or given[1], given[1] or given[0]]
-            # A text that is its own target has nothing to be translated.
-            given = [None if one == BILINGUAL else one for one in given]
-        elif given[1] == BILINGUAL:
-            if given[0] != BILINGUAL:
-                raise ValueError("bilingual vectors are those of the input texts: give it for them")
-            given[1] = None
+        echo = all(part.echo for part in pairs.values())
+        given = _each_side(source_embedder, target_embedder, echo=echo)
         sources = [text for part in pairs.values() for text in part.source]
         targets = [text for part in pairs.values() for text in part.target]
         splits, first = {}, 0
@@ -382,6 +375,26 @@ def _reordered(
     side: EmbeddedTexts | Sequence[str], order: list[int]
 ) -> EmbeddedTexts | Sequence[str]:
     return side.take(order) if isinstance(side, EmbeddedTexts) else [side[row] for row in order]
+
+
+def _each_side(
+    source: Embedder | str | None, target: Embedder | str | None, *, echo: bool
+) -> tuple[Embedder | str | None, Embedder | str | None]:
+    """What embeds each side; with `echo`, every text is its own target.
+
+    Raises:
+        ValueError: only the targets are to be bilingual.
+    """
+    source, target = _name_or_none(source), _name_or_none(target)
+    if echo:
+        source, target = source or target, target or source
+        # A text that is its own target has nothing to be translated.
+        return (None if source == BILINGUAL else source), (None if target == BILINGUAL else target)
+    if target == BILINGUAL:
+        if source != BILINGUAL:
+            raise ValueError("bilingual vectors are those of the input texts: give it for them")
+        target = None
+    return source, target
 
 
 def _name_or_none(given: Embedder | str | None) -> Embedder | str | None:
