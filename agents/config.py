@@ -276,6 +276,9 @@ class WritingConfig(Options):
     """Epochs of the warm start, which trains on the targets by cross-entropy."""
     patience: int | None = option(6, at_least=1, scope=Scope.WRITER)
     """The warm start ends early after this many validations in a row without improvement."""
+    learn_vectors: bool = option(default=True, scope=Scope.WRITER)
+    """Whether the warm start also learns the vectors of the texts' and targets' tokens, which then
+    stay fixed. Only vectors of word2vec and bilingual are learned."""
     smoothing: float = option(0.1, at_least=0, below=1, scope=Scope.WRITER)
     """Label smoothing of the cross-entropy, in [0, 1)."""
     dropout: float = option(0.2, at_least=0, below=1, scope=Scope.WRITER)

@@ -147,6 +147,10 @@ class LLMAR:
             if self.policy is policy:  # the old one, if any, which answers with what it learned on
                 vars(self).update(kept)
             raise
+        finally:
+            learned = self.trainer.learned_corpus
+            if self.policy is not policy and learned is not None:
+                self._adopt(learned)
 
     def _load(self, data: Any) -> Corpus | Collection:
         """Read and embed the texts, by the embedders of a model that is trained already."""

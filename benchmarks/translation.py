@@ -1,25 +1,26 @@
 """Measure how well a writer translates: cross-entropy, then reinforcement learning, and controls.
 
-Multi30k, German to English. The warm start is trained once; the other parts continue from its
-weights, for the same time each: reinforcement with a BLEU reward (`rl`), more cross-entropy (`ce`),
-and as controls the same reinforcement with a constant reward (`constant`) and with the cosine
-(`cosine`). Weights are selected on val, figures are on test, and decoding is greedy unless stated
-otherwise.
+Multi30k, German to English. The warm start (`warm`) learns the network and the vectors by
+cross-entropy; the other parts continue from the weights of its first seed, for the same time each:
+reinforcement with a BLEU reward (`rl`), more cross-entropy (`ce`), and as controls the same
+reinforcement with a constant reward (`constant`) and with the cosine (`cosine`). Weights are
+selected on val by greedy answers, and figures are on test, greedy and with a beam of 4.
 
-    python benchmarks/translation.py --data DIR --json runs/translation.json
-    python benchmarks/translation.py --part rl --seed 1 --json runs/translation.json
+    python benchmarks/translation.py --data DIR
+    python benchmarks/translation.py --data DIR --part rl --seed 1
+    python benchmarks/translation.py --report-only
 
-DIR holds train.tsv, val.tsv and test.tsv. Each part adds its figures to the file, so that a long
-benchmark survives an interruption. Run it on an otherwise idle machine.
+DIR holds train.tsv, val.tsv and test.tsv. Each part appends to a file of runs, one JSON object per
+line with the answers, the commit and the processor; the last run of a part and seed counts. Run it
+on an otherwise idle machine.
 """
 
 from __future__ import annotations
 
-import json
 import time
 import warnings
-from collections.abc import Callable
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
 from statistics import mean
@@ -31,6 +32,7 @@ import tyro
 from numpy.typing import NDArray
 from rich.console import Console
 from rich.table import Table
+from run_files import append_run, read_runs
 from safetensors.torch import load_file
 from stable_baselines3 import PPO
 from stable_baselines3.common.callbacks import BaseCallback
@@ -42,11 +44,13 @@ from agents.config import Config, TaskConfig
 from agents.inference.decoding import Method, decode
 from agents.inference.refinement import refine
 from agents.networks.device import resolve_device
+from agents.networks.seq2seq import Seq2SeqConfig
 from agents.policies.writer import WriterPolicy
 from agents.trainers.generate import writer_config
 from agents.training.callback import Progress, Training
 from agents.training.clock import Clock, LinearDecay
-from agents.training.cross_entropy import TargetTexts, train_cross_entropy
+from agents.training.cross_entropy import TargetTexts, target_cross_entropy, train_cross_entropy
+from agents.training.learned_vectors import LearnedVectors
 from agents.training.regularizers import CrossEntropy
 from agents.training.validation import Validation
 from agents.vec_env import GymVecEnv, make_vec_env
@@ -57,15 +61,16 @@ from llmar_env.envs.generate import GenerateMDP
 from llmar_env.metrics import TextScores, score_texts
 from llmar_env.progress import ProgressBar
 from llmar_env.text.corpus import Corpus
-from llmar_env.text.embedders import WordVectors
+from llmar_env.text.embedders import BILINGUAL, WordVectors
 from llmar_env.text.pairs import TextPairs
 from llmar_env.text.tensor_files import write_tensors
 
 Part = Literal["warm", "rl", "ce", "constant", "cosine", "decoding", "refine", "throughput"]
 _SHOWN = ("bleu_tok", "bleu_13a", "chrf", "rouge_l", "alignment", "p_at_1")
-_SEEDED: tuple[Part, ...] = ("rl", "ce")
+_SEEDED: tuple[Part, ...] = ("warm", "rl", "ce")
 _MAX_NEW_TOKENS = 40
 _THRESHOLD, _ROUNDS = 0.9, 8
+_WEIGHTS, _EMBEDDERS = "warm.safetensors", ("source.safetensors", "target.safetensors")
 _THROUGHPUT_SECONDS = 20.0
 
 
@@ -75,12 +80,14 @@ class Options:
 
     data: Path = Path("../shared/data/multi30k-de-en")
     """Folder with train.tsv, val.tsv and test.tsv, columns source and target."""
-    json: Path | None = None
-    """Add the figures to this file, one flat object."""
+    runs: Path = Path("benchmarks/results/translation.jsonl.gz")
+    """File of the runs."""
+    report_only: bool = False
+    """Only report the runs of the file."""
     part: tuple[Part, ...] = get_args(Part)
     """What to measure."""
     seed: tuple[int, ...] = (0, 1, 2)
-    """Seeds of the parts rl and ce; all other parts use the first one."""
+    """Seeds of the parts warm, rl and ce; all other parts use the first one."""
     warm_minutes: float = 20.0
     """Minutes of the warm start, validations included."""
     minutes: float = 10.0
@@ -94,29 +101,28 @@ class Options:
 # What `train.py --env LLMAR/Generate-v0` trains with.
 _CONFIG = Config(task=TaskConfig(env="LLMAR/Generate-v0"))
 _RL = WRITING.reinforcement
-_WRITER = writer_config(_CONFIG)
 
 
 # ---------------------------------------------------------------------------- the writer
 
 
-def load(options: Options) -> Corpus:
-    """Read and embed the data; the word vectors are trained once, and kept in the folder."""
+def load(options: Options, *, learned: bool = True) -> Corpus:
+    """Read and embed the data, with the vectors that the warm start has learned or without.
+
+    Raises:
+        FileNotFoundError: they are to be learned, and the part `warm` has not run.
+    """
     pairs = {
         split: TextPairs.read(options.data / f"{stem}.tsv")
         for split, stem in {"train": "train", "valid": "val", "test": "test"}.items()
     }
-    files = [options.folder / f"{side}.safetensors" for side in ("source", "target")]
     with warnings.catch_warnings():
         warnings.filterwarnings("ignore", message=".*are in train too")
-        if all(file.exists() for file in files):
-            source, target = map(WordVectors.load, files)
-            return Corpus.load(pairs, source_embedder=source, target_embedder=target)
-        corpus = Corpus.load(pairs, word_vectors=WRITING.word_vectors)
-    for file, embedder in zip(files, (corpus.source_embedder, corpus.target_embedder), strict=True):
-        assert embedder is not None
-        embedder.save(file)
-    return corpus
+        if not learned:
+            config = WRITING.word_vectors
+            return Corpus.load(pairs, source_embedder=BILINGUAL, word_vectors=config)
+        source, target = (WordVectors.load(options.folder / name) for name in _EMBEDDERS)
+        return Corpus.load(pairs, source_embedder=source, target_embedder=target)
 
 
 def make_env(corpus: Corpus, reward: Reward | str, num_envs: int, group_size: int) -> GymVecEnv:
@@ -138,9 +144,15 @@ def make_env(corpus: Corpus, reward: Reward | str, num_envs: int, group_size: in
 def make_writer(corpus: Corpus, options: Options) -> WriterPolicy:
     """An untrained writer."""
     mdp = GenerateMDP(corpus, observation="index", max_new_tokens=_MAX_NEW_TOKENS)
-    return WriterPolicy(mdp.observation_space, mdp.action_space, lambda _: 1.0, writer=_WRITER).to(
-        resolve_device(options.device)
+    policy = WriterPolicy(
+        mdp.observation_space, mdp.action_space, lambda _: 1.0, writer=writer_of(corpus)
     )
+    return policy.to(resolve_device(options.device))
+
+
+def writer_of(corpus: Corpus) -> Seq2SeqConfig:
+    """The sizes of the writer of a corpus."""
+    return replace(writer_config(_CONFIG), lexical=corpus.shared_space)
 
 
 def warm_writer(corpus: Corpus, options: Options) -> WriterPolicy:
@@ -150,19 +162,24 @@ def warm_writer(corpus: Corpus, options: Options) -> WriterPolicy:
         FileNotFoundError: the part `warm` has not run.
     """
     policy = make_writer(corpus, options)
-    policy.load_state_dict(load_file(options.folder / "warm.safetensors"))
+    policy.load_state_dict(load_file(options.folder / _WEIGHTS))
     return policy
+
+
+def write(policy: WriterPolicy, corpus: Corpus, split: str, **decoding: Any) -> list[str]:
+    """The texts written for those of a split."""
+    assert policy.vocabulary is not None
+    with warnings.catch_warnings():
+        warnings.filterwarnings("ignore", message=".*without an EOS")
+        rows = corpus.rows(split)
+        tokens = decode(policy, corpus.source, rows, max_new_tokens=_MAX_NEW_TOKENS, **decoding)
+    return policy.vocabulary.decode(tokens)
 
 
 def score(policy: WriterPolicy, corpus: Corpus, split: str, **decoding: Any) -> TextScores:
     """Scores of the texts written for those of a split."""
-    rows = corpus.rows(split)
-    assert policy.vocabulary is not None
+    written, rows = write(policy, corpus, split, **decoding), corpus.rows(split)
     assert corpus.target_embedder is not None
-    with warnings.catch_warnings():
-        warnings.filterwarnings("ignore", message=".*without an EOS")
-        tokens = decode(policy, corpus.source, rows, max_new_tokens=_MAX_NEW_TOKENS, **decoding)
-    written = policy.vocabulary.decode(tokens)
     return score_texts(written, corpus.targets[rows.start : rows.stop], corpus.target_embedder)
 
 
@@ -175,23 +192,35 @@ def validation_of(corpus: Corpus, times: int, metric: str = "bleu_tok") -> Valid
 
 
 def measure_warm(corpus: Corpus, options: Options, seed: int) -> dict[str, Any]:
-    """Cross-entropy from scratch."""
+    """Cross-entropy from scratch, of the network and the vectors; kept for the first seed."""
     torch.manual_seed(seed)
     policy = make_writer(corpus, options)
-    validation = validation_of(corpus, times=12)
-    seconds = learn_cross_entropy(policy, corpus, validation, options.warm_minutes, seed, warm=True)
-    weights = {name: weight.cpu().numpy() for name, weight in policy.state_dict().items()}
-    write_tensors(weights, options.folder / "warm.safetensors")
-    scores = score(policy, corpus, "test")
-    show("warm start", seed, validation, scores)
-    return {
-        "bleu_tok_warm": scores.bleu_tok,
-        "bleu_13a_warm": scores.bleu_13a,
-        "alignment_warm": scores.alignment,
-        "seconds_warm": seconds,
-        "seed_warm": seed,
-        "signatures": dict(scores.signatures),
-    }
+    assert policy.vocabulary is not None
+    vectors = LearnedVectors(corpus, policy.vocabulary)
+    vectors.join(policy)
+
+    def score_learned(policy: WriterPolicy) -> TextScores:
+        with torch.no_grad():
+            vectors.use(policy)
+        return score(policy, vectors.corpus()[0], "valid")
+
+    validation = Validation(score_learned, "bleu_tok", 12)
+    seconds = learn_cross_entropy(
+        policy, corpus, validation, options.warm_minutes, seed, vectors=vectors
+    )
+    vectors.leave(policy)
+    corpus, _ = vectors.corpus()
+    policy, learned = make_writer(corpus, options), policy
+    policy.load_state_dict(learned.state_dict())
+    if seed == options.seed[0]:
+        weights = {name: weight.cpu().numpy() for name, weight in policy.state_dict().items()}
+        write_tensors(weights, options.folder / _WEIGHTS)
+        for name, embedder in zip(
+            _EMBEDDERS, (corpus.source_embedder, corpus.target_embedder), strict=True
+        ):
+            assert isinstance(embedder, WordVectors)
+            embedder.save(options.folder / name)
+    return _after("warm", seed, policy, corpus, validation, seconds)
 
 
 def learn_cross_entropy(
@@ -201,9 +230,12 @@ def learn_cross_entropy(
     minutes: float,
     seed: int,
     *,
-    warm: bool,
+    vectors: LearnedVectors | None = None,
 ) -> float:
-    """Minimize the cross-entropy for some minutes; returns the seconds that it took."""
+    """Minimize the cross-entropy for some minutes; returns the seconds that it took.
+
+    From scratch if vectors are learned too, or else from a warm start.
+    """
     assert policy.vocabulary is not None
     clock = Clock(60 * minutes)
     train_cross_entropy(
@@ -212,11 +244,12 @@ def learn_cross_entropy(
         validation,
         clock=clock,
         epochs=1000.0,
-        learning_rate=WRITING.warm_learning_rate if warm else _RL.learning_rate,
+        learning_rate=_RL.learning_rate if vectors is None else WRITING.warm_learning_rate,
         batch_size=WRITING.warm_texts,
         smoothing=_CONFIG.writer.smoothing,
         seed=seed,
         progress=True,
+        vectors=vectors,
     )
     return clock.seconds
 
@@ -226,9 +259,7 @@ def measure_ce(corpus: Corpus, options: Options, seed: int) -> dict[str, Any]:
     torch.manual_seed(seed)
     policy = warm_writer(corpus, options)
     validation = validation_of(corpus, times=8)
-    seconds = learn_cross_entropy(
-        policy, corpus, validation, options.minutes, 100 + seed, warm=False
-    )
+    seconds = learn_cross_entropy(policy, corpus, validation, options.minutes, 100 + seed)
     return _after("ce", seed, policy, corpus, validation, seconds)
 
 
@@ -246,7 +277,7 @@ def measure_reinforced(
         learning_rate=LinearDecay(_RL.learning_rate, clock),
         seed=seed,
         device=options.device,
-        policy_kwargs={"writer": _WRITER},
+        policy_kwargs={"writer": writer_of(corpus)},
         regularizers=(cross_entropy(corpus, warm, seed),),
     )
     policy = model.policy
@@ -281,11 +312,25 @@ def _after(
     validation: Validation,
     seconds: float,
 ) -> dict[str, Any]:
-    """The figures of a part that continued from the warm start."""
-    scores = score(policy, corpus, "test")
-    show(name, seed, validation, scores)
-    figures = {f"{metric}_{name}": getattr(scores, metric) for metric in _SHOWN}
-    return figures | {f"seconds_{name}": seconds}
+    """The figures of a part that trained, and its answers to the test texts."""
+    assert policy.vocabulary is not None
+    assert corpus.target_embedder is not None
+    rows = corpus.rows("test")
+    targets = corpus.targets[rows.start : rows.stop]
+    figures: dict[str, Any] = {
+        "seconds": seconds,
+        "valid": validation.value(validation.best),
+        "cross_entropy": target_cross_entropy(
+            policy, TargetTexts(corpus, policy.vocabulary, "test")
+        ),
+    }
+    for method in ("greedy", "beam"):
+        written = write(policy, corpus, "test", method=method)
+        scores = score_texts(written, targets, corpus.target_embedder)
+        show(f"{name}, {method}", seed, validation, scores)
+        figures[method] = {metric: getattr(scores, metric) for metric in _SHOWN}
+        figures[method] |= {"written": written, "signatures": dict(scores.signatures)}
+    return figures
 
 
 def constant(written: Written) -> NDArray[np.float64]:
@@ -349,7 +394,7 @@ def measure_throughput(corpus: Corpus, options: Options, seed: int) -> dict[str,
         env = make_env(corpus, reward, 64 if stock else _RL.num_texts * group, group)
         kwargs: dict[str, Any] = {
             "learning_rate": _RL.learning_rate,
-            "policy_kwargs": {"writer": _WRITER},
+            "policy_kwargs": {"writer": writer_of(corpus)},
             "seed": seed,
             "device": options.device,
         }
@@ -436,52 +481,46 @@ _MEASURES: dict[Part, Callable[[Corpus, Options, int], dict[str, Any]]] = {
 }
 
 
-def add(figures: dict[str, Any], part: Part, seed: int, found: dict[str, Any]) -> None:
-    """Add a part's results to the figures; parts with several seeds have lists."""
-    if part not in _SEEDED:
-        figures |= found
-        return
-    seeds = figures.setdefault(f"seeds_{part}", [])
-    if seed not in seeds:
-        seeds.append(seed)
-    for name, value in found.items():
-        values, place = figures.setdefault(name, []), seeds.index(seed)
-        values[place : place + 1] = [value]
-
-
-def derive(figures: dict[str, Any]) -> dict[str, Any]:
-    """Figures derived from several parts."""
-    derived = {}
-    if "bleu_tok_ce" in figures:
-        derived["bleu_tok_ce_longer"] = figures["bleu_tok_ce"]
-    if {"bleu_tok_rl", "bleu_tok_ce"} <= figures.keys():
-        derived["gain_over_ce"] = mean(figures["bleu_tok_rl"]) - mean(figures["bleu_tok_ce"])
-    if {"bleu_tok_constant", "bleu_tok_warm"} <= figures.keys():
-        derived["control_gain"] = figures["bleu_tok_constant"] - figures["bleu_tok_warm"]
-    if {"alignment_cosine", "alignment_warm"} <= figures.keys():
-        derived["cosine_gain"] = figures["alignment_cosine"] - figures["alignment_warm"]
-    return derived
+def report(runs: Sequence[Mapping[str, Any]], console: Console) -> None:
+    """Print the figures of the last run of each part and seed."""
+    last = {(run["part"], run["seed"]): run for run in runs}
+    trained = [run for run in last.values() if "greedy" in run]
+    table = Table("part", "seed", "minutes", "nats/token", "decoding", *_SHOWN, title="Test")
+    for run in trained:
+        for method in ("greedy", "beam"):
+            scores = (f"{run[method][metric]:.4g}" for metric in _SHOWN)
+            minutes, entropy = f"{run['seconds'] / 60:.1f}", f"{run['cross_entropy']:.3f}"
+            table.add_row(run["part"], str(run["seed"]), minutes, entropy, method, *scores)
+    console.print(table)
+    for method in ("greedy", "beam"):
+        bleu = {
+            part: [run[method]["bleu_tok"] for run in trained if run["part"] == part]
+            for part in ("rl", "ce")
+        }
+        if all(bleu.values()):
+            gain = mean(bleu["rl"]) - mean(bleu["ce"])
+            console.print(f"{method}: reinforcement over cross-entropy {gain:+.2f} BLEU")
+    for run in last.values():
+        if "greedy" not in run:
+            hidden = ("machine", "signatures")
+            console.print({name: one for name, one in run.items() if name not in hidden})
 
 
 def main(options: Options) -> None:
-    """Measure, print, and write the figures."""
+    """Measure, print, and append to the file of runs."""
     console = Console()
     options.folder.mkdir(parents=True, exist_ok=True)
-    file = options.json or options.folder / "translation.json"
-    file.parent.mkdir(parents=True, exist_ok=True)
-    console.print(
-        f"{WRITING}; {_WRITER}; torch {torch.__version__}, {torch.get_num_threads()} threads, "
-        f"device {options.device}"
-    )
-    corpus = load(options)
-    for part in options.part:
-        for seed in options.seed if part in _SEEDED else options.seed[:1]:
-            found = _MEASURES[part](corpus, options, seed)
-            figures = json.loads(file.read_text("utf-8")) if file.exists() else {}
-            add(figures, part, seed, found)
-            figures |= derive(figures)
-            file.write_text(json.dumps(figures, indent=2) + "\n", "utf-8")
-            console.print({name: value for name, value in figures.items() if name in found})
+    if not options.report_only:
+        console.print(
+            f"{WRITING}; torch {torch.__version__}, {torch.get_num_threads()} threads, "
+            f"device {options.device}"
+        )
+        for part in options.part:
+            for seed in options.seed if part in _SEEDED else options.seed[:1]:
+                corpus = load(options, learned=part != "warm")
+                found = _MEASURES[part](corpus, options, seed)
+                append_run(options.runs, {"part": part, "seed": seed, **found})
+    report(read_runs(options.runs), console)
 
 
 if __name__ == "__main__":

@@ -44,7 +44,7 @@ RANGES = {
 VECTORS = {"observation", "num_vectors", "pool", "target_vectors", "distribution", "noise_scale"}
 RETRIEVAL = {"documents", "queries", "feedback", "top_k", "warm_start", "click_log"}
 WRITERS = {"max_new_tokens", "warm_epochs", "warm_seconds", "patience", "smoothing"}
-WRITERS |= {"dropout", "ce_weight", "entropy", "kl_weight", "precision"}
+WRITERS |= {"dropout", "learn_vectors", "ce_weight", "entropy", "kl_weight", "precision"}
 # One more value of each option that is not for every training.
 OTHERS = {
     "observation": "embeddings",
@@ -72,6 +72,7 @@ OTHERS = {
     "warm_seconds": 3.0,
     "patience": None,
     "smoothing": 0.3,
+    "learn_vectors": False,
     "dropout": 0.0,
     "ce_weight": 0.9,
     "entropy": 0.01,

@@ -11,7 +11,7 @@ from agents.distributions.cosine_softmax import cosine_log_softmax
 def problem(n=40, size=30, dim=8, seed=0):
     generator = torch.Generator().manual_seed(seed)
     u = F.normalize(torch.randn(n, dim, generator=generator), dim=-1).requires_grad_()
-    tokens = F.normalize(torch.randn(size, dim, generator=generator), dim=-1)
+    tokens = F.normalize(torch.randn(size, dim, generator=generator), dim=-1).requires_grad_()
     scale = (1 + 20 * torch.rand(n, generator=generator)).requires_grad_()
     chosen = torch.randint(size, (n,), generator=generator)
     return u, scale, tokens, chosen
@@ -27,7 +27,8 @@ def test_values_and_gradients_are_those_of_torchs_cross_entropy(smoothing, block
     expected = -F.cross_entropy(logits, chosen, label_smoothing=smoothing, reduction="none")
     torch.testing.assert_close(found, expected)
     weights = torch.randn(len(u))
-    grads = [torch.autograd.grad((x * weights).sum(), [u, scale]) for x in (found, expected)]
+    inputs = [u, scale, tokens]
+    grads = [torch.autograd.grad((x * weights).sum(), inputs) for x in (found, expected)]
     for one, other in zip(*grads, strict=True):
         torch.testing.assert_close(one, other)
 
@@ -39,6 +40,9 @@ def test_bfloat16_is_near():
         rounded = cosine_log_softmax(u, scale, tokens, chosen)
     assert rounded.dtype == torch.float32
     torch.testing.assert_close(rounded, exact, atol=0.1, rtol=0)
+    gradients = [torch.autograd.grad(x.mean(), [u, scale, tokens]) for x in (exact, rounded)]
+    for one, other in zip(*gradients, strict=True):
+        torch.testing.assert_close(one, other, atol=0.05 * one.abs().max().item(), rtol=0)
 
 
 @given(st.floats(0.01, 80.0))

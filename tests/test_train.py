@@ -127,17 +127,18 @@ def test_a_writers_results(written):
     folder, _ = written
     results = json.loads((folder / "results.json").read_text())
     columns = {"bleu_tok", "bleu_13a", "chrf", "rouge_l", "alignment", "p_at_1"}
+    of_writers = columns | {"cross_entropy", "alignment_unlearned"}
     for split in ("test", "valid"):
         assert set(results[split]) == {"trained", "warm_start", "copy", "constant"}
-        for scores in results[split].values():
-            assert set(scores) == columns
+        for name, scores in results[split].items():
+            assert set(scores) == (columns if name in ("copy", "constant") else of_writers)
             assert all(isinstance(value, float) for value in scores.values())
         assert results[split]["trained"]["bleu_tok"] > results[split]["constant"]["bleu_tok"]
     assert set(results["signatures"]) == {"bleu_13a", "bleu_tok", "chrf"}
     assert "sacrebleu" in results["versions"]
     assert set(results["curves"]) == {"trained", "warm_start"}
     for records in results["curves"].values():
-        assert all(set(record["scores"]) == columns for record in records)
+        assert all(set(record["scores"]) == of_writers for record in records)
     assert results["timings"]["steps"] >= 600
     assert results["timings"]["warm_seconds"] > 0
 
@@ -345,7 +346,7 @@ def test_every_score_is_in_the_results_and_columns_are_in_the_table():
         "median_rank": 7.0,
     }
     assert len(score_table("x", scores).columns) == 5
-    written = TextScores(1.0, 2.0, 3.0, 0.4, 0.5, 0.6, {"chrf": "nrefs:1"})
+    written = TextScores(1.0, 2.0, 3.0, 0.4, 0.5, 0.6, {"chrf": "nrefs:1"}, 1.5, 0.3)
     assert set(vars(written)) - set(numbers(written)) == {"signatures"}
 
 

@@ -164,7 +164,7 @@ def test_a_training_that_fails_before_it_begins_leaves_the_model_as_it_was(words
     text, kept = words.sources[0], vars(short).copy()
     written = short.generate(text)
     with pytest.raises(ValueError, match="strings"):
-        short.train(replace(words, targets=(), sources=()))
+        short.train(replace(short.corpus, targets=(), sources=()))
     assert vars(short) == kept
     assert short.generate(text) == written
 
@@ -222,8 +222,8 @@ def agent_of(config, corpus):
     trainer = GenerateTrainer(config, torch.device("cpu"))
     vocabulary = Vocabulary.of(corpus)
     env = trainer._make_writing_env(corpus, vocabulary)
-    warm = trainer._make_policy(env)
     texts = TargetTexts(corpus, vocabulary)
+    warm = trainer._make_policy(texts, None)
     losses, misaligned = texts.loss(warm, np.arange(4), 0.1)
     descend(warm, losses.mean() + misaligned.mean(), 1.0, "in the warm start")
     return warm, trainer._make_agent(warm, texts, env, Clock(), None)
@@ -357,8 +357,8 @@ def test_refine_gives_texts_with_the_score_of_each_round(short):
         warnings.simplefilter("ignore")
         drafts = short.generate(sources)
         assert [text.text for text in short.refine(sources, 0.99, 0)] == drafts
-        refined = short.refine(sources, 0.99, 3)
-        one = short.refine(sources[0], 0.99, 3)
+        refined = short.refine(sources, 0.99, 3, margin=4.0)
+        one = short.refine(sources[0], 0.99, 3, margin=4.0)
     assert isinstance(one, RefinedText)
     changed = 0
     for text, draft in zip(refined, drafts, strict=True):
@@ -381,7 +381,11 @@ def test_refine_begins_with_the_draft_of_the_method(short):
 def test_evaluate_takes_what_generate_gives(trained, aligning):
     llmar, outcome = trained
     sources, targets = part(llmar.corpus, "test")
-    assert llmar.evaluate(llmar.generate(sources), targets) == outcome.scores["test"]["trained"]
+    expected = outcome.scores["test"]["trained"]
+    assert expected.cross_entropy > 0
+    assert expected.alignment_unlearned > 0
+    expected = replace(expected, cross_entropy=None, alignment_unlearned=None)  # of the trainer
+    assert llmar.evaluate(llmar.generate(sources, method="greedy"), targets) == expected
     answers = aligning.generate(sources)
     scores = aligning.evaluate(answers, targets)
     each = [aligning.score(text, answer) for text, answer in zip(targets, answers, strict=True)]
@@ -589,7 +593,8 @@ def test_texts_of_ones_own_get_whitened_vectors_to_write_with():
 
 def test_the_phrasebook_keeps_its_vectors_unless_others_are_asked_for(words):
     book = load_corpus(flat_config(**SMALL))
-    assert book is load_corpus(Config())
+    assert book.target.fingerprint == load_corpus(Config()).target.fingerprint
+    assert book.source_embedder.space == book.target_embedder.space
     assert book.target_embedder.config.whitening == 0
     assert load_corpus(flat_config(dim=16), words) is words
     with pytest.raises(ValueError, match="dim=8, but the corpus has vectors of dimension 16"):

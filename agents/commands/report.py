@@ -67,12 +67,14 @@ _COLUMNS = {
         "rouge_l": "ROUGE-L",
         "alignment": "alignment",
         "p_at_1": "P@1",
+        "cross_entropy": "nats",
     },
     RankingScores: {
         "ndcg_at_10": "nDCG@10",
         "recall_at_10": "recall@10",
         "mrr_at_10": "MRR@10",
         "p_at_1": "P@1",
+        "reward": "reward",
     },
 }
 _PANELS = {
@@ -170,9 +172,12 @@ def observations(trained: Trained) -> list[str]:
 
 def score_table(title: str, scores: Mapping[str, AnyScores]) -> Table:
     """A table of scores by who answered."""
-    columns = dict(_COLUMNS[_kind(scores)])
-    if any(getattr(one, "reward", None) is not None for one in scores.values()):
-        columns["reward"] = "reward"
+    # Some scores are known of some writers alone, or under some rewards.
+    columns = {
+        name: label
+        for name, label in _COLUMNS[_kind(scores)].items()
+        if any(getattr(one, name) is not None for one in scores.values())
+    }
     table = Table("answers of", *columns.values(), title=title)
     for name in _known(scores):
         values = [_shown(scores[name], column) for column in columns]

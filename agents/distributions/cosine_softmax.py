@@ -30,7 +30,7 @@ def cosine_log_softmax(
         smoothing: label smoothing (Szegedy et al. 2016), in [0, 1).
 
     Returns:
-        (n,) float32; differentiable in `directions` and `scale`.
+        (n,) float32; differentiable in `directions`, `scale` and `tokens`.
     """
     log_p: Tensor = _CosineLogSoftmax.apply(  # type: ignore[no-untyped-call]  # torch's has none
         directions, scale[:, None], tokens, chosen, smoothing
@@ -55,7 +55,10 @@ def cosine_probabilities(directions: Tensor, scale: Tensor, tokens: Tensor) -> T
 
 
 class _CosineLogSoftmax(torch.autograd.Function):
-    """With P the softmax and q the smoothed target: d log p / d(s u) = sum_e (q_e - P_e) e."""
+    """With P the softmax, q the smoothed target, and log p = sum_e q_e log P_e.
+
+    d log p / d(s u) = sum_e (q_e - P_e) e, and d log p / d e = (q_e - P_e) s u.
+    """
 
     @staticmethod
     def forward(
@@ -72,21 +75,40 @@ class _CosineLogSoftmax(torch.autograd.Function):
         pull = tokens[chosen]  # (n, D) sum_e q_e e
         if smoothing:
             pull = (1 - smoothing) * pull + smoothing * tokens.mean(0)
-        ctx.save_for_backward(u, scale, tokens, pull, total)
-        ctx.kind = kind
+        ctx.save_for_backward(u, scale, tokens, chosen, pull, total)
+        ctx.kind, ctx.smoothing = kind, smoothing
         # The shift is rounded as in the blocks, so that it cancels.
         return ((u * pull).sum(-1, keepdim=True) * scale - scale.to(kind))[:, 0] - total.log()
 
     @staticmethod
     def backward(ctx: Any, *grads: Tensor) -> tuple[Tensor | None, ...]:
-        u, scale, tokens, pull, total = ctx.saved_tensors
-        typed = tokens.to(ctx.kind)
+        u, scale, tokens, chosen, pull, total = ctx.saved_tensors
+        typed, learned = tokens.to(ctx.kind), ctx.needs_input_grad[2]
+        weights = grads[0][:, None]  # (n, 1) of each log p
+        pushes = (u * scale) * weights  # (n, D), what each q_e - P_e is multiplied with
+        shares = (pushes / total[:, None]).to(ctx.kind) if learned else None
+        mean, d_tokens = torch.empty_like(u), torch.zeros_like(tokens) if learned else None
+        first = 0
         with torch.autocast(u.device.type, ctx.kind, enabled=ctx.kind != torch.float32):
-            mean = torch.cat(
-                [cosine_probabilities(*block, typed) @ typed for block in _blocks(u, scale, tokens)]
-            )
-        d = (pull - mean / total[:, None]) * grads[0][:, None]
-        return d * scale, (d * u).sum(-1, keepdim=True), None, None, None
+            for block in _blocks(u, scale, tokens):
+                rows = slice(first, first := first + len(block[0]))
+                probabilities = cosine_probabilities(*block, typed)
+                mean[rows] = probabilities @ typed
+                if d_tokens is not None and shares is not None:
+                    _subtract_product(d_tokens, probabilities, shares[rows])
+        if d_tokens is not None:
+            d_tokens.index_add_(0, chosen, pushes, alpha=1 - ctx.smoothing)
+            d_tokens += ctx.smoothing / len(tokens) * pushes.sum(0)
+        d = (pull - mean / total[:, None]) * weights
+        return d * scale, (d * u).sum(-1, keepdim=True), d_tokens, None, None
+
+
+def _subtract_product(total: Tensor, x: Tensor, y: Tensor) -> None:
+    """Subtract the product of (n, V), transposed, and (n, D) from `total`, (V, D)."""
+    if total.dtype == x.dtype:
+        total.addmm_(x.T, y, alpha=-1)
+    else:
+        total -= x.T @ y
 
 
 def _blocks(u: Tensor, scale: Tensor, tokens: Tensor) -> zip[tuple[Tensor, Tensor]]:

@@ -25,7 +25,7 @@ from ..networks.packing import pack
 from ..networks.seq2seq import Memory
 from ..policies.writer import WriterPolicy
 
-__all__ = ["Method", "decode", "estimated_alignment", "read_blocks", "token_directions"]
+__all__ = ["Method", "decode", "estimated_alignment", "read_blocks"]
 
 # Number of texts written at a time.
 _BLOCK = 512
@@ -90,7 +90,7 @@ def decode(
     counts = {"num_samples": num_samples, "beam_size": beam_size, "max_new_tokens": max_new_tokens}
     _check(policy, method, counts, temperature, length_power)
     index = np.arange(len(texts)) if rows is None else np.asarray(rows, np.int64)
-    nearest = _Nearest(token_directions(policy))
+    nearest = _Nearest(policy.directions)
     if method == "csls" and len(index):
         nearest = _Nearest(nearest.directions, _hubness(policy, texts, index, max_new_tokens))
     generator = torch.Generator(policy.device).manual_seed(seed)
@@ -186,12 +186,6 @@ def _eos(policy: WriterPolicy) -> int:
     return len(policy.reader.padded_table) - 1
 
 
-def token_directions(policy: WriterPolicy) -> Tensor:
-    """(V, D) unit vectors of the tokens."""
-    assert policy.vocabulary is not None
-    return torch.as_tensor(policy.vocabulary.directions, device=policy.device)
-
-
 @dataclass(frozen=True)
 class _Nearest:
     """Chooses the token nearest to the direction, by cosine or by CSLS."""
@@ -257,7 +251,7 @@ def _hubness(
 ) -> Tensor:
     """(V,) hubness of the tokens with respect to the directions of greedy answers."""
     assert policy.vocabulary is not None
-    reader, nearest = policy.reader, _Nearest(token_directions(policy))
+    reader, nearest = policy.reader, _Nearest(policy.directions)
     some = rows[np.linspace(0, len(rows) - 1, min(len(rows), _BANK)).astype(np.int64)]
     bank = []
     for _, memory in read_blocks(policy, texts, some, _BLOCK):

@@ -4,15 +4,17 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Sequence
+from dataclasses import replace
 
 import numpy as np
 import torch
 from stable_baselines3.common.policies import BasePolicy
 from torch import Tensor
 
-from llmar_env.metrics import Scores, TextScores, score_answers, score_texts
+from llmar_env.metrics import Scores, TextScores, score_answers, score_texts, text_alignment
 from llmar_env.retrieval import Collection
 from llmar_env.text.corpus import Corpus
+from llmar_env.text.embedders import Embedder
 
 from ..networks.device import as_shared_tensor
 from ..policies.writer import WriterPolicy
@@ -68,11 +70,29 @@ def write(policy: WriterPolicy, corpus: Corpus, rows: range, max_new_tokens: int
 
 
 def evaluate_writer(
-    policy: WriterPolicy, corpus: Corpus, split: str, max_new_tokens: int
+    policy: WriterPolicy,
+    corpus: Corpus,
+    split: str,
+    max_new_tokens: int,
+    unlearned: Embedder | None = None,
 ) -> TextScores:
-    """Score the policy's greedy answers to the texts of a split."""
-    written = write(policy, corpus, corpus.rows(split), max_new_tokens)
-    return _score_written(written, corpus, split)
+    """Score the policy's greedy answers to the texts of a split.
+
+    Args:
+        policy: the writer.
+        corpus: the texts.
+        split: the split.
+        max_new_tokens: the most words of an answer.
+        unlearned: the targets' embedder before the writer learned their vectors, which then gives
+            `alignment_unlearned`.
+    """
+    rows = corpus.rows(split)
+    written = write(policy, corpus, rows, max_new_tokens)
+    scores = _score_written(written, corpus, split)
+    if unlearned is None:
+        return scores
+    alignment = text_alignment(written, corpus.targets[rows.start : rows.stop], unlearned)
+    return replace(scores, alignment_unlearned=alignment)
 
 
 def reference_texts(corpus: Corpus, split: str) -> dict[str, TextScores]:

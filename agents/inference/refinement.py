@@ -18,7 +18,7 @@ from llmar_env.text.tokens import correct
 
 from ..networks.seq2seq import Memory
 from ..policies.writer import WriterPolicy
-from .decoding import decode, estimated_alignment, read_blocks, token_directions
+from .decoding import decode, estimated_alignment, read_blocks
 
 __all__ = ["Refined", "check_refinement", "refine"]
 
@@ -107,7 +107,7 @@ def refine(
         assert policy.vocabulary is not None
         tokens = policy.vocabulary.check_tokens("the drafts", draft, len(index))
     by_block = []  # places (B,), and scores (rounds + 1, B), as many rounds as the block took
-    directions = token_directions(policy)
+    directions = policy.directions
     corrector = _Corrector(policy, directions, threshold, candidates, margin)
     for places, memory in read_blocks(policy, texts, index, _BLOCK):
         drafts = torch.as_tensor(tokens[places], device=policy.device)

@@ -12,7 +12,17 @@ from torch.nn import functional as F
 from .gru import gru_states
 from .packing import PackedTexts, Packing
 
-__all__ = ["AlignmentModel", "Memory", "MemoryBlock", "Seq2SeqConfig", "Writer"]
+__all__ = [
+    "AlignmentModel",
+    "Memory",
+    "MemoryBlock",
+    "Seq2SeqConfig",
+    "Writer",
+    "features_dim",
+]
+
+# How long the lexical path's vectors are beside the rest of a direction (Nguyen and Chiang 2018).
+_LEXICAL_SCALE = 4.0
 
 
 @dataclass(frozen=True)
@@ -25,6 +35,9 @@ class Seq2SeqConfig:
     """Width of the decoder's GRUs."""
     dropout: float = 0.2
     """Dropout rate; in training, the same features are dropped at every place of a text."""
+    lexical: bool = False
+    """Whether the vectors that attention reads lead directly to the word that is written (Nguyen
+    and Chiang 2018); inputs and outputs need vectors of one space."""
 
     def __post_init__(self) -> None:
         """Refuse widths below 1, and a dropout outside [0, 1)."""
@@ -45,23 +58,35 @@ class MemoryBlock:
         values: (b, L, H) attention values.
         keys: (b, L, H) attention keys.
         mask: (b, L) bool, True at the places of a text, False at padding.
+        vectors: (b, L, Ds) the texts' own vectors, where words are written from them.
     """
 
     texts: Tensor  # (b,)
     values: Tensor  # (b, L, H)
     keys: Tensor  # (b, L, H)
     mask: Tensor  # (b, L)
+    vectors: Tensor | None = None  # (b, L, Ds)
 
-    def attend(self, queries: Tensor) -> Tensor:
-        """(T, b, H) attention outputs for (T, b, H) queries."""
+    def attend(self, queries: Tensor, *, lexical: bool = False) -> Tensor:
+        """(T, b, H) attention outputs for (T, b, H) queries.
+
+        With `lexical`, (T, b, H + Ds): followed by those of the texts' own vectors.
+        """
         scores = torch.bmm(queries.transpose(0, 1), self.keys.transpose(1, 2)).float()
         weights = scores.masked_fill(~self.mask[:, None], -torch.inf).softmax(-1)
-        return torch.bmm(weights.to(self.values.dtype), self.values).transpose(0, 1)
+        weights = weights.to(self.values.dtype)
+        found = torch.bmm(weights, self.values)
+        if lexical and self.vectors is not None:
+            found = torch.cat([found, torch.bmm(weights, self.vectors)], dim=-1)
+        return found.transpose(0, 1)
 
     def take(self, texts: Tensor, index: Tensor) -> MemoryBlock:
         """The texts (n,) of the block, which become the texts (n,) of another batch."""
-        parts = (part.index_select(0, index) for part in (self.values, self.keys, self.mask))
-        return MemoryBlock(texts, *parts)
+        values, keys, mask = (
+            part.index_select(0, index) for part in (self.values, self.keys, self.mask)
+        )
+        vectors = None if self.vectors is None else self.vectors.index_select(0, index)
+        return MemoryBlock(texts, values, keys, mask, vectors)
 
 
 @dataclass(frozen=True)
@@ -77,11 +102,14 @@ class Memory:
     blocks: tuple[MemoryBlock, ...]
     mean: Tensor  # (B, C)
 
-    def attend(self, queries: Tensor) -> Tensor:
-        """(T, B, H) attention outputs for (T, B, H) queries."""
+    def attend(self, queries: Tensor, *, lexical: bool = False) -> Tensor:
+        """(T, B, H) attention outputs for (T, B, H) queries; see `MemoryBlock.attend`."""
         if len(self.blocks) == 1:  # all texts, in order
-            return self.blocks[0].attend(queries)
-        found = [block.attend(queries.index_select(1, block.texts)) for block in self.blocks]
+            return self.blocks[0].attend(queries, lexical=lexical)
+        found = [
+            block.attend(queries.index_select(1, block.texts), lexical=lexical)
+            for block in self.blocks
+        ]
         place = torch.cat([block.texts for block in self.blocks]).argsort()
         return torch.cat(found, dim=1).index_select(1, place)
 
@@ -106,6 +134,11 @@ class Memory:
             return self
         index = torch.arange(len(self.mean), device=self.mean.device)
         return self.take(index.repeat_interleave(times))
+
+
+def features_dim(target_dim: int, config: Seq2SeqConfig) -> int:
+    """Size of a writer's features, for words of dimension D."""
+    return 2 * config.decoder_dim + (target_dim if config.lexical else 0)
 
 
 class GRULayer(nn.Module):
@@ -170,7 +203,8 @@ class Writer(nn.Module):
     queried by the second GRU's states. No step depends on the attention of the step before, so a
     known text is evaluated in one pass. A policy maps the features linearly to a direction. They
     include the attention output, so that a linear map can lead from a word's vector to its
-    translation.
+    translation. With `config.lexical` they also include g (x + tanh(W x)), where x is what the last
+    attention reads of the text's own vectors (Nguyen and Chiang 2018); g = 4, and W starts at 0.
 
     Args:
         source_dim: Ds, dimension of the vectors read.
@@ -178,15 +212,19 @@ class Writer(nn.Module):
         config: widths and dropout.
 
     Attributes:
-        features_dim: 2H, size of the features.
+        features_dim: 2H, or 2H + D if lexical, size of the features.
         context_dim: C = 2E + Ds, size of the encoder's outputs.
         alignment: predicts the direction of the target's mean vector.
     """
 
     def __init__(self, source_dim: int, target_dim: int, config: Seq2SeqConfig) -> None:
         super().__init__()
-        width, self.dropout = config.decoder_dim, config.dropout
-        self.features_dim = 2 * width
+        if config.lexical and source_dim != target_dim:
+            raise ValueError(
+                f"lexical needs vectors of one space, found dimensions {source_dim}, {target_dim}"
+            )
+        width, self.dropout, self.lexical = config.decoder_dim, config.dropout, config.lexical
+        self.features_dim = features_dim(target_dim, config)
         self.context_dim = context = 2 * config.encoder_dim + source_dim
         self.encoder = GRULayer(source_dim, config.encoder_dim, groups=2)
         self.key = nn.Linear(context, width, bias=False)
@@ -197,11 +235,15 @@ class Writer(nn.Module):
         self.second = GRULayer(2 * width, width)
         self.combine = nn.Linear(2 * width + target_dim, width)
         self.alignment = AlignmentModel(context, width, target_dim)
+        if self.lexical:
+            self.translate = nn.Linear(target_dim, target_dim, bias=False)
+            nn.init.zeros_(self.translate.weight)
 
     def read(self, texts: PackedTexts) -> Memory:
         """Read B packed texts of Ds-vectors."""
         packing = texts.packing
         x = self._drop_packed(texts.vectors, packing)
+        whole = texts.vectors if self.lexical else None
         # The backward direction reads each text from its end.
         back = packing.reversed()
         start = x.new_zeros(2, len(packing.order), self.encoder.w_hh.shape[2])
@@ -210,24 +252,32 @@ class Writer(nn.Module):
         backward = states[1].index_select(0, back)
         encoded = torch.cat([states[0], backward, x.to(states.dtype)], dim=-1)  # (total, C)
         encoded = self._drop_packed(encoded, packing)
-        found = [self._remember(encoded, packing, ranks) for ranks in packing.blocks()]
+        found = [self._remember(encoded, whole, packing, ranks) for ranks in packing.blocks()]
         blocks, means = zip(*found, strict=True)
         place = torch.cat([block.texts for block in blocks]).argsort()
         return Memory(blocks, torch.cat(means).index_select(0, place))
 
     def _remember(
-        self, encoded: Tensor, packing: Packing, ranks: Tensor
+        self, encoded: Tensor, whole: Tensor | None, packing: Packing, ranks: Tensor
     ) -> tuple[MemoryBlock, Tensor]:
-        """A block of texts with these ranks (b,), from (total, C); and their means (b, C)."""
+        """A block of texts with these ranks (b,), from (total, C); and their means (b, C).
+
+        With the texts' own vectors if `whole`, (total, Ds), is given.
+        """
         lengths = packing.lengths[ranks][:, None]  # (b, 1)
         steps = torch.arange(int(lengths.max()), device=ranks.device)
         mask = steps < lengths
         # Padding reads the first vector, which is always there.
         places = packing.places(ranks[:, None], steps.where(mask, 0))
-        padded = encoded.index_select(0, places.flatten()).view(*mask.shape, -1) * mask[..., None]
+
+        def pad(x: Tensor) -> Tensor:
+            return x.index_select(0, places.flatten()).view(*mask.shape, -1) * mask[..., None]
+
+        padded = pad(encoded)
         mean = padded.sum(1, dtype=torch.float32) / lengths
-        block = MemoryBlock(packing.order[ranks], self.value(padded), self.key(padded), mask)
-        return block, mean
+        values, keys = self.value(padded), self.key(padded)
+        vectors = None if whole is None else pad(whole).to(values.dtype)
+        return MemoryBlock(packing.order[ranks], values, keys, mask, vectors), mean
 
     def begin_states(self, memory: Memory) -> Tensor:
         """(2, B, H) the decoder's states before the first word."""
@@ -243,16 +293,22 @@ class Writer(nn.Module):
             states: (2, B, H) the decoder's states before the first place.
 
         Returns:
-            Features (B, T, 2H), and the decoder's states (2, B, H) after the last place.
+            (B, T, `features_dim`), and the decoder's states (2, B, H) after the last place.
         """
         x = self._drop(previous, dim=1).transpose(0, 1)  # (T, B, D)
         first = self.first(x[None], states[:1])[0]  # (T, B, H)
         joined = torch.cat([self._drop(first, dim=0), memory.attend(first)], dim=-1)
         second = self.second(joined[None], states[1:])[0]
-        found = self._drop(memory.attend(second), dim=0)
+        attended = memory.attend(second, lexical=self.lexical)
+        width = second.shape[-1]
+        found = self._drop(attended[..., :width], dim=0)
         seen = torch.cat([self._drop(second, dim=0), found, x.to(found.dtype)], dim=-1)
         combined = self._drop(torch.tanh(self.combine(seen)), dim=0)
-        features = torch.cat([combined, found], dim=-1).transpose(0, 1)
+        parts = [combined, found]
+        if self.lexical:
+            read = attended[..., width:]
+            parts.append(_LEXICAL_SCALE * (read + torch.tanh(self.translate(read))))
+        features = torch.cat(parts, dim=-1).transpose(0, 1)
         return features, torch.stack([first[-1], second[-1]]).float()
 
     def _drop(self, x: Tensor, dim: int) -> Tensor:

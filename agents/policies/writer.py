@@ -13,7 +13,8 @@ from numpy.typing import NDArray
 from stable_baselines3.common.torch_layers import BaseFeaturesExtractor
 from stable_baselines3.common.type_aliases import PyTorchObs, Schedule
 from stable_baselines3.common.vec_env import VecEnv
-from torch import Tensor
+from torch import Tensor, nn
+from torch.nn import functional as F
 
 from llmar_env.spaces import TextIndex, TokenIndex
 from llmar_env.text.embedded import EmbeddedTexts
@@ -23,7 +24,7 @@ from ..distributions import DirectionalGaussian, DirectionDistribution, TokenSof
 from ..networks.device import has_fast_bfloat16
 from ..networks.encoder import TextLookup
 from ..networks.packing import pack
-from ..networks.seq2seq import Memory, Seq2SeqConfig, Writer
+from ..networks.seq2seq import Memory, Seq2SeqConfig, Writer, features_dim
 from .direction import DirectionPolicy
 from .observed import as_indices, check_bounds
 from .sampling import group_representatives
@@ -31,6 +32,8 @@ from .sampling import group_representatives
 __all__ = ["DecodingState", "WriterFeatures", "WriterPolicy", "WritingDistribution"]
 
 WritingDistribution = Literal["tokens", "gaussian"]
+# Beside a lexical path, the other features have this much less weight at first.
+_LEXICAL_START = 0.3
 
 
 class WriterFeatures(BaseFeaturesExtractor):
@@ -50,7 +53,6 @@ class WriterFeatures(BaseFeaturesExtractor):
     padded_table: Tensor  # (V, D) vectors of the words, with a zero row for EOS
 
     def __init__(self, observation_space: spaces.Space[Any], config: Seq2SeqConfig) -> None:
-        super().__init__(observation_space, 2 * config.decoder_dim)
         if not isinstance(observation_space, spaces.Dict) or set(observation_space) != {
             "text",
             "written",
@@ -64,6 +66,7 @@ class WriterFeatures(BaseFeaturesExtractor):
             one.dim if isinstance(one, TextIndex | TokenIndex) else (one.shape or (0,))[-1]
             for one in (text, written)
         )
+        super().__init__(observation_space, features_dim(target_dim, config))
         self.network = Writer(source_dim, target_dim, config)
         self.lookup = TextLookup() if isinstance(text, TextIndex) else None
         self._checked = False  # whether observed vectors have been compared with their space
@@ -78,7 +81,9 @@ class WriterFeatures(BaseFeaturesExtractor):
 
     def words(self, written: Tensor) -> Tensor:
         """Vectors (..., D) of words that are observed as tokens (...) or as vectors."""
-        return written.float() if self.lookup is None else self.padded_table[as_indices(written)]
+        if self.lookup is None:
+            return written.float()
+        return F.embedding(as_indices(written), self.padded_table)
 
     def lengths(self, written: Tensor) -> Tensor:
         """(B,) words in texts observed as (B, M, D) vectors or (B, M) tokens."""
@@ -88,7 +93,7 @@ class WriterFeatures(BaseFeaturesExtractor):
         return there.sum(-1)
 
     def forward(self, observations: dict[str, Tensor]) -> Tensor:
-        """(B, 2H) features of the next word."""
+        """(B, features) of the next word."""
         text, written = observations["text"], observations["written"]
         if self.training and not self._checked and self.lookup is None:
             space = self._observation_space
@@ -136,7 +141,7 @@ class WriterPolicy(DirectionPolicy):
     """
 
     distributions: ClassVar[tuple[str, ...]] = ("tokens", "gaussian")
-    eos_direction: Tensor  # (1, D)
+    directions: Tensor  # (V, D) unit vectors of the words and of EOS
 
     def __init__(
         self,
@@ -179,7 +184,7 @@ class WriterPolicy(DirectionPolicy):
             learn_noise_scale=tokens if learn_noise_scale is None else learn_noise_scale,
             **kwargs,
         )
-        self.register_buffer("eos_direction", None, persistent=False)
+        self.register_buffer("directions", None, persistent=False)
         if self.vocabulary is not None:
             self.attach(_texts_of(observation_space), self.vocabulary)
 
@@ -196,12 +201,44 @@ class WriterPolicy(DirectionPolicy):
             return DirectionalGaussian(num_vectors, dim, self.radius)
         return TokenSoftmax(dim, torch.empty(0, dim), self.radius)
 
+    def _build(self, lr_schedule: Schedule) -> None:
+        """Make the heads, of which a lexical path leads to a word's direction from the start."""
+        super()._build(lr_schedule)
+        if self.writer.lexical and not self.net_arch:
+            assert isinstance(self.action_net, nn.Linear)
+            weight = self.action_net.weight  # (D + 1 or D, features)
+            *_, dim = self.action_space.shape or ()
+            with torch.no_grad():
+                weight[:dim] *= _LEXICAL_START
+                weight[:, -dim:] = torch.eye(len(weight), dim)
+
+    @property
+    def eos_direction(self) -> Tensor:
+        """(1, D) the unit vector of EOS."""
+        return self.directions[-1:]
+
     @property
     def reader(self) -> WriterFeatures:
         """The features extractor."""
         features = self.pi_features_extractor
         assert isinstance(features, WriterFeatures)
         return features
+
+    def use_vectors(self, texts: Tensor | None, words: Tensor, directions: Tensor) -> None:
+        """Use other vectors for the same tokens, such as some that are learned with the weights.
+
+        Args:
+            texts: (Vs + 1, Ds) of the tokens of the texts, the last row zero; None to keep them.
+            words: (V, D) of the words, the last row zero, for EOS.
+            directions: (V, D) the unit vectors that words are written by.
+        """
+        for extractor in {self.pi_features_extractor, self.vf_features_extractor}:
+            assert isinstance(extractor, WriterFeatures)
+            if texts is not None and extractor.lookup is not None:
+                extractor.lookup.padded_table = texts
+            extractor.padded_table = words
+        self.directions = directions
+        self.action_dist.attach(directions)
 
     def attach(self, texts: EmbeddedTexts | None, vocabulary: Vocabulary) -> None:
         """Set the text store and the vocabulary.
@@ -225,10 +262,9 @@ class WriterPolicy(DirectionPolicy):
             assert isinstance(extractor, WriterFeatures)
             if texts is not None and extractor.lookup is not None:
                 extractor.lookup.attach(texts, self.device)
-            extractor.padded_table = torch.as_tensor(vocabulary.padded_table, device=self.device)
-        directions = torch.as_tensor(vocabulary.directions, device=self.device)
-        self.eos_direction = directions[-1:]
-        self.action_dist.attach(directions)
+        tables = (vocabulary.padded_table, vocabulary.directions)
+        words, directions = (torch.as_tensor(table, device=self.device) for table in tables)
+        self.use_vectors(None, words, directions)
 
     def _attach_known(self, space: spaces.Space[Any]) -> None:
         """Take texts and vocabulary from a space that has them."""
@@ -316,7 +352,7 @@ class WriterPolicy(DirectionPolicy):
             return super().extract_features(obs, features_extractor)
 
     def distribution_of(self, features: Tensor) -> DirectionDistribution:
-        """The distributions of words for (n, 2H) features."""
+        """The distributions of words for (n, features)."""
         return self._get_action_dist_from_latent(self.mlp_extractor.forward_actor(features))
 
 

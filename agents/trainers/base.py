@@ -89,7 +89,10 @@ class Trainer:
         config: the options, with the width of the network filled in as soon as it is known.
         device: the policy's device.
         algorithm: the reinforcement-learning algorithm, with the settings from the options.
+        learned_corpus: the corpus that was trained on, if its vectors were learned with the policy.
     """
+
+    learned_corpus: Corpus | None = None
 
     def __init__(
         self, config: Config, device: torch.device, algorithm: Algorithm, hidden_dim: int | None

@@ -13,7 +13,7 @@ from llmar_env.retrieval import Collection, read_documents
 from llmar_env.retrieval.collection import CollectionLike
 from llmar_env.text.corpus import Corpus, CorpusLike
 from llmar_env.text.embedded import EmbeddedTexts
-from llmar_env.text.embedders import Embedder, WordVectorsConfig
+from llmar_env.text.embedders import BILINGUAL, Embedder, WordVectorsConfig
 from llmar_env.text.phrasebook.names import PREFIX
 from llmar_env.text.readers import check_file
 from llmar_env.text.vector_data import read_vectors
@@ -66,13 +66,16 @@ def load_corpus(
         )
         _warn_of_outlier(corpus)
         return corpus
-    names = config.data
+    named = config.data
+    source_name = named.source_embedder or named.embedder
+    if config.writes and source_name is None:
+        source_name = BILINGUAL  # the words of inputs then lie where those lie that translate them
     # The phrasebook comes with pretrained vectors, unless another dimension is requested.
     shipped = isinstance(data, str) and data.startswith(PREFIX) and dim is None
     corpus = Corpus.load(
         data,
-        source_embedder=names.source_embedder or names.embedder,
-        target_embedder=names.target_embedder or names.embedder,
+        source_embedder=source_name,
+        target_embedder=named.target_embedder or named.embedder,
         word_vectors=None if shipped else _word_vectors(config),
         max_length=max_length,
         **embedder_options(config),

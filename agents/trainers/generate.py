@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import warnings
 from collections.abc import Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from functools import partial
 from operator import mul
 from pathlib import Path
@@ -35,7 +35,8 @@ from ..networks.device import resolve_precision
 from ..networks.seq2seq import Seq2SeqConfig
 from ..policies.writer import WriterPolicy
 from ..training.clock import Clock
-from ..training.cross_entropy import TargetTexts, train_cross_entropy
+from ..training.cross_entropy import TargetTexts, target_cross_entropy, train_cross_entropy
+from ..training.learned_vectors import LearnedVectors
 from ..training.regularizers import CrossEntropy, KLToReference
 from ..training.validation import Record, Validation, later
 from ..vec_env import GymVecEnv
@@ -43,6 +44,8 @@ from .base import Trained, Trainer
 from .saved import MANIFEST, VOCABULARY, SavedModel
 
 __all__ = ["GenerateTrainer", "RefinedText", "writer_config"]
+
+_SplitScores = dict[str, dict[str, TextScores]]  # by split, and by what wrote the texts
 
 
 @dataclass(frozen=True)
@@ -93,6 +96,7 @@ class GenerateTrainer(Trainer):
             )
         self.policy: WriterPolicy | None = None
         self.reinforced = False
+        self._unlearned: Embedder | None = None  # of the targets, before vectors were learned
         self.precision = resolve_precision(config.run.precision, device)
 
     def train(
@@ -125,21 +129,24 @@ class GenerateTrainer(Trainer):
         vocabulary = Vocabulary.of(corpus) if start is None else self._trained()[1]
         texts = TargetTexts(corpus, vocabulary)
         self._warn_of_targets(texts)
-        env = self._make_writing_env(corpus, vocabulary)
-        policy = self._make_policy(env)
-        scores = {split: dict(reference_texts(corpus, split)) for split in scored_splits(corpus)}
-        if start is not None:
-            policy.load_state_dict(start.state_dict())
+        policy = self._make_policy(texts, start)
         self.policy = policy
+        scores: _SplitScores = {split: {} for split in scored_splits(corpus)}
         if start is not None:
             self._score_splits("start", scores, corpus)
         timings, curves = {"setup_seconds": clock.elapsed}, {}
         if not self.reinforced:
             curves["warm_start"], warm_timings = self._warm_up(policy, texts)
             timings |= warm_timings
+            corpus = self.learned_corpus or corpus
+            policy, vocabulary = self._trained()
+            texts = TargetTexts(corpus, vocabulary)
             self._score_splits("warm_start", scores, corpus)
             policy.scale_temperature(WRITING.temperature_scale)
             self.reinforced = True
+        for split, found in scores.items():
+            found |= reference_texts(corpus, split)
+        env = self._make_writing_env(corpus, vocabulary)
         training_clock = Clock(self.config.algorithm.time_limit)
         model = self._make_agent(policy, texts, env, training_clock, folder)
         self.policy = _writer_policy(model)
@@ -171,16 +178,23 @@ class GenerateTrainer(Trainer):
     def _reward(self) -> str:
         return self.config.task.reward or "bleu"
 
-    def _make_policy(self, env: GymVecEnv) -> WriterPolicy:
-        """Make an untrained writer."""
+    def _make_policy(self, texts: TargetTexts, start: WriterPolicy | None) -> WriterPolicy:
+        """Make a writer of texts, untrained or with the weights of another."""
         set_random_seed(self.config.run.seed, using_cuda=self.device.type == "cuda")
-        return WriterPolicy(
+        env = self._make_writing_env(texts.corpus, texts.vocabulary)
+        lexical = texts.corpus.shared_space
+        sizes = replace(writer_config(self.config), lexical=lexical)
+        policy = WriterPolicy(
             env.observation_space,
             env.action_space,
             _no_rate,
-            writer=writer_config(self.config),
+            writer=sizes if start is None else start.writer,
             low_precision=self._low_precision,
         ).to(self.device)
+        if start is not None:
+            policy.load_state_dict(start.state_dict())
+            policy.optimizer.load_state_dict(start.optimizer.state_dict())
+        return policy
 
     @property
     def _low_precision(self) -> bool:
@@ -229,40 +243,65 @@ class GenerateTrainer(Trainer):
     def _warm_up(
         self, policy: WriterPolicy, texts: TargetTexts
     ) -> tuple[list[Record], dict[str, float]]:
-        """Train on cross-entropy; returns the records of validations, and timings."""
+        """Train on cross-entropy; returns the records of validations, and timings.
+
+        Where vectors are learned too, `policy` and `learned_corpus` are then those with the vectors
+        of the best weights.
+        """
         clock = Clock(self.config.algorithm.warm_seconds)
-        validation = self._validation(texts.corpus)
-        words = train_cross_entropy(
-            policy,
-            texts,
-            validation,
-            clock=clock,
-            epochs=self.config.writer.warm_epochs,
-            learning_rate=WRITING.warm_learning_rate,
-            batch_size=WRITING.warm_texts,
-            smoothing=self.config.writer.smoothing,
-            patience=self.config.writer.patience,
-            seed=self.config.run.seed,
-            progress=self.config.run.progress,
-        )
+        vectors = None
+        if self.config.writer.learn_vectors and LearnedVectors.possible(texts.corpus):
+            self._unlearned = texts.corpus.target_embedder
+            vectors = LearnedVectors(texts.corpus, texts.vocabulary)
+            vectors.join(policy)
+        validation = self._validation(texts.corpus, vectors)
+        try:
+            words = train_cross_entropy(
+                policy,
+                texts,
+                validation,
+                clock=clock,
+                epochs=self.config.writer.warm_epochs,
+                learning_rate=WRITING.warm_learning_rate,
+                batch_size=WRITING.warm_texts,
+                smoothing=self.config.writer.smoothing,
+                patience=self.config.writer.patience,
+                seed=self.config.run.seed,
+                progress=self.config.run.progress,
+                vectors=vectors,
+            )
+        finally:  # also after an error, so that the best weights are kept with their vectors
+            if vectors is not None:
+                vectors.leave(policy)
+                self.learned_corpus, vocabulary = vectors.corpus()
+                learned = TargetTexts(self.learned_corpus, vocabulary)
+                self.policy = self._make_policy(learned, policy)
         timings = {"warm_seconds": clock.seconds, "warm_words_per_second": words / clock.seconds}
         return validation.records, timings
 
-    def _validation(self, corpus: Corpus) -> Validation:
+    def _validation(self, corpus: Corpus, vectors: LearnedVectors | None = None) -> Validation:
         def score(policy: WriterPolicy) -> TextScores:
+            written = corpus
+            if vectors is not None:
+                with torch.no_grad():
+                    vectors.use(policy)
+                written, _ = vectors.corpus()
             with warnings.catch_warnings():
                 # A new writer has not learned to write EOS, which would warn at each validation.
                 warnings.simplefilter("ignore")
-                return self._evaluate(policy, corpus, "valid")
+                return self._evaluate(policy, written, "valid")
 
         return Validation(score, metric="bleu_tok", times=WRITING.validations)
 
     def _evaluate(self, policy: WriterPolicy, corpus: Corpus, split: str) -> TextScores:
-        return evaluate_writer(policy, corpus, split, self.config.task.max_new_tokens)
+        assert policy.vocabulary is not None
+        texts = TargetTexts(corpus, policy.vocabulary, split)
+        scores = evaluate_writer(
+            policy, corpus, split, self.config.task.max_new_tokens, self._unlearned
+        )
+        return replace(scores, cross_entropy=target_cross_entropy(policy, texts))
 
-    def _score_splits(
-        self, name: str, scores: dict[str, dict[str, TextScores]], corpus: Corpus
-    ) -> None:
+    def _score_splits(self, name: str, scores: _SplitScores, corpus: Corpus) -> None:
         """Add the scores of the current policy under a name."""
         policy, _ = self._trained()
         for split, found in scores.items():

@@ -11,6 +11,7 @@ import torch
 from numpy.typing import NDArray
 from stable_baselines3.common.utils import update_learning_rate
 from torch import Tensor
+from torch.nn import functional as F
 
 from llmar_env.progress import ProgressBar
 from llmar_env.text.corpus import Corpus
@@ -21,14 +22,17 @@ from llmar_env.text.vocabulary import Vocabulary
 from ..algorithms.update import descend
 from ..policies.writer import WriterPolicy
 from .clock import Clock
+from .learned_vectors import LearnedVectors
 from .validation import Validation
 
-__all__ = ["BatchStream", "TargetTexts", "train_cross_entropy"]
+__all__ = ["BatchStream", "TargetTexts", "target_cross_entropy", "train_cross_entropy"]
 
 # Number of batches whose texts are sorted by length together. A larger pool means less padding, but
 # less random batches.
 _POOL = 100
 _RISE = 0.02
+# How many texts are scored at a time.
+_SCORED = 256
 
 
 @dataclass(frozen=True, eq=False)
@@ -67,7 +71,7 @@ class TargetTexts:
 
         Returns:
             (words,) negative log-probabilities of all words and EOS tokens, and (B,) one minus the
-            cosine between the predicted mean vector and the target's.
+            cosine between the predicted mean vector and that of the target's words.
 
         Raises:
             ValueError: the policy observes embeddings, or gives words no probabilities.
@@ -85,12 +89,32 @@ class TargetTexts:
         text = torch.as_tensor(rows[:, None], device=device)
         with policy.precision():
             memory = reader.read(text)
-            words = reader.padded_table[tokens[:, :-1]]
+            words = F.embedding(tokens[:, :-1], reader.padded_table)
             distribution = policy.distributions_at(memory, words, places)
             losses = -distribution.log_prob_of(tokens[places], smoothing)
             predicted = network.alignment(memory)
-        means = torch.as_tensor(self.corpus.target.unit_means[rows], device=device)
-        return losses, 1 - (predicted * means).sum(-1)
+            sums = (words.detach() * places[:, 1:, None]).sum(1)  # EOS is not text
+        return losses, 1 - F.cosine_similarity(predicted, sums.float(), dim=-1)
+
+
+@torch.no_grad()
+def target_cross_entropy(policy: WriterPolicy, texts: TargetTexts) -> float:
+    """Cross-entropy of a split's targets, in nats per token, EOS included.
+
+    Tokens that the vocabulary lacks are left out.
+
+    Args:
+        policy: the writer, which observes the corpus' rows; left in evaluation mode.
+        texts: the corpus, and its split.
+    """
+    policy.set_training_mode(False)
+    rows = texts.corpus.rows(texts.split)
+    total = words = 0.0
+    for block in like_length(texts.corpus.source.lengths[rows.start : rows.stop], _SCORED):
+        losses, _ = texts.loss(policy, rows.start + block, 0.0)
+        total += losses.sum(dtype=torch.float64).item()
+        words += len(losses)
+    return total / words
 
 
 def train_cross_entropy(
@@ -107,6 +131,7 @@ def train_cross_entropy(
     patience: int | None = None,
     seed: int = 0,
     progress: bool = False,
+    vectors: LearnedVectors | None = None,
 ) -> int:
     """Train a writer on the cross-entropy of the targets.
 
@@ -128,6 +153,7 @@ def train_cross_entropy(
             no limit if None.
         seed: seeds the order of the texts.
         progress: whether to show a progress bar.
+        vectors: those of the texts and words, learned too, which have joined the policy.
 
     Returns:
         The number of words trained on, including EOS tokens.
@@ -150,6 +176,8 @@ def train_cross_entropy(
                     break
             update_learning_rate(policy.optimizer, learning_rate * _schedule(done))
             policy.set_training_mode(True)
+            if vectors is not None:
+                vectors.use(policy)
             losses, misaligned = texts.loss(policy, next(batches), smoothing)
             loss = losses.mean() + misaligned.mean()
             descend(policy, loss, max_grad_norm, f"after {seen} texts")

@@ -3,7 +3,7 @@
 from llmar_env.metrics.intervals import Difference, paired_bootstrap, paired_bootstraps
 from llmar_env.metrics.ranking import RANKING_MEASURES, RankingScores, measure_rankings
 from llmar_env.metrics.retrieval import Scores, nearest, ranks, score_answers
-from llmar_env.metrics.text import TextScores, score_texts, split_words
+from llmar_env.metrics.text import TextScores, score_texts, split_words, text_alignment
 
 __all__ = [
     "RANKING_MEASURES",
@@ -19,4 +19,5 @@ __all__ = [
     "score_answers",
     "score_texts",
     "split_words",
+    "text_alignment",
 ]

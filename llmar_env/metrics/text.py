@@ -19,7 +19,7 @@ from llmar_env.text.characters import as_read
 from llmar_env.text.embedders import Embedder
 from llmar_env.text.scripts import HAN
 
-__all__ = ["TextScores", "score_texts", "split_words"]
+__all__ = ["TextScores", "score_texts", "split_words", "text_alignment"]
 
 # Texts whose tokens are compared at a time; bounds the memory of the comparison.
 _BLOCK = 128
@@ -59,6 +59,11 @@ class TextScores:
     """Share of texts whose nearest target is their own; an empty text never counts."""
     signatures: Mapping[str, str]
     """sacrebleu's signatures of `bleu_13a`, `bleu_tok` and `chrf`, for comparisons with others."""
+    cross_entropy: float | None = None
+    """Of the targets, as the writer gives them probabilities, in nats per token, EOS included; None
+    where no writer did."""
+    alignment_unlearned: float | None = None
+    """`alignment` in the vectors as they were before the writer learned its own, if it did."""
 
 
 def split_words(text: str) -> list[str]:
@@ -111,6 +116,12 @@ def score_texts(written: Sequence[str], targets: Sequence[str], embedder: Embedd
         p_at_1=float(first.mean()),
         signatures={name: str(metric.get_signature()) for name, metric in metrics.items()},
     )
+
+
+def text_alignment(written: Sequence[str], targets: Sequence[str], embedder: Embedder) -> float:
+    """`TextScores.alignment` of n written texts, which may be empty, with their n targets."""
+    written, targets = ([as_read(text) for text in texts] for texts in (written, targets))
+    return float(cosine(_means(written, embedder), embedder.embed(targets).means).mean())
 
 
 def _bleu_for(targets: Sequence[str], **options: Any) -> BLEU:
