@@ -35,6 +35,7 @@ from .trainers.generate import GenerateTrainer, RefinedText
 from .trainers.retrieve import RetrieveTrainer
 from .trainers.saved import MANIFEST, SOURCE, TARGET, SavedModel
 from .training.clock import Clock
+from .training.learned_vectors import in_learned_vectors
 
 __all__ = ["LLMAR", "Documents", "Hit", "ModelFileError", "RefinedText", "Trained"]
 
@@ -136,6 +137,9 @@ class LLMAR:
         clock = Clock()
         clock.start()
         corpus = self._load(data)
+        if self.config.writes and self.policy is not None:
+            assert isinstance(corpus, Corpus)
+            corpus = in_learned_vectors(corpus, self.source_embedder, self.target_embedder)
         self._require_same_vectors(corpus)
         kept = {name: getattr(self, name) for name in _OF_CORPUS}
         policy = self.policy

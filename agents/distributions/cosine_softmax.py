@@ -11,6 +11,8 @@ __all__ = ["cosine_log_softmax", "cosine_probabilities"]
 
 # Probabilities computed at a time, so that a block stays in the cache between product and sum.
 _BLOCK = 600_000
+# Bytes of probabilities that are kept for the backward pass.
+_KEPT = 128 * 2**20
 
 
 def cosine_log_softmax(
@@ -19,8 +21,9 @@ def cosine_log_softmax(
     """Log-probability of each chosen token under p(e | u, s) ~ exp(s cos(u, e)).
 
     No cosine exceeds 1, so exp(s (cos - 1)) cannot overflow; for s up to 80, the term of the
-    nearest token keeps the sum from underflowing. Blocks are computed once in the forward and once
-    in the backward pass, and never stored. Under autocast, blocks are bfloat16, sums float32.
+    nearest token keeps the sum from underflowing. They are computed in blocks, which are kept for
+    the backward pass up to 128 MB, and computed again beyond. Under autocast, blocks are bfloat16,
+    sums float32.
 
     Args:
         directions: (n, D) unit vectors u.
@@ -66,23 +69,25 @@ class _CosineLogSoftmax(torch.autograd.Function):
     ) -> Tensor:
         kind = _product_dtype(u)
         typed = tokens.to(kind)
-        total = torch.cat(
-            [
-                cosine_probabilities(*block, typed).sum(-1, dtype=torch.float32)
-                for block in _blocks(u, scale, tokens)
-            ]
-        )
+        keeps = any(ctx.needs_input_grad) and len(u) * len(tokens) * kind.itemsize <= _KEPT
+        kept, totals = [], []
+        for block in _blocks(u, scale, tokens):
+            probabilities = cosine_probabilities(*block, typed)
+            totals.append(probabilities.sum(-1, dtype=torch.float32))
+            if keeps:
+                kept.append(probabilities)
+        total = torch.cat(totals)
         pull = tokens[chosen]  # (n, D) sum_e q_e e
         if smoothing:
             pull = (1 - smoothing) * pull + smoothing * tokens.mean(0)
-        ctx.save_for_backward(u, scale, tokens, chosen, pull, total)
+        ctx.save_for_backward(u, scale, tokens, chosen, pull, total, *kept)
         ctx.kind, ctx.smoothing = kind, smoothing
         # The shift is rounded as in the blocks, so that it cancels.
         return ((u * pull).sum(-1, keepdim=True) * scale - scale.to(kind))[:, 0] - total.log()
 
     @staticmethod
     def backward(ctx: Any, *grads: Tensor) -> tuple[Tensor | None, ...]:
-        u, scale, tokens, chosen, pull, total = ctx.saved_tensors
+        u, scale, tokens, chosen, pull, total, *kept = ctx.saved_tensors
         typed, learned = tokens.to(ctx.kind), ctx.needs_input_grad[2]
         weights = grads[0][:, None]  # (n, 1) of each log p
         pushes = (u * scale) * weights  # (n, D), what each q_e - P_e is multiplied with
@@ -90,9 +95,9 @@ class _CosineLogSoftmax(torch.autograd.Function):
         mean, d_tokens = torch.empty_like(u), torch.zeros_like(tokens) if learned else None
         first = 0
         with torch.autocast(u.device.type, ctx.kind, enabled=ctx.kind != torch.float32):
-            for block in _blocks(u, scale, tokens):
+            for place, block in enumerate(_blocks(u, scale, tokens)):
                 rows = slice(first, first := first + len(block[0]))
-                probabilities = cosine_probabilities(*block, typed)
+                probabilities = kept[place] if kept else cosine_probabilities(*block, typed)
                 mean[rows] = probabilities @ typed
                 if d_tokens is not None and shares is not None:
                     _subtract_product(d_tokens, probabilities, shares[rows])

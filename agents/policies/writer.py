@@ -173,6 +173,9 @@ class WriterPolicy(DirectionPolicy):
                 "an observation space of embeddings does not include the vocabulary: pass "
                 "policy_kwargs={'vocabulary': ...}, the `mdp.vocabulary` of the environment"
             )
+        if "optimizer_class" not in kwargs:
+            # SB3's 1e-5 would starve the vectors of rare words, whose gradients are small.
+            kwargs.setdefault("optimizer_kwargs", {"eps": 1e-8})
         kwargs.setdefault("features_extractor_class", WriterFeatures)
         kwargs.setdefault("features_extractor_kwargs", {"config": self.writer})
         super().__init__(

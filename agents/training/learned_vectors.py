@@ -12,12 +12,12 @@ from torch.nn import functional as F
 
 from llmar_env.arrays import unit
 from llmar_env.text.corpus import Corpus
-from llmar_env.text.embedders import WordVectors
+from llmar_env.text.embedders import Embedder, WordVectors
 from llmar_env.text.vocabulary import Vocabulary
 
 from ..policies.writer import WriterPolicy
 
-__all__ = ["LearnedVectors"]
+__all__ = ["LearnedVectors", "in_learned_vectors"]
 
 _NAME = "learned_vectors"  # of the module within the policy
 
@@ -113,6 +113,34 @@ class LearnedVectors(nn.Module):
             source = replace(corpus.source, table=of_source.table)
             changed = replace(changed, source=source, source_embedder=of_source)
         return changed, Vocabulary(of_target.table[vocabulary.ids], vocabulary.ids, of_target)
+
+
+def in_learned_vectors(corpus: Corpus, source: Embedder | None, target: Embedder | None) -> Corpus:
+    """A corpus in the vectors that a writer has learned for the same tokens.
+
+    Args:
+        corpus: a corpus.
+        source: the writer's embedder of inputs.
+        target: its embedder of targets.
+
+    Returns:
+        The corpus with these embedders; as it is, if they have other tokens.
+    """
+    others = corpus.source_embedder, corpus.target_embedder
+    if not all(map(_same_tokens, others, (source, target))):
+        return corpus
+    sides = {
+        side: replace(getattr(corpus, side), table=embedder.table)
+        for side, embedder in (("source", source), ("target", target))
+        if isinstance(embedder, WordVectors)
+    }
+    return replace(corpus, **sides, source_embedder=source, target_embedder=target)
+
+
+def _same_tokens(one: Embedder | None, other: Embedder | None) -> bool:
+    if not (isinstance(one, WordVectors) and isinstance(other, WordVectors)):
+        return one is other
+    return one.tokenizer is other.tokenizer or one.tokenizer.to_str() == other.tokenizer.to_str()
 
 
 def _shares(corpus: Corpus, vocabulary: Vocabulary) -> Tensor:
