@@ -244,8 +244,8 @@ class AlgorithmConfig(Options):
     dimension. Not for a writer."""
     hidden_dim: int | None = option(None, at_least=1)
     """Width of the GRU, by default 128, and for LLMAR/Retrieve-v0 no less than the dimension of the
-    vectors; for a writer, width of the decoder, by default 384. Each direction of a writer's
-    encoder is two thirds as wide."""
+    vectors; for a writer, width of the decoder, by default 256. Each direction of a writer's
+    encoder is half as wide."""
 
     def __post_init__(self) -> None:
         """Check all options, and bring the settings into one form."""
@@ -281,7 +281,7 @@ class WritingConfig(Options):
     stay fixed. Only vectors of word2vec and bilingual are learned."""
     smoothing: float = option(0.1, at_least=0, below=1, scope=Scope.WRITER)
     """Label smoothing of the cross-entropy, in [0, 1)."""
-    dropout: float = option(0.2, at_least=0, below=1, scope=Scope.WRITER)
+    dropout: float = option(0.25, at_least=0, below=1, scope=Scope.WRITER)
     """Dropout rate of the writer's features in the supervised losses, in [0, 1)."""
     ce_weight: float = option(0.5, at_least=0, scope=Scope.WRITER)
     """Weight of the cross-entropy added to the policy-gradient loss; 0 disables it."""

@@ -267,7 +267,7 @@ class WriterPreset:
     word_vectors: WordVectorsConfig
     """Word vectors to train if the texts come without vectors."""
     hidden_dim: int
-    """Width of the decoder; each direction of the encoder is two thirds as wide."""
+    """Width of the decoder; each direction of the encoder is half as wide."""
     warm_texts: int
     """Batch size of the warm start, in texts."""
     warm_learning_rate: float
@@ -283,7 +283,7 @@ class WriterPreset:
 
 WRITING = WriterPreset(
     word_vectors=WordVectorsConfig(dim=256, vocab_size=8000, whitening=0.5),
-    hidden_dim=384,
+    hidden_dim=256,
     warm_texts=96,
     warm_learning_rate=2e-3,
     temperature_scale=0.7,

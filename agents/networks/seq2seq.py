@@ -29,11 +29,11 @@ _LEXICAL_SCALE = 4.0
 class Seq2SeqConfig:
     """Sizes and dropout of a `Writer`."""
 
-    encoder_dim: int = 256
+    encoder_dim: int = 128
     """Width of each direction of the encoder."""
-    decoder_dim: int = 384
+    decoder_dim: int = 256
     """Width of the decoder's GRUs."""
-    dropout: float = 0.2
+    dropout: float = 0.25
     """Dropout rate; in training, the same features are dropped at every place of a text."""
     lexical: bool = False
     """Whether the vectors that attention reads lead directly to the word that is written (Nguyen

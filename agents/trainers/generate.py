@@ -62,7 +62,7 @@ class RefinedText:
 def writer_config(config: Config) -> Seq2SeqConfig:
     """The network sizes of a configuration."""
     width = config.algorithm.hidden_dim or WRITING.hidden_dim
-    return Seq2SeqConfig(max(1, 2 * width // 3), width, config.writer.dropout)
+    return Seq2SeqConfig(max(1, width // 2), width, config.writer.dropout)
 
 
 class GenerateTrainer(Trainer):
