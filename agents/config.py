@@ -281,7 +281,7 @@ class WritingConfig(Options):
     stay fixed. Only vectors of word2vec and bilingual are learned."""
     smoothing: float = option(0.1, at_least=0, below=1, scope=Scope.WRITER)
     """Label smoothing of the cross-entropy, in [0, 1)."""
-    dropout: float = option(0.25, at_least=0, below=1, scope=Scope.WRITER)
+    dropout: float = option(0.35, at_least=0, below=1, scope=Scope.WRITER)
     """Dropout rate of the writer's features in the supervised losses, in [0, 1)."""
     ce_weight: float = option(0.5, at_least=0, scope=Scope.WRITER)
     """Weight of the cross-entropy added to the policy-gradient loss; 0 disables it."""

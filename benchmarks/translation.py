@@ -3,8 +3,10 @@
 Multi30k, German to English. The warm start (`warm`) learns the network and the vectors by
 cross-entropy; the other parts continue from the weights of its first seed, for the same time each:
 reinforcement with a BLEU reward (`rl`), more cross-entropy (`ce`), and as controls the same
-reinforcement with a constant reward (`constant`) and with the cosine (`cosine`). Weights are
-selected on val by greedy answers, and figures are on test, greedy and with a beam of 4.
+reinforcement with a constant reward (`constant`) and with the cosine (`cosine`). A peer, the same
+network with a learned softmax, trains from scratch as long as the warm start (`softmax`), and is
+compared in speed (`speed`). Weights are selected on val by greedy answers, and figures are on test,
+greedy and with a beam of 4.
 
     python benchmarks/translation.py --data DIR
     python benchmarks/translation.py --data DIR --part rl --seed 1
@@ -23,7 +25,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
-from statistics import mean
+from statistics import median
 from typing import Any, Literal, get_args
 
 import numpy as np
@@ -34,12 +36,14 @@ from rich.console import Console
 from rich.table import Table
 from run_files import append_run, read_runs
 from safetensors.torch import load_file
+from softmax_writer import SoftmaxWriter, step_softmax, texts_per_second, train_softmax
 from stable_baselines3 import PPO
 from stable_baselines3.common.callbacks import BaseCallback
 from stable_baselines3.common.policies import BasePolicy
 
 from agents.algorithms.presets import WRITING
 from agents.algorithms.reinforce import REINFORCE
+from agents.algorithms.update import descend
 from agents.config import Config, TaskConfig
 from agents.inference.decoding import Method, decode
 from agents.inference.refinement import refine
@@ -49,7 +53,12 @@ from agents.policies.writer import WriterPolicy
 from agents.trainers.generate import writer_config
 from agents.training.callback import Progress, Training
 from agents.training.clock import Clock, LinearDecay
-from agents.training.cross_entropy import TargetTexts, target_cross_entropy, train_cross_entropy
+from agents.training.cross_entropy import (
+    BatchStream,
+    TargetTexts,
+    target_cross_entropy,
+    train_cross_entropy,
+)
 from agents.training.learned_vectors import LearnedVectors
 from agents.training.regularizers import CrossEntropy
 from agents.training.validation import Validation
@@ -58,20 +67,23 @@ from llmar_env.alignment.rewards import Reward, Written, bleu
 from llmar_env.alignment.rewards import mean as mean_reward
 from llmar_env.alignment.scores import cosine
 from llmar_env.envs.generate import GenerateMDP
-from llmar_env.metrics import TextScores, score_texts
+from llmar_env.metrics import TextScores, bleu_difference, score_texts
 from llmar_env.progress import ProgressBar
 from llmar_env.text.corpus import Corpus
 from llmar_env.text.embedders import BILINGUAL, WordVectors
 from llmar_env.text.pairs import TextPairs
 from llmar_env.text.tensor_files import write_tensors
 
-Part = Literal["warm", "rl", "ce", "constant", "cosine", "decoding", "refine", "throughput"]
+Part = Literal[
+    "warm", "rl", "ce", "constant", "cosine", "decoding", "refine", "throughput", "softmax", "speed"
+]
 _SHOWN = ("bleu_tok", "bleu_13a", "chrf", "rouge_l", "alignment", "p_at_1")
-_SEEDED: tuple[Part, ...] = ("warm", "rl", "ce")
+_SEEDED: tuple[Part, ...] = ("warm", "rl", "ce", "softmax")
 _MAX_NEW_TOKENS = 40
 _THRESHOLD, _ROUNDS = 0.9, 8
 _WEIGHTS, _EMBEDDERS = "warm.safetensors", ("source.safetensors", "target.safetensors")
 _THROUGHPUT_SECONDS = 20.0
+_TURNS, _TURN_SECONDS = 5, 8.0  # of each side, in turns
 
 
 @dataclass(frozen=True)
@@ -87,7 +99,7 @@ class Options:
     part: tuple[Part, ...] = get_args(Part)
     """What to measure."""
     seed: tuple[int, ...] = (0, 1, 2)
-    """Seeds of the parts warm, rl and ce; all other parts use the first one."""
+    """Seeds of the parts warm, rl, ce and softmax; all other parts use the first one."""
     warm_minutes: float = 20.0
     """Minutes of the warm start, validations included."""
     minutes: float = 10.0
@@ -425,6 +437,76 @@ def measure_throughput(corpus: Corpus, options: Options, seed: int) -> dict[str,
     }
 
 
+def measure_softmax(corpus: Corpus, options: Options, seed: int) -> dict[str, Any]:
+    """The peer with a softmax, trained as the warm start is, for as long; greedy answers."""
+    torch.manual_seed(seed)
+    texts = target_texts(corpus, options)
+    peer = SoftmaxWriter(texts, writer_of(corpus))
+    embedder = corpus.target_embedder
+    assert embedder is not None
+
+    def score_peer(peer: SoftmaxWriter, split: str = "valid") -> TextScores:
+        rows = corpus.rows(split)
+        written = peer.write(split, _MAX_NEW_TOKENS)
+        return score_texts(written, corpus.targets[rows.start : rows.stop], embedder)
+
+    validation = Validation(score_peer, "bleu_tok", 12)
+    clock = Clock(60 * options.warm_minutes)
+    rates = (WRITING.warm_learning_rate, _CONFIG.writer.smoothing)
+    train_softmax(peer, validation, clock, WRITING.warm_texts, *rates, seed)
+    scores = score_peer(peer, "test")
+    show("softmax, greedy", seed, validation, scores)
+    return {
+        "seconds": clock.seconds,
+        "valid": validation.value(validation.best),
+        "bleu_tok_softmax": scores.bleu_tok,
+        "bleu_13a_softmax": scores.bleu_13a,
+        "chrf_softmax": scores.chrf,
+    }
+
+
+def measure_speed(corpus: Corpus, options: Options, seed: int) -> dict[str, Any]:
+    """Texts per second of the warm start, and of the peer with a softmax, in turns."""
+    torch.manual_seed(seed)
+    smoothing = _CONFIG.writer.smoothing
+    texts, policy = target_texts(corpus, options), make_writer(corpus, options)
+    peer = SoftmaxWriter(texts, writer_of(corpus))
+    vectors = LearnedVectors(corpus, texts.vocabulary)
+    vectors.join(policy)
+    policy.set_training_mode(True)
+    optimizer = torch.optim.Adam(peer.parameters(), WRITING.warm_learning_rate, eps=1e-8)
+
+    def ours(rows: NDArray[np.int64]) -> None:
+        vectors.use(policy)
+        losses, misaligned = texts.loss(policy, rows, smoothing)
+        descend(policy, losses.mean() + misaligned.mean(), 1.0, "")
+
+    def theirs(rows: NDArray[np.int64]) -> None:
+        step_softmax(peer, optimizer, rows, smoothing)
+
+    rates: list[list[float]] = [[], []]
+    sides = [(step, BatchStream(texts, WRITING.warm_texts, seed)) for step in (ours, theirs)]
+    for turn in range(1 + _TURNS):
+        for side, (step, batches) in enumerate(sides):
+            rate = texts_per_second(step, batches, _TURN_SECONDS)
+            if turn:  # the first warms up
+                rates[side].append(rate)
+    ratios = [one / other for one, other in zip(*rates, strict=True)]
+    return {
+        "speed_texts_per_second": median(rates[0]),
+        "speed_texts_per_second_softmax": median(rates[1]),
+        "speed_ratio": median(ratios),
+        "speed_ratio_lowest": min(ratios),
+    }
+
+
+def target_texts(corpus: Corpus, options: Options) -> TargetTexts:
+    """The targets of a corpus as tokens."""
+    vocabulary = make_writer(corpus, options).vocabulary
+    assert vocabulary is not None
+    return TargetTexts(corpus, vocabulary)
+
+
 class Timed:
     """A reward that counts the seconds it takes."""
 
@@ -478,11 +560,14 @@ _MEASURES: dict[Part, Callable[[Corpus, Options, int], dict[str, Any]]] = {
     "decoding": measure_decoding,
     "refine": measure_refine,
     "throughput": measure_throughput,
+    "softmax": measure_softmax,
+    "speed": measure_speed,
 }
+_FROM_SCRATCH = ("warm", "softmax", "speed")
 
 
-def report(runs: Sequence[Mapping[str, Any]], console: Console) -> None:
-    """Print the figures of the last run of each part and seed."""
+def report(runs: Sequence[Mapping[str, Any]], targets: Sequence[str], console: Console) -> None:
+    """Print the figures of the last run of each part and seed; targets are those of test."""
     last = {(run["part"], run["seed"]): run for run in runs}
     trained = [run for run in last.values() if "greedy" in run]
     table = Table("part", "seed", "minutes", "nats/token", "decoding", *_SHOWN, title="Test")
@@ -493,13 +578,17 @@ def report(runs: Sequence[Mapping[str, Any]], console: Console) -> None:
             table.add_row(run["part"], str(run["seed"]), minutes, entropy, method, *scores)
     console.print(table)
     for method in ("greedy", "beam"):
-        bleu = {
-            part: [run[method]["bleu_tok"] for run in trained if run["part"] == part]
+        written = {
+            part: [run[method]["written"] for run in trained if run["part"] == part]
             for part in ("rl", "ce")
         }
-        if all(bleu.values()):
-            gain = mean(bleu["rl"]) - mean(bleu["ce"])
-            console.print(f"{method}: reinforcement over cross-entropy {gain:+.2f} BLEU")
+        if all(written.values()):
+            gain = bleu_difference(written["rl"], written["ce"], targets)
+            console.print(
+                f"{method}: reinforcement over cross-entropy {gain.mean:+.2f} BLEU, paired "
+                f"bootstrap [{gain.low:+.2f}, {gain.high:+.2f}], seeds {len(written['rl'])} and "
+                f"{len(written['ce'])}"
+            )
     for run in last.values():
         if "greedy" not in run:
             hidden = ("machine", "signatures")
@@ -517,10 +606,11 @@ def main(options: Options) -> None:
         )
         for part in options.part:
             for seed in options.seed if part in _SEEDED else options.seed[:1]:
-                corpus = load(options, learned=part != "warm")
+                corpus = load(options, learned=part not in _FROM_SCRATCH)
                 found = _MEASURES[part](corpus, options, seed)
                 append_run(options.runs, {"part": part, "seed": seed, **found})
-    report(read_runs(options.runs), console)
+    targets = TextPairs.read(options.data / "test.tsv").targets
+    report(read_runs(options.runs), targets, console)
 
 
 if __name__ == "__main__":

@@ -11,9 +11,12 @@ import torch
 from hypothesis import given
 from hypothesis import strategies as st
 from hypothesis.extra import numpy as hnp
+from sacrebleu.metrics.bleu import BLEU
+from sacrebleu.significance import PairedTest
 
 from llmar_env.metrics import (
     Scores,
+    bleu_difference,
     nearest,
     ranks,
     score_answers,
@@ -394,3 +397,42 @@ class TestScoreTexts:
     def test_says_nothing_of_texts_that_end_in_a_mark(self, embedder, caplog):
         score_texts(TARGETS * 30, TARGETS * 30, embedder)
         assert not caplog.records  # sacrebleu warns from 100 split marks on
+
+
+class TestBleuDifference:
+    TARGETS = (
+        "a man rides a red bike .",
+        "two dogs play in the snow .",
+        "a girl reads a book .",
+    ) * 9
+    BETTER = ("a man rides a red bike .", "two dogs play in snow .", "a girl reads a book .") * 9
+    WORSE = ("a man rides a bike .", "dogs play in the snow .", "the girl reads books .") * 9
+
+    def test_mean_is_the_difference_of_corpus_scores(self):
+        found = bleu_difference([self.BETTER, self.WORSE], [self.WORSE], self.TARGETS, samples=50)
+        metric = BLEU(lowercase=True, tokenize="none", force=True)
+        better, worse = (
+            metric.corpus_score(side, [self.TARGETS]).score for side in (self.BETTER, self.WORSE)
+        )
+        assert found.mean == pytest.approx((better + worse) / 2 - worse)
+        assert 0 < found.low < found.mean < found.high
+
+    def test_interval_against_sacrebleu(self):
+        # sacrebleu's own paired bootstrap of the same two systems.
+        systems = [("base", list(self.WORSE)), ("ours", list(self.BETTER))]
+        metric = BLEU(lowercase=True, tokenize="none", force=True, references=[list(self.TARGETS)])
+        test = PairedTest(systems, {"BLEU": metric}, None, test_type="bs", n_samples=2000)
+        _, scores = test()
+        base, ours = scores["BLEU"]
+        found = bleu_difference([self.BETTER], [self.WORSE], self.TARGETS, samples=2000)
+        assert found.mean == pytest.approx(ours.score - base.score)
+        assert found.high - found.low < 2 * (base.ci + ours.ci)
+
+    def test_same_systems_do_not_differ(self):
+        found = bleu_difference([self.BETTER], [self.BETTER], self.TARGETS, samples=20)
+        assert (found.low, found.mean, found.high) == (0, 0, 0)
+
+    @pytest.mark.parametrize(("ours", "theirs"), [([], [BETTER]), ([BETTER[:2]], [BETTER])])
+    def test_refuses_systems_of_other_texts(self, ours, theirs):
+        with pytest.raises(ValueError, match="expected systems of 27 texts"):
+            bleu_difference(ours, theirs, self.TARGETS)

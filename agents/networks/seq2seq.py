@@ -33,7 +33,7 @@ class Seq2SeqConfig:
     """Width of each direction of the encoder."""
     decoder_dim: int = 256
     """Width of the decoder's GRUs."""
-    dropout: float = 0.25
+    dropout: float = 0.35
     """Dropout rate; in training, the same features are dropped at every place of a text."""
     lexical: bool = False
     """Whether the vectors that attention reads lead directly to the word that is written (Nguyen

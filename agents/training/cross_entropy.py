@@ -24,8 +24,15 @@ from ..policies.writer import WriterPolicy
 from .clock import Clock
 from .learned_vectors import LearnedVectors
 from .validation import Validation
+from .weight_average import WeightAverage
 
-__all__ = ["BatchStream", "TargetTexts", "target_cross_entropy", "train_cross_entropy"]
+__all__ = [
+    "BatchStream",
+    "TargetTexts",
+    "rise_and_decay",
+    "target_cross_entropy",
+    "train_cross_entropy",
+]
 
 # Number of batches whose texts are sorted by length together. A larger pool means less padding, but
 # less random batches.
@@ -136,7 +143,8 @@ def train_cross_entropy(
     """Train a writer on the cross-entropy of the targets.
 
     The optimizer is Adam. The learning rate warms up over the first 2% of the training, and decays
-    linearly to 0. The training ends at the time limit or after the epochs, whichever comes first,
+    linearly to 0. What is validated, and kept, is the average of the weights over the last thousand
+    steps or so. The training ends at the time limit or after the epochs, whichever comes first,
     or early by `patience`.
 
     Args:
@@ -161,7 +169,7 @@ def train_cross_entropy(
     Raises:
         NonFiniteLossError: the gradient became NaN or infinite; the weights are the best so far.
     """
-    batches = BatchStream(texts, batch_size, seed)
+    batches, average = BatchStream(texts, batch_size, seed), WeightAverage(policy)
     total = epochs * len(texts.corpus.rows(texts.split))
     words = seen = 0
     clock.start()
@@ -170,19 +178,22 @@ def train_cross_entropy(
         while (done := max(1 - clock.fraction_remaining, seen / total)) < 1:
             bar.update(done)
             if validation.is_due(done):
-                record = validation.run(policy, clock.elapsed, words, seen)
+                with average.applied():
+                    record = validation.run(policy, clock.elapsed, words, seen)
                 bar.update(done, f"{validation.metric} {validation.value(record):.2f}")
                 if patience is not None and validation.stale >= patience:
                     break
-            update_learning_rate(policy.optimizer, learning_rate * _schedule(done))
+            update_learning_rate(policy.optimizer, learning_rate * rise_and_decay(done))
             policy.set_training_mode(True)
             if vectors is not None:
                 vectors.use(policy)
             losses, misaligned = texts.loss(policy, next(batches), smoothing)
             loss = losses.mean() + misaligned.mean()
             descend(policy, loss, max_grad_norm, f"after {seen} texts")
+            average.update()
             words, seen = words + len(losses), seen + len(misaligned)
-        validation.run(policy, clock.elapsed, words, seen)
+        with average.applied():
+            validation.run(policy, clock.elapsed, words, seen)
     finally:
         clock.stop()
         bar.close()
@@ -190,7 +201,7 @@ def train_cross_entropy(
     return words
 
 
-def _schedule(done: float) -> float:
+def rise_and_decay(done: float) -> float:
     """The learning rate relative to its peak, in [0, 1]: a short warm-up and a linear decay."""
     return min(1.0, (done + 1e-3) / _RISE) * (1 - done)
 

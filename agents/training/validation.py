@@ -6,8 +6,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, field, replace
 from typing import Any
 
-from stable_baselines3.common.policies import BasePolicy
-from torch import Tensor
+from torch import Tensor, nn
 
 from llmar_env.metrics import RankingScores, Scores, TextScores
 
@@ -53,7 +52,7 @@ class Validation:
         """Whether the next validation is due, given the progress of the training in [0, 1]."""
         return progress >= len(self.records) / self.times
 
-    def run(self, policy: BasePolicy, seconds: float, steps: int, texts: int) -> Record:
+    def run(self, policy: nn.Module, seconds: float, steps: int, texts: int) -> Record:
         """Score the policy; keep its weights if they are the best so far."""
         record = Record(seconds, steps, texts, self.score(policy))
         if not self.records or self.value(record) >= self.value(self.best):
@@ -75,7 +74,7 @@ class Validation:
         """The score of a record by which the best weights are selected."""
         return float(getattr(record.scores, self.metric))
 
-    def restore_best(self, policy: BasePolicy) -> None:
+    def restore_best(self, policy: nn.Module) -> None:
         """Restore the best weights of the policy, if it was ever scored."""
         if self.records:
             policy.load_state_dict(self._best)

@@ -3,7 +3,13 @@
 from llmar_env.metrics.intervals import Difference, paired_bootstrap, paired_bootstraps
 from llmar_env.metrics.ranking import RANKING_MEASURES, RankingScores, measure_rankings
 from llmar_env.metrics.retrieval import Scores, nearest, ranks, score_answers
-from llmar_env.metrics.text import TextScores, score_texts, split_words, text_alignment
+from llmar_env.metrics.text import (
+    TextScores,
+    bleu_difference,
+    score_texts,
+    split_words,
+    text_alignment,
+)
 
 __all__ = [
     "RANKING_MEASURES",
@@ -11,6 +17,7 @@ __all__ = [
     "RankingScores",
     "Scores",
     "TextScores",
+    "bleu_difference",
     "measure_rankings",
     "nearest",
     "paired_bootstrap",

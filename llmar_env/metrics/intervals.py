@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-__all__ = ["Difference", "paired_bootstrap", "paired_bootstraps"]
+__all__ = ["Difference", "paired_bootstrap", "paired_bootstraps", "resampled_means"]
 
 # Resampled values at a time; bounds memory.
 _VALUES = 1 << 22
@@ -61,8 +61,18 @@ def paired_bootstraps(
         samples: number of resampled sets of texts.
         seed: seeds the resampling.
     """
-    n, generator = len(differences), np.random.default_rng(seed)
-    means = np.empty((samples, differences.shape[1]))
+    means = resampled_means(differences, samples, seed)
+    low, high = np.quantile(means, [(1 - level) / 2, (1 + level) / 2], axis=0)
+    return [
+        Difference(*map(float, one))
+        for one in zip(differences.mean(axis=0), low, high, strict=True)
+    ]
+
+
+def resampled_means(values: NDArray[np.float64], samples: int, seed: int) -> NDArray[np.float64]:
+    """(samples, m) means of (n, m) values over sets of n texts, drawn with replacement."""
+    n, generator = len(values), np.random.default_rng(seed)
+    means = np.empty((samples, values.shape[1]))
     step = max(1, _VALUES // n)
     for first in range(0, samples, step):
         size = min(step, samples - first)
@@ -70,9 +80,5 @@ def paired_bootstraps(
         # How often each text is in each set: sets share the sums over m columns.
         drawn += n * np.arange(size, dtype=np.int32)[:, None]
         times = np.bincount(drawn.reshape(-1), minlength=size * n).reshape(size, n)
-        means[first : first + size] = times @ differences / n
-    low, high = np.quantile(means, [(1 - level) / 2, (1 + level) / 2], axis=0)
-    return [
-        Difference(*map(float, one))
-        for one in zip(differences.mean(axis=0), low, high, strict=True)
-    ]
+        means[first : first + size] = times @ values / n
+    return means

@@ -14,15 +14,19 @@ from sacrebleu.metrics.bleu import BLEU
 from sacrebleu.metrics.chrf import CHRF
 
 from llmar_env.alignment.scores import cosine, lcs_f1
+from llmar_env.metrics.intervals import Difference, resampled_means
 from llmar_env.metrics.retrieval import ranks
 from llmar_env.text.characters import as_read
 from llmar_env.text.embedders import Embedder
 from llmar_env.text.scripts import HAN
 
-__all__ = ["TextScores", "score_texts", "split_words", "text_alignment"]
+__all__ = ["TextScores", "bleu_difference", "score_texts", "split_words", "text_alignment"]
 
 # Texts whose tokens are compared at a time; bounds the memory of the comparison.
 _BLOCK = 128
+
+# Options of BLEU for text in tokens; `force` accepts it without a warning.
+_TOKENIZED: dict[str, Any] = {"lowercase": True, "tokenize": "none", "force": True}
 
 _LETTER = rf"[^\W{HAN}]"
 _WORD = re.compile(
@@ -98,8 +102,7 @@ def score_texts(written: Sequence[str], targets: Sequence[str], embedder: Embedd
     joined, target_joined = ([" ".join(text) for text in texts] for texts in (words, target_words))
     metrics = {
         "bleu_13a": _bleu_for(targets),
-        # Accepts tokenized text.
-        "bleu_tok": _bleu_for(target_joined, lowercase=True, tokenize="none", force=True),
+        "bleu_tok": _bleu_for(target_joined, **_TOKENIZED),
         "chrf": CHRF(),
     }
     scores = {
@@ -116,6 +119,70 @@ def score_texts(written: Sequence[str], targets: Sequence[str], embedder: Embedd
         p_at_1=float(first.mean()),
         signatures={name: str(metric.get_signature()) for name, metric in metrics.items()},
     )
+
+
+def bleu_difference(
+    ours: Sequence[Sequence[str]],
+    theirs: Sequence[Sequence[str]],
+    targets: Sequence[str],
+    *,
+    level: float = 0.95,
+    samples: int = 1000,
+    seed: int = 0,
+) -> Difference:
+    """Paired bootstrap of a difference in corpus BLEU (Koehn 2004), `TextScores.bleu_tok`.
+
+    Each side is one system or several, such as seeds, whose BLEU is averaged.
+
+    Args:
+        ours: (systems, n) what our systems wrote.
+        theirs: (systems, n) what the others wrote for the same texts.
+        targets: (n,) the reference for each text.
+        level: the interval's confidence level, in (0, 1).
+        samples: number of resampled sets of texts.
+        seed: seeds the resampling.
+
+    Raises:
+        ValueError: a side has no system, or a system has another number of texts than the targets.
+    """
+    if not ours or not theirs or any(len(one) != len(targets) for one in (*ours, *theirs)):
+        found = [[len(one) for one in side] for side in (ours, theirs)]
+        raise ValueError(f"expected systems of {len(targets)} texts, found {found[0]}, {found[1]}")
+    references = [" ".join(split_words(as_read(text))) for text in targets]
+    systems = [*ours, *theirs]
+    counts = np.concatenate([_bleu_counts(one, references) for one in systems], axis=1)
+    means = np.concatenate([counts.mean(axis=0)[None], resampled_means(counts, samples, seed)])
+    sums = np.rint(len(targets) * means).astype(int)
+    metric = _bleu_for(references, **_TOKENIZED)
+    bleu = np.array(
+        [[_bleu_of(one, metric) for one in np.split(row, len(systems))] for row in sums]
+    )
+    differences = bleu[:, : len(ours)].mean(axis=1) - bleu[:, len(ours) :].mean(axis=1)
+    low, high = np.quantile(differences[1:], [(1 - level) / 2, (1 + level) / 2])
+    return Difference(float(differences[0]), float(low), float(high))
+
+
+def _bleu_counts(written: Sequence[str], references: Sequence[str]) -> NDArray[np.float64]:
+    """(n, 2N + 2) matches and n-grams of each order, and the lengths of the text and target."""
+    metric = BLEU(effective_order=True, **_TOKENIZED)  # of no effect on what is counted
+    texts = [" ".join(split_words(as_read(text))) for text in written]
+    scores = map(metric.sentence_score, texts, [[text] for text in references])
+    return np.array(
+        [[*one.counts, *one.totals, one.sys_len, one.ref_len] for one in scores], np.float64
+    )
+
+
+def _bleu_of(sums: NDArray[np.int64], metric: BLEU) -> float:
+    """Corpus BLEU from the sums of `_bleu_counts`."""
+    counts, orders = sums.tolist(), metric.max_ngram_order
+    return BLEU.compute_bleu(
+        counts[:orders],
+        counts[orders : 2 * orders],
+        *counts[2 * orders :],
+        smooth_method=metric.smooth_method,
+        effective_order=metric.effective_order,
+        max_ngram_order=orders,
+    ).score
 
 
 def text_alignment(written: Sequence[str], targets: Sequence[str], embedder: Embedder) -> float:
