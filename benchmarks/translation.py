@@ -609,7 +609,7 @@ def main(options: Options) -> None:
                 corpus = load(options, learned=part not in _FROM_SCRATCH)
                 found = _MEASURES[part](corpus, options, seed)
                 append_run(options.runs, {"part": part, "seed": seed, **found})
-    targets = TextPairs.read(options.data / "test.tsv").targets
+    targets = TextPairs.read(options.data / "test.tsv").target
     report(read_runs(options.runs), targets, console)
 
 

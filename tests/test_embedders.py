@@ -131,7 +131,7 @@ class TestEmbed:
         assert english.tokenize(["Caf\u00e9"]) == english.tokenize(["Cafe\u0301"])
 
     def test_a_word_is_the_same_token_first_and_later(self, english):
-        first, later = english.tokenize(["Anna sees Anna"])[0][::2]
+        first, later = english.tokenize(["Anna is Anna"])[0][::2]
         assert first == later
         assert english.tokenize(["  Anna  "]) == english.tokenize(["Anna"])
 
@@ -168,7 +168,7 @@ class TestEmbed:
 
 class TestChinese:
     def test_a_character_is_a_boundary(self, chinese):
-        text = "那个男人在厨房里吃两个苹果。"
+        text = "那个男人在那里，我的朋友很好。"
         assert token_texts(chinese, text) == list(text)
 
     def test_no_token_joins_characters(self, chinese):

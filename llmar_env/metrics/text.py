@@ -178,7 +178,8 @@ def _bleu_of(sums: NDArray[np.int64], metric: BLEU) -> float:
     return BLEU.compute_bleu(
         counts[:orders],
         counts[orders : 2 * orders],
-        *counts[2 * orders :],
+        sys_len=counts[-2],
+        ref_len=counts[-1],
         smooth_method=metric.smooth_method,
         effective_order=metric.effective_order,
         max_ngram_order=orders,

@@ -20,7 +20,8 @@ from llmar_env.text.corpus import SPLITS, Corpus
 from llmar_env.text.embedded import EmbeddedTexts
 from llmar_env.text.embedders import Embedder, WordVectors, WordVectorsConfig
 from llmar_env.text.embedders import embedder as make_embedder
-from llmar_env.text.phrasebook.meaning import FIELDS, IS, SIZES, meanings
+from llmar_env.text.phrasebook import Phrasebook
+from llmar_env.text.phrasebook.shipped import shipped_deeds
 
 __all__ = ["Collection", "CollectionLike"]
 
@@ -272,8 +273,10 @@ def _phrasebook_collection(name: str, device: str | None) -> Collection:
     grade 1 if somebody does the same to the same thing in it, or is or is not in the same place,
     and grade 2 if the person is the same too. Queries without a relevant document are left out.
     """
+    if (splitting := Phrasebook.from_name(name).splitting) != "random":
+        raise ValueError(f"a collection of the phrasebook is split at random, not by {splitting}")
     corpus = Corpus.load(name)
-    deeds, people = _deeds()
+    deeds, people = shipped_deeds()
     documents = np.arange(_PHRASEBOOK_DOCUMENTS)
     kept = np.isin(deeds, deeds[documents])
     kept[documents] = False
@@ -322,13 +325,3 @@ class _Selected(Sequence[str]):
         if isinstance(index, slice):
             return [self.texts[row] for row in self.rows[index].tolist()]
         return self.texts[int(self.rows[index])]
-
-
-@lru_cache(maxsize=1)
-def _deeds() -> tuple[NDArray[np.int64], NDArray[np.int64]]:
-    """For the sentences of all splits, (n,) numbers of what is done, and of who does it."""
-    drawn = np.array([one for split in SPLITS for one in meanings(SIZES[split], split=split)])
-    part = dict(zip(FIELDS, drawn.T, strict=True))
-    somewhere = part["kind"] >= IS  # 0 in the fields of a verb and its object
-    deed = np.where(somewhere, -part["place"], part["verb"] * (drawn.max() + 1) + part["noun"])
-    return deed, part["person"]

@@ -16,19 +16,27 @@ from pathlib import Path
 import tyro
 
 from llmar_env.text.embedders import WordVectors, WordVectorsConfig
-from llmar_env.text.phrasebook import LANGUAGES, Phrasebook, Sentences
-from llmar_env.text.phrasebook.shipped import SUMS, TOKENS, VECTORS, digest, save_tokens
+from llmar_env.text.phrasebook import LANGUAGES, SIZES, Phrasebook, Sentences, meanings
+from llmar_env.text.phrasebook.shipped import (
+    DEEDS,
+    SUMS,
+    TOKENS,
+    VECTORS,
+    digest,
+    save_deeds,
+    save_tokens,
+)
 
 __all__ = ["main"]
 
-# The corpus has a few hundred words a language; each should become one token.
-_CONFIG = WordVectorsConfig(dim=64, vocab_size=1200, epochs=20, seed=0)
+# The corpus has some two thousand words a language; each should become one token.
+_CONFIG = WordVectorsConfig(dim=64, vocab_size=4000, epochs=20, seed=0)
 
 
 def main(
     folder: Path, languages: tuple[str, ...] = LANGUAGES, *, keep_vectors: bool = False
 ) -> None:
-    """Make vectors (float16) and token ids, and list the checksums of all files in the folder.
+    """Make vectors (float16), token ids and deeds, and list the checksums of all files.
 
     Args:
         folder: where the files go; those of the package are in llmar_env/text/data.
@@ -42,7 +50,10 @@ def main(
             sentences, _ = Phrasebook(language, language).sentences("train")
             WordVectors(_CONFIG).fit(sentences).save(vectors, half=True)
         save_tokens(folder, language, WordVectors.load(vectors).embed(Sentences(language)))
-    files = [path for ending in (VECTORS, TOKENS) for path in folder.glob(f"*{ending}")]
+    drawn = [one for split, size in SIZES.items() for one in meanings(size, split=split)]
+    save_deeds(folder, drawn)
+    files = [folder / DEEDS]
+    files += [path for ending in (VECTORS, TOKENS) for path in folder.glob(f"*{ending}")]
     sums = [f"{digest(path)}  {path.name}\n" for path in sorted(files)]
     (folder / SUMS).write_text("".join(sums), "utf-8")
 

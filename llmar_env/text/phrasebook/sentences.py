@@ -2,16 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from functools import cache
 from typing import SupportsIndex, overload
 
+from llmar_env.text.phrasebook.draw import SIZES, SPLITTINGS, meanings
 from llmar_env.text.phrasebook.languages import LANGUAGES, find_language, require_language
-from llmar_env.text.phrasebook.meaning import SIZES, Meaning, meanings
+from llmar_env.text.phrasebook.meaning import Meaning
 from llmar_env.text.phrasebook.names import PREFIX, nearest_name
+from llmar_env.text.phrasebook.parsing import Parser
 
-__all__ = ["Phrasebook", "Sentences", "parse", "render"]
+__all__ = ["Phrasebook", "Sentences", "parse", "readings", "render"]
 
 
 def render(meaning: Meaning, language: str) -> str:
@@ -26,13 +28,30 @@ def render(meaning: Meaning, language: str) -> str:
 def parse(text: str, language: str) -> Meaning:
     """The meaning of a sentence: the inverse of `render`.
 
+    A sentence that can be read in several ways, as the German "Sie" can be "they" or "you", has the
+    first of `readings`.
+
     Raises:
         ValueError: the sentence is not one of the grammar's, or the language is unknown.
     """
-    meaning = find_language(language).parse(text)
+    meaning = next(readings(text, language), None)
     if meaning is None:
         raise ValueError(f"not a sentence of the phrasebook in {language!r}: {text!r}")
     return meaning
+
+
+def readings(text: str, language: str) -> Iterator[Meaning]:
+    """All meanings whose sentence this is; none if it is not one of the grammar's.
+
+    Raises:
+        ValueError: the phrasebook does not have the language.
+    """
+    return _parser(language).readings(text)
+
+
+@cache
+def _parser(language: str) -> Parser:
+    return Parser(find_language(language))
 
 
 @dataclass(frozen=True)
@@ -42,20 +61,28 @@ class Phrasebook:
     source: str = "de"
     target: str = "en"
     seed: int = 0
+    splitting: str = "random"
+    """One of `SPLITTINGS`: what is tested is of another form than what is trained on, or is not."""
 
     def __post_init__(self) -> None:
-        """Reject languages that the phrasebook does not have."""
+        """Reject languages and splittings that the phrasebook does not have."""
         for language in (self.source, self.target):
             require_language(language)
+        if self.splitting not in SPLITTINGS:
+            has = ", ".join(SPLITTINGS)
+            raise ValueError(f"no splitting {self.splitting!r}; the phrasebook has {has}")
 
     @classmethod
     def from_name(cls, name: str) -> Phrasebook:
         """The phrasebook of a name: "phrasebook:de-en", or "phrasebook:en" for the echo task.
 
+        A splitting may follow, as in "phrasebook:de-en/length".
+
         Raises:
-            ValueError: the name is of another form, or names another language.
+            ValueError: the name is of another form, or names another language or splitting.
         """
-        languages = name.removeprefix(PREFIX).split("-")
+        pair, slash, splitting = name.removeprefix(PREFIX).partition("/")
+        languages = pair.split("-")
         meant = nearest_name(name)
         hint = "" if meant is None or meant == name else f"; did you mean {meant}?"
         if not name.startswith(PREFIX) or not 1 <= len(languages) <= 2:
@@ -67,13 +94,15 @@ class Phrasebook:
             if language not in LANGUAGES:
                 has = ", ".join(LANGUAGES)
                 raise ValueError(f"no language {language!r}; the phrasebook has {has}{hint}")
-        return cls(languages[0], languages[-1])
+        return cls(languages[0], languages[-1], splitting=splitting if slash else "random")
 
     @property
     def name(self) -> str:
         """The name that `from_name` reads."""
         pair = (self.source,) if self.source == self.target else (self.source, self.target)
-        return PREFIX + "-".join(pair)
+        return (
+            PREFIX + "-".join(pair) + ("" if self.splitting == "random" else f"/{self.splitting}")
+        )
 
     def sentences(self, split: str, size: int | None = None) -> tuple[list[str], list[str]]:
         """Parallel sentences of a split; `SIZES` gives the default size.
@@ -82,7 +111,7 @@ class Phrasebook:
             ValueError: as in `meanings`.
         """
         size = SIZES.get(split, 1) if size is None else size
-        drawn = meanings(size, split=split, seed=self.seed)
+        drawn = meanings(size, split=split, seed=self.seed, splitting=self.splitting)
         sources = [render(meaning, self.source) for meaning in drawn]
         if self.source == self.target:
             return sources, list(sources)

@@ -1,39 +1,49 @@
-"""What ships with each language: word vectors, and the token ids of all its sentences.
+"""What ships with the phrasebook: word vectors and the token ids of all sentences, and their deeds.
 
-With the ids at hand, an environment is made without rendering a sentence. `make_vectors` writes
-the files; SHA256SUMS, beside them, has the checksum of each.
+With them at hand, an environment is made without drawing a meaning or rendering a sentence.
+`make_vectors` writes the files; SHA256SUMS, beside them, has the checksum of each.
 """
 
 from __future__ import annotations
 
 import hashlib
 import os
+from collections.abc import Sequence
 from functools import lru_cache
 from importlib.resources import files
 from pathlib import Path
 
 import numpy as np
+from numpy.typing import NDArray
 
 from llmar_env.text.embedded import EmbeddedTexts
 from llmar_env.text.embedders import WordVectors
 from llmar_env.text.phrasebook.languages import LANGUAGES, require_language
+from llmar_env.text.phrasebook.meaning import Meaning
 
 __all__ = [
+    "DEEDS",
     "SUMS",
     "TOKENS",
     "VECTORS",
     "digest",
+    "save_deeds",
     "save_tokens",
+    "shipped_deeds",
     "shipped_embedder",
     "shipped_texts",
 ]
 
-VECTORS, TOKENS, SUMS = ".safetensors", ".tokens.npz", "SHA256SUMS"
-"""How the names of the files end, after the code of a language; and the name of the checksums."""
+VECTORS, TOKENS = ".safetensors", ".tokens.npz"
+"""How the names of a language's files end, after its code."""
+
+DEEDS, SUMS = "deeds.npz", "SHA256SUMS"
+"""The names of the files of deeds, and of the checksums."""
 
 _FOLDER = Path(str(files("llmar_env.text") / "data"))
 # What sentences are made from, besides the module of their language.
-_GRAMMAR = ("concepts.py", "grammar.py", "meaning.py")
+_DRAWN = ("concepts.py", "draw.py", "meaning.py", "sense.py")
+_GRAMMAR = (*_DRAWN, "grammar.py", "tables.py")
 _COMMAND = "python -m llmar_env.text.phrasebook.make_vectors"
 
 
@@ -51,7 +61,7 @@ def shipped_embedder(language: str) -> WordVectors:
             shipped.
     """
     require_language(language)
-    return WordVectors.load(_checked(language, VECTORS))
+    return WordVectors.load(_checked(language + VECTORS))
 
 
 @lru_cache(maxsize=len(LANGUAGES))
@@ -62,7 +72,7 @@ def shipped_texts(language: str) -> EmbeddedTexts:
         ValueError: the phrasebook does not have the language, a file is not the one that shipped,
             or the vectors or the grammar have changed since the ids were made.
     """
-    embedder, path = shipped_embedder(language), _checked(language, TOKENS)
+    embedder, path = shipped_embedder(language), _checked(language + TOKENS)
     with np.load(path, allow_pickle=False) as file:
         ids, lengths, made_from = file["ids"], file["lengths"], str(file["made_from"])
     if made_from != _origin(language, path.with_name(language + VECTORS)):
@@ -96,12 +106,56 @@ def save_tokens(folder: str | os.PathLike[str], language: str, texts: EmbeddedTe
     )
 
 
-def _checked(language: str, ending: str) -> Path:
+@lru_cache(maxsize=1)
+def shipped_deeds() -> tuple[NDArray[np.int64], NDArray[np.int64]]:
+    """What is done in each sentence, and who does it, in the order of `Sentences`.
+
+    Returns:
+        (n,) numbers, equal where the verb and its object, or what somebody or something is, are
+        the same; and (n,) numbers, equal where the subjects are.
+
+    Raises:
+        ValueError: as in `shipped_texts`.
+    """
+    path = _checked(DEEDS)
+    with np.load(path, allow_pickle=False) as file:
+        deeds, subjects, made_from = file["deeds"], file["subjects"], str(file["made_from"])
+    if made_from != _source(_DRAWN).hexdigest():
+        raise ValueError(
+            f"{path} was made for other meanings; make it again: {_remake(path, 'de', TOKENS)}"
+        )
+    return deeds.astype(np.int64), subjects.astype(np.int64)
+
+
+def save_deeds(folder: str | os.PathLike[str], meanings: Sequence[Meaning]) -> None:
+    """Write what `shipped_deeds` reads.
+
+    Args:
+        folder: where the file goes.
+        meanings: those of all sentences.
+    """
+    deeds: dict[object, int] = {}
+    subjects: dict[str, int] = {}
+    rows = []
+    for meaning in meanings:
+        main = meaning.main
+        predicate = (main.place, main.oadj, main.compare) if main.verb == "be" else ()
+        deed = (meaning.phrase, main.verb, main.object, *predicate)
+        numbers = deeds.setdefault(deed, len(deeds)), subjects.setdefault(main.noun, len(subjects))
+        rows.append(numbers)
+    done, by = np.array(rows, np.uint16).T
+    made_from = np.array(_source(_DRAWN).hexdigest())
+    np.savez_compressed(Path(folder) / DEEDS, deeds=done, subjects=by, made_from=made_from)
+
+
+def _checked(name: str) -> Path:
     """The path of a shipped file whose checksum is right."""
-    path = _FOLDER / (language + ending)
+    path = _FOLDER / name
     lines = path.with_name(SUMS).read_text("utf-8").splitlines()
     sums = {name: expected for expected, name in map(str.split, lines)}
     if not path.is_file() or digest(path) != sums.get(path.name):
+        language, dot, ending = name.partition(".")
+        language, ending = ("de", TOKENS) if name == DEEDS else (language, dot + ending)
         raise ValueError(
             f"{path} is not the file that shipped with the package; reinstall llmar or, where the "
             f"phrasebook was changed, make it again: {_remake(path, language, ending)}"
@@ -120,10 +174,15 @@ def _origin(language: str, vectors: Path) -> str:
     The grammar counts as its source code, since rendering sentences to compare would take as long
     as making the ids.
     """
-    package = Path(__file__).parent
-    sources = [package / name for name in _GRAMMAR]
-    sources.append(package / "languages" / f"{language}.py")
-    total = hashlib.sha256(vectors.read_bytes())
-    for source in sources:
-        total.update(source.read_text("utf-8").encode())  # as text: line ends differ by system
+    total = _source((*_GRAMMAR, f"languages/{language}.py"))
+    total.update(vectors.read_bytes())
     return total.hexdigest()
+
+
+def _source(names: Sequence[str]) -> hashlib._Hash:
+    """The hash of modules' source code."""
+    total = hashlib.sha256()
+    for name in names:
+        source = Path(__file__).parent / name
+        total.update(source.read_text("utf-8").encode())  # as text: line ends differ by system
+    return total
