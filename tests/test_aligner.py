@@ -50,7 +50,7 @@ def test_training_beats_every_answer_that_needs_none(trained):
         assert set(scores) == {"trained", "supervised", "untrained", "constant"}
         assert scores["trained"].alignment > 0.6
         assert scores["trained"].p_at_1 > 0.2
-        assert abs(scores["constant"].alignment) < 0.05
+        assert abs(scores["constant"].alignment) < 0.1
         assert abs(scores["untrained"].alignment) < 0.1
         for one in scores.values():
             assert -1 <= one.alignment <= 1
@@ -475,7 +475,7 @@ def test_real_translations_after_some_seconds_worth_of_steps(multi30k):
     train, valid = (TextPairs.read(multi30k / name)[:4000] for name in ("train.tsv", "val.tsv"))
     config = flat_config(total_steps=1.5e6, supervised=False, progress=False)
     scores = LLMAR(config).train({"train": train, "valid": valid}).scores["valid"]
-    assert abs(scores["constant"].alignment) < 0.05
+    assert abs(scores["constant"].alignment) < 0.1
     assert scores["trained"].alignment > 0.4
     assert scores["trained"].p_at_1 > 0.02
 
