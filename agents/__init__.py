@@ -30,6 +30,7 @@ if TYPE_CHECKING:
     )
     from .distributions import DirectionalGaussian, FreeGaussian, PowerSpherical, TokenSoftmax
     from .inference.answering import answer
+    from .inference.confidence import Answer, UnknownWordsWarning
     from .inference.decoding import decode
     from .inference.refinement import Refined, refine
     from .inference.search import Documents, Hit
@@ -56,6 +57,7 @@ __all__ = [
     "REINFORCE",
     "Algorithm",
     "AlgorithmConfig",
+    "Answer",
     "Config",
     "CrossEntropy",
     "DataConfig",
@@ -84,6 +86,7 @@ __all__ = [
     "TaskConfig",
     "TokenSoftmax",
     "Trained",
+    "UnknownWordsWarning",
     "WriterPolicy",
     "WritingConfig",
     "advantages",
@@ -106,6 +109,8 @@ _MODULES = {
     "CrossEntropy": ".training.regularizers",
     "DataConfig": ".config",
     "DirectionalGaussian": ".distributions",
+    "Answer": ".inference.confidence",
+    "UnknownWordsWarning": ".inference.confidence",
     "Documents": ".inference.search",
     "FreeGaussian": ".distributions",
     "GRUEncoder": ".networks.encoder",

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import warnings
 from collections.abc import Callable, Mapping, Sequence
+from dataclasses import replace
 from functools import partial
 from pathlib import Path
 from typing import Any, Self, TypeVar
@@ -26,6 +27,7 @@ from llmar_env.text.tensor_files import ModelFileError
 
 from .algorithms.presets import Algorithm
 from .config import Config, check_together
+from .inference.confidence import Answer, KnownWords, UnknownWordsWarning, describe_unknown
 from .inference.search import Documents, Hit
 from .networks.device import resolve_device, resolve_precision
 from .trainers.align import AlignTrainer
@@ -37,12 +39,21 @@ from .trainers.saved import MANIFEST, SOURCE, TARGET, SavedModel
 from .training.clock import Clock
 from .training.learned_vectors import in_learned_vectors
 
-__all__ = ["LLMAR", "Documents", "Hit", "ModelFileError", "RefinedText", "Trained"]
+__all__ = [
+    "LLMAR",
+    "Answer",
+    "Documents",
+    "Hit",
+    "ModelFileError",
+    "RefinedText",
+    "Trained",
+    "UnknownWordsWarning",
+]
 
 # Attributes that belong to the corpus that the policy was trained on.
 _OF_CORPUS = (
     *("corpus", "source_embedder", "target_embedder", "targets"),
-    *("_target_means", "_documents"),
+    *("_target_means", "_documents", "_known_words"),
 )
 _Part = TypeVar("_Part")
 _Trainer = AlignTrainer | GenerateTrainer | RetrieveTrainer
@@ -89,6 +100,7 @@ class LLMAR:
         self.targets: tuple[str, ...] = ()
         self._target_means: NDArray[np.float32] | None = None  # (m, D), of `targets`
         self._documents: Documents | None = None
+        self._known_words: KnownWords | None = None
 
     @property
     def config(self) -> Config:
@@ -201,7 +213,20 @@ class LLMAR:
         if isinstance(self.trainer, AlignTrainer):
             rows = corpus.rows("train")
             self.targets = tuple(dict.fromkeys(corpus.targets[rows.start : rows.stop]))
-        self._target_means = self._documents = None
+        self._target_means = self._documents = self._known_words = None
+
+    @property
+    def known_words(self) -> KnownWords | None:
+        """The words of the training texts; None if the model was not trained on texts."""
+        if self._known_words is None and self.corpus is not None and self.corpus.sources:
+            rows = self.corpus.rows("train")
+            self._known_words = KnownWords.of(self.corpus.sources[rows.start : rows.stop])
+        return self._known_words
+
+    def unknown(self, texts: Sequence[str]) -> list[tuple[str, ...]]:
+        """For each of n texts, its words that training never saw, in lower case."""
+        known = self.known_words
+        return [known.unknown(text) if known else () for text in texts]
 
     def generate(self, text: str | Sequence[str], **options: Any) -> Any:
         """Answer texts, without exploration noise.
@@ -215,6 +240,8 @@ class LLMAR:
         Returns:
             For a model that answers with vectors, unit vectors (T, D) for one text, (n, T, D) for a
             sequence. For one that writes texts, a str for one text, a list of n for a sequence.
+            An `UnknownWordsWarning` names words that training never saw; `answer` tells the
+            confidence too.
 
         Raises:
             RuntimeError: there is no trained policy, or no embedder of its input.
@@ -227,7 +254,35 @@ class LLMAR:
             )
         generate: Callable[..., Any] = self.trainer.generate
         answers = generate(self._embed(text), **options)
+        self._warn_of_unknown(text)
         return answers[0] if isinstance(text, str) else answers
+
+    def answer(self, text: str | Sequence[str], **options: Any) -> Any:
+        """Write answers, and say how far to trust each.
+
+        Args:
+            text: one text, or a sequence of n, as in `generate`.
+            **options: as in `generate`.
+
+        Returns:
+            An `Answer` for one text, a list of n for a sequence: the written text, its confidence
+            and the words of the text that training never saw.
+
+        Raises:
+            RuntimeError: there is no trained policy, or no embedder of its input.
+            ValueError: the model answers with vectors, or as in `generate`.
+        """
+        texts = [text] if isinstance(text, str) else text
+        answers = self.writer.answer(self._embed(texts), **options)
+        found = [
+            replace(one, unknown=two) for one, two in zip(answers, self.unknown(texts), strict=True)
+        ]
+        return found[0] if isinstance(text, str) else found
+
+    def _warn_of_unknown(self, text: str | Sequence[str]) -> None:
+        found = self.unknown([text] if isinstance(text, str) else text)
+        if message := describe_unknown(found):
+            warnings.warn(message, UnknownWordsWarning, stacklevel=3)
 
     def encode(self, text: str | Sequence[str]) -> NDArray[np.float32]:
         """The answers to texts as one vector each, for any database of vectors.
@@ -261,6 +316,7 @@ class LLMAR:
 
         Returns:
             A list of k `Hit`, best first, for one query; a list of n such lists for a sequence.
+            An `UnknownWordsWarning` names words that training never saw.
 
         Raises:
             RuntimeError: there is no trained policy, or no embedder of its input.
@@ -360,6 +416,8 @@ class LLMAR:
         if isinstance(options.get("draft"), str):
             options["draft"] = [options["draft"]]
         refined = self.writer.refine(self._embed(text), threshold, max_rounds, **options)
+        unknown = self.unknown([text] if isinstance(text, str) else text)
+        refined = [replace(one, unknown=two) for one, two in zip(refined, unknown, strict=True)]
         return refined[0] if isinstance(text, str) else refined
 
     def _embed(self, text: str | Sequence[str]) -> EmbeddedTexts:
@@ -474,6 +532,7 @@ class LLMAR:
             "config": self.config.as_json(),
             "shared_embedder": shared,
             "targets": self.targets,
+            "known_words": self.known_words.sorted() if self.known_words else [],
             **self.trainer.save(folder),
         }
         SavedModel.write(folder, policy, fields)
@@ -515,6 +574,8 @@ class LLMAR:
         with saved.faults_of(MANIFEST, "config"):
             llmar = cls(Config.from_json(options | {"device": str(found)}))
         llmar.targets = saved.texts("targets")
+        if known := saved.texts("known_words"):
+            llmar._known_words = KnownWords(known)
         if saved.has(SOURCE):
             llmar.source_embedder = llmar._read_embedder(saved, SOURCE, source_embedder)
         if saved.field("shared_embedder", bool):

@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 import torch
 
+from agents.inference.confidence import mean_log_probs
 from agents.inference.decoding import decode
 from agents.networks.packing import pack
 from agents.networks.seq2seq import Seq2SeqConfig
@@ -367,3 +368,25 @@ def test_on_cuda_as_on_the_cpu(words, writer, method):
     expected = decode(writer, words.source, method=method, max_new_tokens=M)
     found = decode(writer.cuda(), words.source, method=method, max_new_tokens=M)
     assert (found == expected).all(1).mean() > 0.9
+
+
+class TestMeanLogProbs:
+    def test_those_of_each_step(self, words, writer):
+        """Against distributions that are asked for one word after the other."""
+        rows = np.arange(6)
+        texts = words.source.take(rows.tolist())
+        tokens = decode(writer, words.source, rows, max_new_tokens=M)
+        eos = writer.vocabulary.eos
+        expected = []
+        for row, written in zip(rows, tokens, strict=True):
+            length = min(int((written != eos).sum()) + 1, M)
+            log_probs = []
+            for place in range(length):
+                so_far = np.full((1, M), eos)
+                so_far[0, :place] = written[:place]
+                distribution = observed(writer, np.array([row]), so_far)
+                log_probs.append(distribution.log_probs()[0, written[place]].item())
+            expected.append(np.mean(log_probs))
+        found = mean_log_probs(writer, texts, tokens)
+        np.testing.assert_allclose(found, expected, rtol=1e-3, atol=1e-4)
+        assert (found <= 0).all()

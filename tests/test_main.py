@@ -15,7 +15,7 @@ from sacrebleu.metrics.bleu import BLEU
 from sacrebleu.metrics.chrf import CHRF
 
 import train
-from agents import LLMAR
+from agents import LLMAR, Answer
 from agents.__main__ import cli
 from agents.commands.terminal import print_text, report_errors
 from llmar_env.text.embedders.cache import EmbeddingCache, Shard, text_digests
@@ -113,10 +113,19 @@ def test_windows_files_give_the_same(capsys, monkeypatch, model, llmar, sources)
 
 def test_jsonl_has_source_and_text(capsys, model, llmar, sources, file):
     out, _ = run(capsys, "generate", model, file, "--jsonl")
-    written = llmar.generate(sources)
-    expected = [{"source": s, "text": t} for s, t in zip(sources, written, strict=True)]
-    assert [json.loads(line) for line in out] == expected
+    found = [json.loads(line) for line in out]
+    for line, source, answer in zip(found, sources, llmar.answer(sources), strict=True):
+        assert list(line) == ["source", "text", "confidence", "unknown"]
+        assert (line["source"], line["text"]) == (source, answer.text)
+        assert line["confidence"] == pytest.approx(answer.confidence, abs=1e-4)
+        assert line["unknown"] == []
     assert any("ä" in line for line in out)  # as it is, not escaped
+
+
+def test_unknown_words_are_said_beside_the_text(capsys, model):
+    out, err = run(capsys, "generate", model, "--text", "Ein großer Wal springt.")
+    assert len(out) == 1
+    assert any(re.match(r"unknown: .*wal", line) for line in err)
 
 
 def test_blank_lines_stay_blank_and_in_their_places(capsys, monkeypatch, model, llmar, sources):
@@ -142,7 +151,8 @@ def test_the_method_is_the_one_asked_for(capsys, model, llmar, sources, file, me
 
 
 def test_a_text_of_several_lines_is_written_on_one(capsys, monkeypatch, model, sources):
-    monkeypatch.setattr(LLMAR, "generate", lambda self, texts, **_: ["two\nlines"] * len(texts))
+    several = Answer("two\nlines", None)
+    monkeypatch.setattr(LLMAR, "answer", lambda self, texts, **_: [several] * len(texts))
     assert run(capsys, "generate", model, "--text", sources[0])[0] == ["two lines"]
     (line,) = run(capsys, "generate", model, "--text", sources[0], "--jsonl")[0]
     assert json.loads(line)["text"] == "two\nlines"
@@ -193,7 +203,8 @@ def test_refine_as_jsonl_has_the_scores_of_each_round(capsys, model, llmar, sour
     out, _ = run(capsys, "refine", model, file, *arguments)
     for line, source, text in zip(out, sources, refined, strict=True):
         found = json.loads(line)
-        assert list(found) == ["source", "text", "scores", "reached"]
+        fields = ["source", "text", "scores", "reached", "confidence", "unknown"]
+        assert list(found) == fields
         assert (found["source"], found["text"]) == (source, text.text)
         assert found["scores"] == pytest.approx(text.scores)
         assert found["reached"] == text.reached
@@ -435,7 +446,8 @@ def test_mistakes_in_the_texts_come_before_the_folder_of_the_run(tmp_path):
 def test_blank_lines_have_all_fields_of_an_answer(capsys, monkeypatch, model, sources):
     say(monkeypatch, f"\n{sources[0]}\n".encode())
     blank, written = map(json.loads, run(capsys, "refine", model, "--jsonl")[0])
-    assert blank == {"source": "", "text": "", "scores": [], "reached": False}
+    empty = {"source": "", "text": "", "scores": [], "reached": False}
+    assert blank == empty | {"confidence": None, "unknown": []}
     assert blank.keys() == written.keys()
 
 

@@ -19,6 +19,7 @@ from agents import (
     NonFiniteLossError,
     RefinedText,
     TargetTexts,
+    UnknownWordsWarning,
     decode,
 )
 from agents.algorithms.presets import WRITING
@@ -161,8 +162,9 @@ def test_settings_of_writers_are_refused_where_vectors_are_trained(setting):
 
 
 def test_a_training_that_fails_before_it_begins_leaves_the_model_as_it_was(words, short):
-    text, kept = words.sources[0], vars(short).copy()
+    text = words.sources[0]
     written = short.generate(text)
+    kept = vars(short).copy()
     with pytest.raises(ValueError, match="strings"):
         short.train(replace(short.corpus, targets=(), sources=()))
     assert vars(short) == kept
@@ -605,3 +607,21 @@ def test_a_store_of_other_vectors_cannot_be_read(short):
     texts = EmbeddedTexts.from_vectors([np.ones((2, 7), np.float32)])
     with pytest.raises(ValueError, match="7"):
         short.trainer.generate(texts)
+
+
+def test_confidence_and_unknown_words(trained, words, tmp_path):
+    llmar, outcome = trained
+    known, odd = words.sources[0], "Ein roter Wal lacht."
+    right, wrong = llmar.answer([known, odd])
+    assert right.unknown == ()
+    assert wrong.unknown == ("wal",)
+    assert 0 <= wrong.confidence <= right.confidence <= 1
+    assert [right.text, wrong.text] == llmar.trainer.generate(llmar._embed([known, odd]))
+    with pytest.warns(UnknownWordsWarning, match="1 of 2 texts have words .*: wal$"):
+        llmar.generate([known, odd])
+    [refined] = llmar.refine([odd], max_rounds=1)
+    assert refined.unknown == ("wal",)
+    assert 0 <= refined.confidence <= 1
+    assert any("expected calibration error" in note for note in outcome.notes)
+    llmar.save(tmp_path)
+    assert LLMAR.load(tmp_path).answer([known, odd]) == [right, wrong]

@@ -42,6 +42,8 @@ class WritingCommand(TextInput, DecodingCommand, ABC):
                     print_json({"source": source} | answer)
                 else:
                     print_text(" ".join(answer["text"].splitlines()))
+                    if answer["unknown"]:
+                        print(f"unknown: {', '.join(answer['unknown'])}", file=sys.stderr)
                 yield source, answer
             print(end="", flush=True)
 
@@ -59,12 +61,14 @@ class Generate(WritingCommand):
     """Write answers to texts."""
 
     def answer(self, llmar: LLMAR, texts: list[str]) -> list[dict[str, Any]]:
-        """The written texts."""
-        return [{"text": text} for text in llmar.generate(texts, method=self.method)]
+        """The written texts, with their confidence and the words that training never saw."""
+        return [asdict(answer) for answer in llmar.answer(texts, method=self.method)]
 
     def blank(self) -> dict[str, Any]:
         """No text."""
-        return {"text": ""}
+        from ..inference.confidence import Answer
+
+        return asdict(Answer("", None))
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -89,4 +93,6 @@ class Refine(WritingCommand):
 
     def blank(self) -> dict[str, Any]:
         """No text, no scores, not reached."""
-        return {"text": "", "scores": [], "reached": False}
+        from ..trainers.generate import RefinedText
+
+        return asdict(RefinedText("", (), reached=False))

@@ -19,6 +19,7 @@ from ..policies.writer import WriterPolicy
 from .decoding import read_blocks
 
 __all__ = [
+    "Answer",
     "Calibration",
     "KnownWords",
     "UnknownWordsWarning",
@@ -33,6 +34,18 @@ _STEPS = 50
 
 class UnknownWordsWarning(UserWarning):
     """Texts have words that no training text has."""
+
+
+@dataclass(frozen=True)
+class Answer:
+    """A written answer, and how far to trust it."""
+
+    text: str
+    confidence: float | None
+    """Probability that the text is the right one, word for word, calibrated on validation texts;
+    None for a model without probabilities of words."""
+    unknown: tuple[str, ...] = ()
+    """The words of the text answered that training never saw, in lower case."""
 
 
 @dataclass(frozen=True)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import warnings
 from collections.abc import Sequence
-from dataclasses import asdict, dataclass, replace
+from dataclasses import asdict, astuple, dataclass, replace
 from functools import partial
 from operator import mul
 from pathlib import Path
@@ -18,6 +18,7 @@ from stable_baselines3.common.callbacks import BaseCallback
 from stable_baselines3.common.utils import set_random_seed
 
 from llmar_env.metrics import TextScores, score_texts
+from llmar_env.text.characters import as_read
 from llmar_env.text.corpus import Corpus
 from llmar_env.text.embedded import EmbeddedTexts
 from llmar_env.text.embedders import Embedder, TokenEmbedder
@@ -28,6 +29,7 @@ from ..algorithms.episodes import Regularizer
 from ..algorithms.presets import WRITING
 from ..algorithms.reinforce import REINFORCE
 from ..config import Config
+from ..inference.confidence import Answer, Calibration, calibration_error, mean_log_probs
 from ..inference.decoding import Method, decode
 from ..inference.evaluation import evaluate_writer, reference_texts, scored_splits, write
 from ..inference.refinement import check_refinement, refine
@@ -57,6 +59,10 @@ class RefinedText:
     """Estimated alignment of the draft and after each round, in [-1, 1]; never decreases."""
     reached: bool
     """Whether the last score reached the threshold."""
+    confidence: float | None = None
+    """As in `Answer`."""
+    unknown: tuple[str, ...] = ()
+    """As in `Answer`."""
 
 
 def writer_config(config: Config) -> Seq2SeqConfig:
@@ -79,6 +85,8 @@ class GenerateTrainer(Trainer):
         policy: the best policy so far; None before `train` and `restore`.
         reinforced: whether its warm start is over.
         precision: of matrix products, "float32" or "bfloat16".
+        calibration: turns log-probabilities of answers into confidence; None before `train` and
+            `restore`, and for a policy that gives words no probabilities.
 
     Raises:
         ValueError: the algorithm is not reinforce, the reward is unknown, an option would be
@@ -96,6 +104,7 @@ class GenerateTrainer(Trainer):
             )
         self.policy: WriterPolicy | None = None
         self.reinforced = False
+        self.calibration: Calibration | None = None
         self._unlearned: Embedder | None = None  # of the targets, before vectors were learned
         self.precision = resolve_precision(config.run.precision, device)
 
@@ -160,8 +169,39 @@ class GenerateTrainer(Trainer):
         texts_read = model._n_updates * self.algorithm.num_texts
         timings["texts_per_second"] = texts_read / training_clock.seconds
         return Trained(
-            scores, curves, timings, self.precision, metric="bleu_tok", reward=self._reward
+            scores,
+            curves,
+            timings,
+            self.precision,
+            metric="bleu_tok",
+            reward=self._reward,
+            notes=self._calibrate(corpus, "test" if "test" in corpus.splits else "valid"),
         )
+
+    def _calibrate(self, corpus: Corpus, split: str) -> tuple[str, ...]:
+        """Fit the confidence on "valid"; say how well it is calibrated on a split."""
+        policy, _ = self._trained()
+        if policy.distribution != "tokens":
+            return ()
+        self.calibration = Calibration.fit(*self._judged(corpus, "valid"))
+        scores, right = self._judged(corpus, split)
+        error = calibration_error(self.calibration(scores), right)
+        return (
+            f"confidence on {split}: {right.mean():.1%} of the texts are right word for word; "
+            f"expected calibration error {error:.3f}",
+        )
+
+    def _judged(self, corpus: Corpus, split: str) -> tuple[NDArray[np.float64], NDArray[np.bool_]]:
+        """(n,) log-probabilities of the answers to a split, and whether they are the targets."""
+        policy, vocabulary = self._trained()
+        rows = corpus.rows(split)
+        texts = corpus.source.take(list(rows))
+        with warnings.catch_warnings():
+            warnings.filterwarnings("ignore", message=".*without an EOS")
+            tokens = decode(policy, texts, max_new_tokens=self.config.task.max_new_tokens)
+        written, targets = vocabulary.decode(tokens), corpus.targets[rows.start : rows.stop]
+        right = [one == as_read(target) for one, target in zip(written, targets, strict=True)]
+        return mean_log_probs(policy, texts, tokens), np.array(right)
 
     def _make_writing_env(self, corpus: Corpus, vocabulary: Vocabulary) -> GymVecEnv:
         """Make environments that reward whole texts."""
@@ -332,11 +372,25 @@ class GenerateTrainer(Trainer):
         self, texts: EmbeddedTexts, method: Method = "greedy", **options: Any
     ) -> list[str]:
         """Write answers to n texts, with `decode`."""
+        return [answer.text for answer in self.answer(texts, method, **options)]
+
+    def answer(
+        self, texts: EmbeddedTexts, method: Method = "greedy", **options: Any
+    ) -> list[Answer]:
+        """Write answers to n texts, with `decode`, and say how sure they are."""
         policy, vocabulary = self._trained()
         tokens = decode(
             policy, texts, method=method, max_new_tokens=self.config.task.max_new_tokens, **options
         )
-        return vocabulary.decode(tokens)
+        written = vocabulary.decode(tokens)
+        return list(map(Answer, written, self._confidence(texts, tokens)))
+
+    def _confidence(self, texts: EmbeddedTexts, tokens: NDArray[np.int64]) -> list[float | None]:
+        """The confidence of n answers, if there is one."""
+        policy, _ = self._trained()
+        if self.calibration is None:
+            return [None] * len(texts)
+        return [*map(float, self.calibration(mean_log_probs(policy, texts, tokens)))]
 
     def refine(
         self,
@@ -369,11 +423,12 @@ class GenerateTrainer(Trainer):
         )
         rows = zip(
             vocabulary.decode(refined.tokens),
-            refined.scores.T.tolist(),
+            map(tuple, refined.scores.T.tolist()),
             refined.reached[-1].tolist(),
+            self._confidence(texts, refined.tokens),
             strict=True,
         )
-        return [RefinedText(text, tuple(scores), reached) for text, scores, reached in rows]
+        return [RefinedText(*row) for row in rows]
 
     def _tokens(self, vocabulary: Vocabulary, draft: Sequence[str]) -> NDArray[np.int64]:
         """(n, M) tokens of drafts, with a warning about cut drafts and unknown tokens."""
@@ -424,6 +479,7 @@ class GenerateTrainer(Trainer):
             "vocabulary": vocabulary.fingerprint,
             "writer": asdict(policy.writer),
             "reinforced": self.reinforced,
+            "calibration": [] if self.calibration is None else [*astuple(self.calibration)],
         }
 
     @property
@@ -448,6 +504,9 @@ class GenerateTrainer(Trainer):
         with saved.faults_of(MANIFEST, "writer"):
             config = Seq2SeqConfig(**sizes)
         self.reinforced = saved.field("reinforced", bool)
+        if calibration := saved.field("calibration", list):
+            with saved.faults_of(MANIFEST, "calibration"):
+                self.calibration = Calibration(*map(float, calibration))
         self.policy = saved.build(
             lambda: WriterPolicy(
                 space,
