@@ -401,8 +401,9 @@ class LLMAR:
             text: one text, or a sequence of n, as in `generate`.
             threshold: the estimated alignment to reach, in (0, 1].
             max_rounds: maximum number of rounds, at least 0.
-            **options: `draft`, one string or n of them; or else `method`, by which drafts are
-                decoded; and `candidates` and `margin` of `agents.refine`.
+            **options: `draft`, one string or n of them; or else `method` and its parameters, by
+                which drafts are decoded, as in `generate`; and `candidates` and `margin` of
+                `agents.refine`.
 
         Returns:
             A `RefinedText` for one text, a list of n for a sequence.

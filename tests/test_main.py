@@ -122,6 +122,18 @@ def test_jsonl_has_source_and_text(capsys, model, llmar, sources, file):
     assert any("ä" in line for line in out)  # as it is, not escaped
 
 
+def test_options_of_beam_search(capsys, model, llmar, sources):
+    out, _ = run(
+        capsys, "generate", model, "--text", sources[0],
+        "--method", "beam", "--beam-size", "2", "--length-power", "0",
+    )  # fmt: skip
+    assert out == [llmar.generate(sources[0], method="beam", beam_size=2, length_power=0.0)]
+    for option in ("--beam-size", "--length-power"):
+        message = refused("generate", model, "--text", "x", option, "1")
+        assert option in message
+        assert "is for --method beam" in message
+
+
 def test_unknown_words_are_said_beside_the_text(capsys, model):
     out, err = run(capsys, "generate", model, "--text", "Ein großer Wal springt.")
     assert len(out) == 1

@@ -6,7 +6,7 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from itertools import islice
 from pathlib import Path
-from typing import TYPE_CHECKING, TypeVar
+from typing import TYPE_CHECKING, Any, TypeVar
 
 from ..config import ReadingConfig
 from ..names import Method
@@ -64,6 +64,24 @@ class DecodingCommand(Command):
 
     method: Method = "greedy"
     """Decoding method. csls needs many texts in a batch; beam and best_of are the slowest."""
+    beam_size: int | None = option(None, at_least=1)
+    """Number of hypotheses for each text, with --method beam; by default 4."""
+    length_power: float | None = option(None, at_least=0)
+    """With --method beam, log-probabilities are divided by length to this power; by default 0.7.
+    Higher values favour longer texts."""
+
+    def __post_init__(self) -> None:
+        """Check all options."""
+        super().__post_init__()
+        for name in ("beam_size", "length_power"):
+            if getattr(self, name) is not None and self.method != "beam":
+                refuse(name, "is for --method beam")
+
+    @property
+    def decoding(self) -> dict[str, Any]:
+        """Options of `decode`."""
+        given = {"beam_size": self.beam_size, "length_power": self.length_power}
+        return {"method": self.method, **{k: v for k, v in given.items() if v is not None}}
 
 
 @dataclass(frozen=True, kw_only=True)

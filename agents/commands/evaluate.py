@@ -53,7 +53,7 @@ class Evaluate(PairsConfig, DecodingCommand):
         if llmar.config.retrieves:
             self._show(llmar.measure(self.data), f"Test queries of {self.data}")
             return
-        options = {"method": self.method} if llmar.config.writes else {}
+        options = self.decoding if llmar.config.writes else {}
         pairs = read_pairs(self.data, "test", self)
         _warn_of_unfit(pairs, self.data, llmar.config.texts)
         answers = [

@@ -62,7 +62,7 @@ class Generate(WritingCommand):
 
     def answer(self, llmar: LLMAR, texts: list[str]) -> list[dict[str, Any]]:
         """The written texts, with their confidence and the words that training never saw."""
-        return [asdict(answer) for answer in llmar.answer(texts, method=self.method)]
+        return [asdict(answer) for answer in llmar.answer(texts, **self.decoding)]
 
     def blank(self) -> dict[str, Any]:
         """No text."""
@@ -88,7 +88,7 @@ class Refine(WritingCommand):
 
     def answer(self, llmar: LLMAR, texts: list[str]) -> list[dict[str, Any]]:
         """The texts, with their scores by round and whether they reached the threshold."""
-        refined = llmar.refine(texts, self.threshold, self.max_rounds, method=self.method)
+        refined = llmar.refine(texts, self.threshold, self.max_rounds, **self.decoding)
         return [asdict(text) for text in refined]
 
     def blank(self) -> dict[str, Any]:

@@ -401,13 +401,14 @@ class GenerateTrainer(Trainer):
         draft: Sequence[str] | None = None,
         candidates: int = 8,
         margin: float = 0.5,
+        **decoding: Any,
     ) -> list[RefinedText]:
         """Correct drafts of answers to n texts, given or from `decode`, with `refine`."""
         policy, vocabulary = self._trained()
         check_refinement(threshold, max_rounds)
         length = self.config.task.max_new_tokens
         if draft is None:
-            tokens = decode(policy, texts, method=method, max_new_tokens=length)
+            tokens = decode(policy, texts, method=method, max_new_tokens=length, **decoding)
         else:
             if len(draft) != len(texts):
                 raise ValueError(f"{len(texts)} texts, but {len(draft)} drafts")
