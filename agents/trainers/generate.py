@@ -401,14 +401,22 @@ class GenerateTrainer(Trainer):
         draft: Sequence[str] | None = None,
         candidates: int = 8,
         margin: float = 0.5,
-        **decoding: Any,
+        beam_size: int = 4,
+        length_power: float = 0.7,
     ) -> list[RefinedText]:
         """Correct drafts of answers to n texts, given or from `decode`, with `refine`."""
         policy, vocabulary = self._trained()
         check_refinement(threshold, max_rounds)
         length = self.config.task.max_new_tokens
         if draft is None:
-            tokens = decode(policy, texts, method=method, max_new_tokens=length, **decoding)
+            tokens = decode(
+                policy,
+                texts,
+                method=method,
+                beam_size=beam_size,
+                length_power=length_power,
+                max_new_tokens=length,
+            )
         else:
             if len(draft) != len(texts):
                 raise ValueError(f"{len(texts)} texts, but {len(draft)} drafts")
