@@ -511,9 +511,9 @@ def test_embedders_of_one_model_share_it(places):
     assert one.space != embedder(f"hf:{places['bert']}#layer=0", cache=None).space
 
 
-PAIRS = TextPairs(
-    [text.replace("red", "rot").replace("dog", "Hund") for text in TEXTS[:60]], TEXTS[:60]
-)
+# Enough of them that a writer learns more than the length of a text in a few seconds.
+MANY = [" ".join(np.random.default_rng(i).choice(models.WORDS, size=2 + i % 5)) for i in range(600)]
+PAIRS = TextPairs([text.replace("red", "rot").replace("dog", "Hund") for text in MANY], MANY)
 
 
 class TestWriting:
@@ -541,8 +541,8 @@ class TestWriting:
             source_embedder=f"hf:{places['bert']}",
             target_embedder=KINDS[kind].format(**places),
             cache="none",
-            hidden_dim=32,
-            warm_epochs=120,
+            hidden_dim=64,
+            warm_epochs=30,
             dropout=0.1,
             total_steps=500,
             num_texts=8,
