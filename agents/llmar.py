@@ -27,7 +27,9 @@ from llmar_env.text.tensor_files import ModelFileError
 
 from .algorithms.presets import Algorithm
 from .config import Config, check_together
+from .inference.calibration import Reliability
 from .inference.confidence import Answer, KnownWords, UnknownWordsWarning, describe_unknown
+from .inference.ranking import Evaluation
 from .inference.search import Documents, Hit
 from .networks.device import resolve_device, resolve_precision
 from .trainers.align import AlignTrainer
@@ -247,37 +249,52 @@ class LLMAR:
             RuntimeError: there is no trained policy, or no embedder of its input.
             ValueError: a text or the sequence is empty, or an option is not one of those above.
         """
-        if options and not isinstance(self.trainer, GenerateTrainer):
-            raise ValueError(
-                f"this model answers with vectors, and has no option {', '.join(options)}: options "
-                "are for models that write texts"
-            )
+        if not isinstance(self.trainer, GenerateTrainer):
+            self._refuse(options)
         generate: Callable[..., Any] = self.trainer.generate
         answers = generate(self._embed(text), **options)
         self._warn_of_unknown(text)
         return answers[0] if isinstance(text, str) else answers
 
     def answer(self, text: str | Sequence[str], **options: Any) -> Any:
-        """Write answers, and say how far to trust each.
+        """Answer texts with texts, and say how far to trust each.
 
         Args:
             text: one text, or a sequence of n, as in `generate`.
             **options: as in `generate`.
 
         Returns:
-            An `Answer` for one text, a list of n for a sequence: the written text, its confidence
-            and the words of the text that training never saw.
+            An `Answer` for one text, a list of n for a sequence: the text that was written, or of a
+            model that answers with vectors the training target that is nearest; its confidence; and
+            the words of the text answered that training never saw. Among training targets, the
+            confidence is that the nearest is right if the right one is among them.
 
         Raises:
-            RuntimeError: there is no trained policy, or no embedder of its input.
-            ValueError: the model answers with vectors, or as in `generate`.
+            RuntimeError: there is no trained policy, no embedder of its input, or there are no
+                targets as strings.
+            ValueError: the model is a query adapter, or as in `generate`.
         """
         texts = [text] if isinstance(text, str) else text
-        answers = self.writer.answer(self._embed(texts), **options)
+        if isinstance(self.trainer, GenerateTrainer):
+            answers = self.trainer.answer(self._embed(texts), **options)
+        elif isinstance(self.trainer, AlignTrainer):
+            self._refuse(options)
+            rows, cosines = self._nearest(texts, min(2, len(self.targets)))
+            answers = self.trainer.found(self.targets, rows, cosines)
+        else:
+            raise ValueError("this model is a query adapter: call search instead of answer")
         found = [
             replace(one, unknown=two) for one, two in zip(answers, self.unknown(texts), strict=True)
         ]
         return found[0] if isinstance(text, str) else found
+
+    @staticmethod
+    def _refuse(options: Mapping[str, Any]) -> None:
+        if options:
+            raise ValueError(
+                f"this model answers with vectors, and has no option {', '.join(options)}: options "
+                "are for models that write texts"
+            )
 
     def _warn_of_unknown(self, text: str | Sequence[str]) -> None:
         found = self.unknown([text] if isinstance(text, str) else text)
@@ -316,6 +333,7 @@ class LLMAR:
 
         Returns:
             A list of k `Hit`, best first, for one query; a list of n such lists for a sequence.
+            The first of each has a confidence, where there are two documents or more.
             An `UnknownWordsWarning` names words that training never saw.
 
         Raises:
@@ -324,9 +342,12 @@ class LLMAR:
                 empty, or the collection has no strings.
             FileNotFoundError: the collection is not where it was.
         """
-        self._require_adapter("search")
+        trainer = self._require_adapter("search")
         vectors = self.encode([text] if isinstance(text, str) else text)
-        hits = (documents or self.documents).search(vectors, k)
+        documents = documents or self.documents
+        # The confidence in the first needs the second.
+        found = documents.search(vectors, 2 if k == 1 < len(documents.ids) else k)
+        hits = [trainer.with_confidence(one)[:k] for one in found]
         return hits[0] if isinstance(text, str) else hits
 
     @property
@@ -371,6 +392,15 @@ class LLMAR:
             ValueError: the model is no query adapter, the data cannot be used, or there is no such
                 split.
         """
+        return self.measure_queries(data, split).scores
+
+    def measure_queries(self, data: Any = None, split: str = "test") -> Evaluation:
+        """As `measure`, for each query.
+
+        Returns:
+            Its `values` are (n,) by the name of the measure; its `reliability` compares the
+            confidence in what is found first with whether it is relevant.
+        """
         trainer = self._require_adapter("measure")
         self._required(self.policy)
         if data is None and isinstance(self.corpus, Collection):
@@ -378,7 +408,7 @@ class LLMAR:
         collection = self._load(data)
         assert isinstance(collection, Collection)
         self._require_same_vectors(collection)
-        return trainer.measure(collection, split).scores
+        return trainer.measure(collection, split)
 
     def _require_adapter(self, name: str) -> RetrieveTrainer:
         if not isinstance(self.trainer, RetrieveTrainer):
@@ -468,6 +498,29 @@ class LLMAR:
         score: Callable[..., Scores | TextScores] = self.trainer.score
         return score(answers, targets, self._required(self.target_embedder))
 
+    def reliability(self, answers: Sequence[Any], targets: Sequence[str]) -> Reliability | None:
+        """Compare the confidence of n answers with whether they are right.
+
+        Args:
+            answers: of a model that writes texts, n `Answer`; of one that answers with vectors,
+                (T, D) each, of which the nearest of the targets counts.
+            targets: the n right answers.
+
+        Returns:
+            A table of confidence and correctness; None of a model without confidence.
+
+        Raises:
+            RuntimeError: there is no embedder of the targets.
+            ValueError: the numbers of answers and targets differ or are 0; or the model is a query
+                adapter, which `measure_queries` is for.
+        """
+        if isinstance(self.trainer, RetrieveTrainer):
+            raise ValueError("this model is a query adapter: call measure_queries")
+        if len(answers) != len(targets):
+            raise ValueError(f"{len(answers)} answers do not fit {len(targets)} targets")
+        compare: Callable[..., Reliability | None] = self.trainer.reliability
+        return compare(answers, targets, self._required(self.target_embedder))
+
     def nearest(self, text: str, k: int = 1) -> list[str]:
         """The k training targets that align best with the answer to a text, best first.
 
@@ -475,17 +528,27 @@ class LLMAR:
             RuntimeError: there is no trained policy, or there are no targets as strings.
             ValueError: the text is empty, k is not between 1 and the number of targets, or the
                 model writes texts.
+
+        `answer` tells how sure the first is.
         """
         if isinstance(self.trainer, GenerateTrainer):
             raise ValueError("this model writes texts: call generate instead of nearest")
         if isinstance(self.trainer, RetrieveTrainer):
             raise ValueError("this model is a query adapter: call search instead of nearest")
+        rows, _ = self._nearest([text], k)
+        self._warn_of_unknown(text)
+        return [self.targets[row] for row in rows[0]]
+
+    def _nearest(
+        self, texts: Sequence[str], k: int
+    ) -> tuple[NDArray[np.int64], NDArray[np.floating]]:
+        """(n, k) rows of the training targets nearest to the answers to n texts, and cosines."""
+        assert isinstance(self.trainer, AlignTrainer)
         if self._target_means is None:
             targets = self._required(self.targets)
             self._target_means = self._required(self.target_embedder).embed(targets).means
-        answer = self.generate(text).mean(axis=0, keepdims=True)
-        rows, _ = nearest(answer, self._target_means, k)
-        return [self.targets[row] for row in rows[0]]
+        answers = self.trainer.generate(self._embed(texts)).mean(axis=1)
+        return nearest(answers, self._target_means, k)
 
     def examples(self, split: str, size: int = 10) -> list[dict[str, Any]]:
         """Texts that are evenly spread over a split, with the agent's answers.

@@ -110,6 +110,25 @@ def test_generate_score_and_nearest(trained):
     scores = [llmar.score(text, answers[0]) for text in choices]
     assert scores == sorted(scores, reverse=True)
     assert scores[0] >= max(llmar.score(text, answers[0]) for text in llmar.targets[:200]) - 1e-6
+    found = llmar.answer(sources)
+    assert found[0].text == llmar.answer(sources[0]).text
+    assert found[0].text == choices[0]
+    means = llmar.target_embedder.embed(llmar.targets).means
+    cosines = answers[0, 0] @ (means / np.linalg.norm(means, axis=1, keepdims=True)).T
+    best, second = np.sort(cosines)[::-1][:2]
+    calibration = llmar.trainer.calibration
+    odds = calibration.slope * (best - second) + calibration.offset
+    assert found[0].confidence == pytest.approx(1 / (1 + np.exp(-odds)), abs=1e-3)
+    with pytest.raises(ValueError, match="has no option method"):
+        llmar.answer(sources[0], method="beam")
+
+
+def test_confidence_beside_correctness(trained):
+    llmar, outcome = trained
+    scores, found = outcome.scores["test"]["trained"], outcome.reliability["test"]
+    assert found.answers == len(llmar.corpus.rows("test"))
+    assert found.right == pytest.approx(scores.p_at_1, abs=0.01)
+    assert found.error < 0.1
 
 
 def test_weights_that_are_views_of_one_buffer_can_be_saved(echo, tmp_path):
@@ -145,7 +164,7 @@ def test_a_model_of_another_format_is_refused(echo, tmp_path, number):
     manifest = json.loads((tmp_path / "model.json").read_text())
     (tmp_path / "model.json").write_text(json.dumps(manifest | {"format": number}))
     with pytest.raises(
-        ValueError, match=f"format {number}; this version reads format 6: train it again"
+        ValueError, match=f"format {number}; this version reads format 7: train it again"
     ):
         LLMAR.load(tmp_path)
 

@@ -4,12 +4,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 from sklearn.linear_model import LogisticRegression
 
-from agents.inference.confidence import (
-    Calibration,
-    KnownWords,
-    calibration_error,
-    describe_unknown,
-)
+from agents.inference.calibration import Calibration, Reliability
+from agents.inference.confidence import KnownWords, describe_unknown, judge_nearest, margins
 
 
 class TestCalibration:
@@ -21,7 +17,7 @@ class TestCalibration:
         peer = LogisticRegression(C=1e6).fit(scores[:, None], right)
         assert found.slope == pytest.approx(peer.coef_.item(), rel=0.01)
         assert found.offset == pytest.approx(peer.intercept_.item(), rel=0.01)
-        assert calibration_error(found(scores), right) < 0.03
+        assert Reliability.of(found(scores), right).error < 0.03
 
     @pytest.mark.parametrize("answer", [True, False])
     def test_answers_that_are_all_right_or_all_wrong(self, answer):
@@ -37,12 +33,47 @@ class TestCalibration:
         confidence = Calibration.fit(scores, right)(scores)
         assert ((confidence >= 0) & (confidence <= 1)).all()
 
-    def test_error_by_hand(self):
+
+class TestReliability:
+    def test_by_hand(self):
         # Two bins: 0.25 and 0.35 with none right, 0.9 and 0.9 with one right.
         confidence = np.array([0.25, 0.35, 0.9, 0.9])
         right = np.array([False, False, True, False])
-        assert calibration_error(confidence, right, bins=2) == pytest.approx((0.6 + 0.8) / 4)
-        assert calibration_error(np.array([1.0, 0.0]), np.array([True, False])) == 0
+        found = Reliability.of(confidence, right, bins=2)
+        assert found.error == pytest.approx((0.6 + 0.8) / 4)
+        low, high = found.bins
+        assert (low.low, low.high, low.answers, low.right) == (0, 0.5, 2, 0)
+        assert (high.low, high.high, high.answers, high.right) == (0.5, 1, 2, 0.5)
+        assert (low.confidence, high.confidence) == pytest.approx((0.3, 0.9))
+        assert (found.answers, found.right) == (4, 0.25)
+        assert found.confidence == pytest.approx(confidence.mean())
+
+    def test_certainty_belongs_to_the_last_bin(self):
+        found = Reliability.of(np.array([1.0, 0.0]), np.array([True, False]))
+        assert found.error == 0
+        assert [(one.low, one.high) for one in found.bins] == [(0, 0.1), (0.9, 1)]
+
+    def test_no_answers(self):
+        with pytest.raises(ValueError, match="at least one answer"):
+            Reliability.of(np.zeros(0), np.zeros(0, bool))
+
+
+class TestMargins:
+    def test_by_hand(self):
+        cosines = np.array([[0.9, 0.5, 0.1], [0.3, 0.3, 0.0], [0.2, -np.inf, -np.inf]])
+        assert margins(cosines) == pytest.approx([0.4, 0.0, 1.2])
+
+    def test_the_nearest_of_targets_by_hand(self):
+        # The second answer is nearest to the third target; the last two targets are one.
+        answers = np.array([[1, 0.1], [-1, 0.2], [-1, 0], [-1, 0]], np.float32)
+        targets = np.array([[2, 0], [0, 1], [-3, 0], [-3, 0]], np.float32)
+        scores, right = judge_nearest(answers, targets)
+        assert right.tolist() == [True, False, True, True]
+        assert scores[0] == pytest.approx((1 - 0.1) / np.sqrt(1.01))
+        assert scores[2] == pytest.approx(1.0)
+
+    def test_one_target_leaves_no_choice(self):
+        assert judge_nearest(np.eye(2), np.ones((2, 2))) is None
 
 
 class TestKnownWords:

@@ -250,7 +250,11 @@ def test_evaluate_has_sacrebleus_numbers_of_the_lines_generated(
     assert found["signatures"]["bleu_13a"] == str(bleu.get_signature())
     assert found["signatures"]["chrf"] == str(chrf.get_signature())
     names = {"bleu_13a", "bleu_tok", "chrf", "rouge_l", "alignment", "p_at_1"}
-    assert set(found) == {"texts", "signatures", *names}
+    also = {"texts", "signatures", "with_unknown_words", "reliability"}
+    assert set(found) == {*also, *names}
+    right = [one == target for one, target in zip(written, targets, strict=True)]
+    assert found["reliability"]["right"] == pytest.approx(np.mean(right))
+    assert found["reliability"]["answers"] == 12
 
 
 def test_evaluate_prints_a_table_and_the_signatures(capsys, model, data):
@@ -261,6 +265,8 @@ def test_evaluate_prints_a_table_and_the_signatures(capsys, model, data):
         assert column in out
     assert f"{scores['bleu_tok']:.2f}" in out
     assert f"{scores['alignment']:.3f}" in out
+    error = scores["reliability"]["calibration_error"]
+    assert f"expected calibration error {error:.3f}" in " ".join(out.split())
     for signature in scores["signatures"].values():
         assert signature in out
 
@@ -273,7 +279,9 @@ def test_evaluate_scores_vectors_too(capsys, aligning, words, data):
     answers = llmar.generate(sources)
     each = [llmar.score(text, answer) for text, answer in zip(targets, answers, strict=True)]
     assert found["alignment"] == pytest.approx(np.mean(each), abs=1e-5)
-    assert set(found) == {"texts", "signatures", "alignment", "p_at_1", "p_at_10", "mrr"}
+    also = {"texts", "signatures", "with_unknown_words", "reliability"}
+    assert set(found) == {*also, "alignment", "p_at_1", "p_at_10", "mrr"}
+    assert found["reliability"]["right"] == pytest.approx(found["p_at_1"])
     assert found["signatures"] == {}
 
 

@@ -301,6 +301,11 @@ class TestUse:
         best = hits[1][0]
         assert best.text == llmar.corpus.documents[int(best.id[1:])]
         assert best.score == pytest.approx((vectors[1] @ documents[int(best.id[1:])]), abs=1e-5)
+        assert hits[1][1].confidence is hits[1][2].confidence is None
+        calibration, margin = llmar.trainer.calibration, hits[1][0].score - hits[1][1].score
+        odds = calibration.slope * margin + calibration.offset
+        assert best.confidence == pytest.approx(1 / (1 + np.exp(-odds)))
+        assert llmar.search(queries[1], k=1) == [best]
         assert [hit.id for hit in llmar.search(queries[1], k=3)] == [hit.id for hit in hits[1]]
 
     def test_other_documents(self, llmar):
@@ -406,9 +411,16 @@ class TestUse:
         found = json.loads(capsys.readouterr().out)
         assert found["query"] == "my boat"
         assert len(found["hits"]) == 2
+        assert 0 <= found["hits"][0]["confidence"] <= 1
+        assert found["unknown"] == []
+        cli(["search", *model, "--text", "my xyzzy boat", "--jsonl"])
+        assert json.loads(capsys.readouterr().out)["unknown"] == ["xyzzy"]
         cli(["evaluate", *model, "--data", str(beir_folder), "--jsonl"])
         scores = json.loads(capsys.readouterr().out)
         assert scores["ndcg_at_10"] == pytest.approx(results["test"]["trained"]["ndcg_at_10"])
+        assert scores["reliability"]["right"] == pytest.approx(scores["p_at_1"])
+        expected = results["reliability"]["test"]["calibration_error"]
+        assert scores["reliability"]["calibration_error"] == pytest.approx(expected)
         with pytest.raises(SystemExit, match="--method is for models that write texts"):
             cli(["evaluate", *model, "--data", str(beir_folder), "--method", "beam"])
         documents = tmp_path / "other.jsonl"

@@ -18,6 +18,7 @@ from .terminal import report_console
 if TYPE_CHECKING:
     from llmar_env.text.pairs import TextPairs
 
+    from ..inference.calibration import Reliability
     from .report import AnyScores
 
 __all__ = ["Evaluate"]
@@ -43,6 +44,8 @@ class Evaluate(PairsConfig, DecodingCommand):
         if not is_folder:
             check_data(self.data, self)
         llmar = self.load()
+        from ..inference.confidence import UnknownWordsWarning, describe_unknown
+
         if is_folder and not llmar.config.retrieves:
             raise ValueError(f"{self.data} is a folder: this model is scored on a file of texts")
         if not llmar.config.writes and self.method != "greedy":
@@ -51,33 +54,53 @@ class Evaluate(PairsConfig, DecodingCommand):
                 f"out, found {self.method!r}"
             )
         if llmar.config.retrieves:
-            self._show(llmar.measure(self.data), f"Test queries of {self.data}")
+            found = llmar.measure_queries(self.data)
+            self._show(found.scores, found.reliability, f"Test queries of {self.data}")
             return
         options = self.decoding if llmar.config.writes else {}
         pairs = read_pairs(self.data, "test", self)
         _warn_of_unfit(pairs, self.data, llmar.config.texts)
-        answers = [
-            answer
-            for batch in batches(pairs.source, self.batch_size)
-            for answer in llmar.generate(batch, **options)
-        ]
-        scores = llmar.evaluate(answers, pairs.target)
-        self._show(scores, f"{len(pairs):,} texts of {pairs.name}", {"texts": len(pairs)})
+        # Words that training never saw are counted over all texts, not told batch by batch.
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore", UnknownWordsWarning)
+            answers = [
+                answer
+                for batch in batches(pairs.source, self.batch_size)
+                for answer in (
+                    llmar.answer(batch, **options) if llmar.config.writes else llmar.generate(batch)
+                )
+            ]
+        given = [one.text for one in answers] if llmar.config.writes else answers
+        scores = llmar.evaluate(given, pairs.target)
+        reliability = llmar.reliability(answers, pairs.target)
+        unknown = llmar.unknown(pairs.source)
+        if message := describe_unknown(unknown):
+            warnings.warn(message, UnknownWordsWarning, stacklevel=2)
+        title = f"{len(pairs):,} texts of {pairs.name}"
+        count = sum(map(bool, unknown))
+        self._show(scores, reliability, title, {"texts": len(pairs), "with_unknown_words": count})
 
     def _show(
-        self, scores: AnyScores, title: str, also: Mapping[str, Any] = MappingProxyType({})
+        self,
+        scores: AnyScores,
+        reliability: Reliability | None,
+        title: str,
+        also: Mapping[str, Any] = MappingProxyType({}),
     ) -> None:
-        """Print scores as a table, or as JSON with what else is known."""
+        """Print scores as tables, or as JSON with what else is known."""
         from llmar_env.metrics import TextScores
 
-        from .report import numbers, print_signatures, score_table
+        from .report import numbers, print_signatures, reliability_table, score_table
 
         signatures = dict(scores.signatures) if isinstance(scores, TextScores) else {}
         if self.jsonl:
-            print(json.dumps({**also, **numbers(scores), "signatures": signatures}))
+            confidence = {} if reliability is None else {"reliability": reliability.as_json()}
+            print(json.dumps({**also, **numbers(scores), **confidence, "signatures": signatures}))
             return
         console = report_console()
         console.print(score_table(title, {"trained": scores}))
+        if reliability is not None:
+            console.print(reliability_table("Confidence", reliability))
         print_signatures(signatures, console)
 
 

@@ -18,6 +18,7 @@ from rich.text import Text
 
 from llmar_env.metrics import Difference, RankingScores, Scores, TextScores
 
+from ..inference.calibration import Reliability
 from ..trainers.base import Trained
 from ..training.validation import Record
 
@@ -29,6 +30,7 @@ __all__ = [
     "plot_curves",
     "print_report",
     "print_signatures",
+    "reliability_table",
     "score_table",
     "write_report",
 ]
@@ -116,6 +118,10 @@ def print_report(trained: Trained, rows: list[dict[str, Any]], console: Console)
     """Print scores, examples and throughput."""
     for split, scores in trained.scores.items():
         console.print(score_table(f"Scores on {split}", scores))
+        # On valid itself it was calibrated.
+        if split != "valid" and split in trained.reliability:
+            title = f"Confidence on {split}"
+            console.print(reliability_table(title, trained.reliability[split]))
         if differences := trained.differences.get(split):
             console.print(_difference_table(split, differences))
     print_signatures(_signatures(trained.scores), console)
@@ -195,6 +201,16 @@ def _difference_table(split: str, differences: Mapping[str, Mapping[str, Differe
         found = (differences[name][column] for column in columns)
         cells = (f"{one.mean:+.3f} [{one.low:+.3f}, {one.high:+.3f}]" for one in found)
         table.add_row(name.replace("_", " "), *map(Text, cells))
+    return table
+
+
+def reliability_table(title: str, reliability: Reliability) -> Table:
+    """A table of confidence beside the share of answers that are right."""
+    title = f"{title}: expected calibration error {reliability.error:.3f}"
+    table = Table("confidence", "answers", "mean", "right", title=title)
+    for one in reliability.bins:
+        numbers = f"{one.answers:,}", f"{one.confidence:.2f}", f"{one.right:.2f}"
+        table.add_row(f"{one.low:.1f} to {one.high:.1f}", *numbers)
     return table
 
 
@@ -324,6 +340,7 @@ def _results(config: Mapping[str, Any], trained: Trained) -> dict[str, Any]:
     return {
         **{split: _plain(scores) for split, scores in trained.scores.items()},
         "signatures": _signatures(trained.scores),
+        "reliability": {split: one.as_json() for split, one in trained.reliability.items()},
         "observations": observations(trained),
         "reward": trained.reward,
         "metric": trained.metric,

@@ -53,7 +53,8 @@ class Search(TextInput, Command):
                 strict=True,
             ):
                 if self.jsonl:
-                    print_json({"query": query, "hits": [asdict(hit) for hit in hits]})
+                    fields = {"query": query, "hits": [asdict(hit) for hit in hits]}
+                    print_json(fields | {"unknown": llmar.unknown([query])[0]})
                     continue
                 print_text(query)
                 for rank, hit in enumerate(hits, 1):

@@ -1,4 +1,4 @@
-"""How sure a model is of an answer, as the probability that it is right, and what it never saw."""
+"""How sure a model is of its answers, and what it never saw."""
 
 from __future__ import annotations
 
@@ -12,24 +12,25 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from llmar_env.metrics import split_words
+from llmar_env.retrieval import ExactIndex
 from llmar_env.text.embedded import EmbeddedTexts
 from llmar_env.text.tokens import up_to_eos
 
 from ..policies.writer import WriterPolicy
+from .calibration import Judged
 from .decoding import read_blocks
 
 __all__ = [
     "Answer",
-    "Calibration",
     "KnownWords",
     "UnknownWordsWarning",
-    "calibration_error",
     "describe_unknown",
+    "judge_nearest",
+    "margins",
     "mean_log_probs",
 ]
 
 _BLOCK = 512
-_STEPS = 50
 
 
 class UnknownWordsWarning(UserWarning):
@@ -38,72 +39,14 @@ class UnknownWordsWarning(UserWarning):
 
 @dataclass(frozen=True)
 class Answer:
-    """A written answer, and how far to trust it."""
+    """An answer as text, written or found, and how far to trust it."""
 
     text: str
     confidence: float | None
-    """Probability that the text is the right one, word for word, calibrated on validation texts;
-    None for a model without probabilities of words."""
+    """Probability that the text is the right one, calibrated on validation texts; None for a model
+    without probabilities of words."""
     unknown: tuple[str, ...] = ()
     """The words of the text answered that training never saw, in lower case."""
-
-
-@dataclass(frozen=True)
-class Calibration:
-    """Turns scores of answers into probabilities that they are right (Platt 1999).
-
-    The probability is the logistic function of `slope` times the score plus `offset`.
-    """
-
-    slope: float
-    offset: float
-
-    def __call__(self, scores: NDArray[np.floating]) -> NDArray[np.float64]:
-        """(n,) probabilities for (n,) scores."""
-        probabilities: NDArray[np.float64] = _logistic(
-            self.slope * np.asarray(scores, np.float64) + self.offset
-        )
-        return probabilities
-
-    @classmethod
-    def fit(cls, scores: NDArray[np.floating], right: NDArray[np.bool_]) -> Self:
-        """Maximize the likelihood of which answers are right, by Newton's method.
-
-        The labels are smoothed as Platt does: (a + 1) / (a + 2) and 1 / (b + 2) for a right and b
-        wrong answers, so that a model that is always right stays short of certain.
-
-        Args:
-            scores: (n,) finite scores of answers, n at least 1.
-            right: (n,) whether each is right.
-        """
-        a, b = int(right.sum()), int((~right).sum())
-        labels = np.where(right, (a + 1) / (a + 2), 1 / (b + 2))
-        center, spread = scores.mean(), scores.std() or 1.0
-        inputs = np.stack([(scores - center) / spread, np.ones(len(scores))], axis=1)
-        weights = np.zeros(2)
-        for _ in range(_STEPS):
-            p = _logistic(inputs @ weights)
-            gradient = inputs.T @ (labels - p)
-            curvature = (inputs * (p * (1 - p))[:, None]).T @ inputs + 1e-6 * np.eye(2)
-            step = np.linalg.solve(curvature, gradient)
-            weights += step / max(1.0, np.abs(step).max())
-        slope = weights[0] / spread
-        return cls(float(slope), float(weights[1] - slope * center))
-
-
-def calibration_error(
-    confidence: NDArray[np.floating], right: NDArray[np.bool_], bins: int = 10
-) -> float:
-    """Expected calibration error (Naeini et al. 2015): mean gap of confidence and correctness.
-
-    Args:
-        confidence: (n,) probabilities that answers are right.
-        right: (n,) whether they are.
-        bins: number of bins of equal width, over which the gaps are averaged by their answers.
-    """
-    places = np.minimum((confidence * bins).astype(int), bins - 1)
-    gaps = np.bincount(places, right, bins) - np.bincount(places, confidence, bins)
-    return float(np.abs(gaps).sum() / len(confidence))
 
 
 @torch.no_grad()
@@ -131,6 +74,37 @@ def mean_log_probs(
         sums.index_add_(0, asked.nonzero()[:, 0], log_probs.double())
         found[places] = (sums / asked.sum(1)).cpu().numpy()
     return found
+
+
+def margins(cosines: NDArray[np.floating]) -> NDArray[np.float64]:
+    """(n,) what the best of each row of cosines is ahead of the second by, in [0, 2].
+
+    Args:
+        cosines: (n, k) cosines of what was found, best first, k at least 2; -inf where nothing was.
+    """
+    best, second = np.maximum(cosines[:, :2].astype(np.float64), -1.0).T
+    ahead: NDArray[np.float64] = best - second
+    return ahead
+
+
+def judge_nearest(
+    answers: NDArray[np.floating], targets: NDArray[np.floating], device: str | None = None
+) -> Judged | None:
+    """Judge whether n answers (n, D) are nearest to their own of n targets (n, D).
+
+    Targets that are equal count as one. Scores are margins, as of `margins`; None if there are
+    fewer than two targets.
+
+    Args:
+        answers: the answers.
+        targets: the target of each, in the same order.
+        device: that of `ExactIndex`, which finds the nearest.
+    """
+    distinct, own = np.unique(targets, axis=0, return_inverse=True)
+    if len(distinct) < 2:
+        return None
+    found, cosines = ExactIndex(distinct, device).search(answers, 2)
+    return Judged(margins(cosines), found[:, 0] == own.ravel())
 
 
 class KnownWords:
@@ -176,7 +150,3 @@ def describe_unknown(texts: Sequence[tuple[str, ...]]) -> str:
     more = f" and {len(words) - 5} more" if len(words) > 5 else ""
     shown = ", ".join(words[:5])
     return f"{count} of {len(texts)} texts have words that training never saw: {shown}{more}"
-
-
-def _logistic(x: NDArray[np.float64]) -> NDArray[np.float64]:
-    return 0.5 * (1 + np.tanh(x / 2))

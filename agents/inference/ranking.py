@@ -21,6 +21,8 @@ from llmar_env.metrics import (
 from llmar_env.retrieval import Collection
 
 from .answering import answer
+from .calibration import Judged, Reliability
+from .confidence import margins
 
 __all__ = ["BM25", "Evaluation", "Evaluator", "differences", "fit_linear"]
 
@@ -35,9 +37,14 @@ class Evaluation:
 
     Attributes:
         values: (n,) by the name of the measure, a field of `RankingScores`.
+        judged: margins of the first document to the second, and whether the first is relevant;
+            None without a second, and of rankings without cosines.
+        reliability: confidence in the first document beside whether it is relevant, if known.
     """
 
     values: Mapping[str, NDArray[np.float64]]
+    judged: Judged | None = None
+    reliability: Reliability | None = None
 
     @property
     def scores(self) -> RankingScores:
@@ -85,10 +92,13 @@ class Evaluator:
         k = _K if self.reward is None else max(_K, self.top_k)
         found, cosines = collection.index.search(vectors, min(k, len(collection.index)))
         values = measure_rankings(collection.judgments, rows, found)
+        judged = None
+        if found.shape[1] > 1:
+            judged = Judged(margins(cosines), values["p_at_1"] > 0)
         if self.reward is not None:
             found, cosines = found[:, : self.top_k], cosines[:, : self.top_k]
             values["reward"] = checked(self.reward, self.reward(found, cosines, rows), found)
-        return Evaluation(values)
+        return Evaluation(values, judged)
 
     def policy(self, policy: BasePolicy, split: str) -> Evaluation:
         """Search with a policy's deterministic answers to the queries of a split."""

@@ -24,6 +24,9 @@ class Hit:
     text: str
     score: float
     """Cosine with the vector that was searched with, in [-1, 1]."""
+    confidence: float | None = None
+    """Of the first document found, the probability that it is relevant, by its margin to the
+    second, calibrated on validation queries; None of the others."""
 
 
 @dataclass(frozen=True, eq=False)

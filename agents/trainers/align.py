@@ -26,6 +26,8 @@ from ..algorithms.presets import SUPERVISED
 from ..algorithms.settings import find_algorithm
 from ..config import Config
 from ..inference.answering import answer
+from ..inference.calibration import Judged, Reliability
+from ..inference.confidence import Answer, judge_nearest, margins
 from ..inference.evaluation import evaluate, reference_answers, scored_splits
 from ..networks.device import as_shared_tensor
 from ..training.clock import Clock
@@ -115,7 +117,10 @@ class AlignTrainer(Trainer):
             found |= {name: evaluate(one, corpus, split) for name, one in policies.items()}
         timings = {"setup_seconds": setup_seconds} | self._timings(model, training_clock, clock)
         reward = self.config.task.reward or "cosine"
-        return Trained(scores, curves, timings, metric=self.metric, reward=reward)
+        reliability = self._calibrate({split: self._judged(corpus, split) for split in scores})
+        return Trained(
+            scores, curves, timings, metric=self.metric, reward=reward, reliability=reliability
+        )
 
     def _make_agent(self, corpus: Corpus, clock: Clock, folder: Path | None) -> BaseAlgorithm:
         """Make the algorithm, with a new policy and environments on the training texts."""
@@ -187,6 +192,37 @@ class AlignTrainer(Trainer):
         """Score answers, (T, D) each, against their targets."""
         return score_answers(np.stack(answers).mean(axis=1), embedder.embed(targets).means)
 
+    def _judged(self, corpus: Corpus, split: str) -> Judged | None:
+        """Margins of the answers to a split, and whether the nearest of its targets is right."""
+        assert self.policy is not None
+        rows = corpus.rows(split)
+        answers = answer(self.policy, corpus.source, rows).mean(axis=1)
+        return judge_nearest(answers, corpus.target.means[rows.start : rows.stop], str(self.device))
+
+    def reliability(
+        self, answers: Sequence[NDArray[np.float32]], targets: Sequence[str], embedder: Embedder
+    ) -> Reliability | None:
+        """Compare confidence in the nearest of n targets with whether it is the right one."""
+        means = np.stack(answers).mean(axis=1)
+        return self._reliability(
+            judge_nearest(means, embedder.embed(targets).means, str(self.device))
+        )
+
+    def found(
+        self, targets: Sequence[str], rows: NDArray[np.int64], cosines: NDArray[np.floating]
+    ) -> list[Answer]:
+        """The first of the targets found for each of n texts, and how sure that is.
+
+        Args:
+            targets: m strings.
+            rows: (n, k) which of them were found, best first.
+            cosines: (n, k) their cosines; there is no confidence if k is 1.
+        """
+        texts = [targets[row] for row in rows[:, 0].tolist()]
+        if cosines.shape[1] < 2:
+            return [Answer(text, None) for text in texts]
+        return list(map(Answer, texts, self._confidence(margins(cosines))))
+
     def examples(self, corpus: Corpus, split: str, rows: range) -> list[dict[str, Any]]:
         """For rows of a split, the target nearest to the answer, and the right target's score."""
         assert self.policy is not None
@@ -207,7 +243,8 @@ class AlignTrainer(Trainer):
     def save(self, folder: Path) -> dict[str, Any]:  # noqa: ARG002 - same signature in all trainers
         """The data that `restore` needs besides the weights, JSON-serializable."""
         source_dim, target_dim = self.dims
-        return {"source_dim": source_dim, "target_dim": target_dim}
+        dims = {"source_dim": source_dim, "target_dim": target_dim}
+        return dims | self._save_calibration()
 
     @property
     def dims(self) -> tuple[int, int]:
@@ -221,6 +258,7 @@ class AlignTrainer(Trainer):
         Raises:
             ModelFileError: the files are damaged, or do not belong together.
         """
+        self._restore_calibration(saved)
         self.policy = restore_policy(
             saved, self.algorithm, self._policy_kwargs(), self.config.task.num_vectors
         )

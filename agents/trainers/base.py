@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import warnings
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field, replace
+from dataclasses import astuple, dataclass, field, replace
 from functools import cached_property
 from pathlib import Path
 from typing import Any
@@ -12,6 +12,7 @@ from typing import Any
 import numpy as np
 import torch
 from gymnasium import spaces
+from numpy.typing import NDArray
 from stable_baselines3.common.base_class import BaseAlgorithm
 from stable_baselines3.common.callbacks import BaseCallback
 from stable_baselines3.common.noise import NormalActionNoise
@@ -27,11 +28,13 @@ from ..algorithms.buffers import GroupedReplayBuffer
 from ..algorithms.presets import Algorithm
 from ..algorithms.settings import policy_class, tuned
 from ..config import Config
+from ..inference.calibration import Calibration, Judged, Reliability
 from ..inference.ranking import Evaluation, differences
 from ..training.callback import Progress, Training
 from ..training.clock import Clock, LinearDecay
 from ..training.validation import Record, Validation
 from ..vec_env import GymVecEnv, make_vec_env
+from .saved import MANIFEST, SavedModel
 
 __all__ = ["Trained", "Trainer"]
 
@@ -60,6 +63,8 @@ class Trained:
     """The reward that was trained on."""
     evaluations: Mapping[str, Mapping[str, Evaluation]] = field(default_factory=dict)
     """For a query adapter, what `scores` are the means of: the measures of each query."""
+    reliability: Mapping[str, Reliability] = field(default_factory=dict)
+    """Confidence beside correctness by split; it was calibrated on "valid"."""
     notes: tuple[str, ...] = ()
     """What a reader of the scores should know, in one sentence each."""
 
@@ -90,6 +95,8 @@ class Trainer:
         device: the policy's device.
         algorithm: the reinforcement-learning algorithm, with the settings from the options.
         learned_corpus: the corpus that was trained on, if its vectors were learned with the policy.
+        calibration: turns scores of answers into confidence; None before training, and where there
+            is nothing to be sure of.
     """
 
     learned_corpus: Corpus | None = None
@@ -102,6 +109,7 @@ class Trainer:
         self.config = replace(config, algorithm=options)
         self.device = device
         self.algorithm = tuned(algorithm, options)
+        self.calibration: Calibration | None = None
 
     def _make_env(self, corpus: Corpus | Collection, **options: Any) -> GymVecEnv:
         """Make environments on the training texts, as many as the algorithm needs."""
@@ -138,6 +146,34 @@ class Trainer:
             policy_kwargs=policy_kwargs,
             **self._settings(env.action_space) | settings,
         )
+
+    def _calibrate(self, judged: Mapping[str, Judged | None]) -> dict[str, Reliability]:
+        """Fit the confidence on answers to "valid"; compare it with correctness, by split."""
+        valid = judged["valid"]
+        self.calibration = None if valid is None else Calibration.fit(*valid)
+        found = {split: self._reliability(one) for split, one in judged.items()}
+        return {split: one for split, one in found.items() if one is not None}
+
+    def _reliability(self, judged: Judged | None) -> Reliability | None:
+        """Compare confidence with correctness; None where there is no confidence."""
+        if judged is None or self.calibration is None or not len(judged.scores):
+            return None
+        return Reliability.of(self.calibration(judged.scores), judged.right)
+
+    def _confidence(self, scores: NDArray[np.float64]) -> list[float | None]:
+        """The confidence of n answers with these scores, if there is one."""
+        if self.calibration is None:
+            return [None] * len(scores)
+        return [*map(float, self.calibration(scores))]
+
+    def _save_calibration(self) -> dict[str, Any]:
+        """The data of a saved model that `_restore_calibration` needs."""
+        return {"calibration": [] if self.calibration is None else [*astuple(self.calibration)]}
+
+    def _restore_calibration(self, saved: SavedModel) -> None:
+        if found := saved.field("calibration", list):
+            with saved.faults_of(MANIFEST, "calibration"):
+                self.calibration = Calibration(*map(float, found))
 
     def _timings(self, model: BaseAlgorithm, training: Clock, whole: Clock) -> dict[str, float]:
         """Seconds and throughput of a reinforcement learning whose steps are whole answers."""

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import warnings
 from collections.abc import Sequence
-from dataclasses import asdict, astuple, dataclass, replace
+from dataclasses import asdict, dataclass, replace
 from functools import partial
 from operator import mul
 from pathlib import Path
@@ -29,7 +29,8 @@ from ..algorithms.episodes import Regularizer
 from ..algorithms.presets import WRITING
 from ..algorithms.reinforce import REINFORCE
 from ..config import Config
-from ..inference.confidence import Answer, Calibration, calibration_error, mean_log_probs
+from ..inference.calibration import Judged, Reliability
+from ..inference.confidence import Answer, mean_log_probs
 from ..inference.decoding import Method, decode
 from ..inference.evaluation import evaluate_writer, reference_texts, scored_splits, write
 from ..inference.refinement import check_refinement, refine
@@ -85,8 +86,8 @@ class GenerateTrainer(Trainer):
         policy: the best policy so far; None before `train` and `restore`.
         reinforced: whether its warm start is over.
         precision: of matrix products, "float32" or "bfloat16".
-        calibration: turns log-probabilities of answers into confidence; None before `train` and
-            `restore`, and for a policy that gives words no probabilities.
+        calibration: turns mean log-probabilities of answers into confidence; None before `train`
+            and `restore`, and for a policy that gives words no probabilities.
 
     Raises:
         ValueError: the algorithm is not reinforce, the reward is unknown, an option would be
@@ -104,7 +105,6 @@ class GenerateTrainer(Trainer):
             )
         self.policy: WriterPolicy | None = None
         self.reinforced = False
-        self.calibration: Calibration | None = None
         self._unlearned: Embedder | None = None  # of the targets, before vectors were learned
         self.precision = resolve_precision(config.run.precision, device)
 
@@ -175,33 +175,34 @@ class GenerateTrainer(Trainer):
             self.precision,
             metric="bleu_tok",
             reward=self._reward,
-            notes=self._calibrate(corpus, "test" if "test" in corpus.splits else "valid"),
+            reliability=self._calibrate(
+                {split: self._judged(corpus, split) for split in scored_splits(corpus)}
+            ),
         )
 
-    def _calibrate(self, corpus: Corpus, split: str) -> tuple[str, ...]:
-        """Fit the confidence on "valid"; say how well it is calibrated on a split."""
-        policy, _ = self._trained()
-        if policy.distribution != "tokens":
-            return ()
-        self.calibration = Calibration.fit(*self._judged(corpus, "valid"))
-        scores, right = self._judged(corpus, split)
-        error = calibration_error(self.calibration(scores), right)
-        return (
-            f"confidence on {split}: {right.mean():.1%} of the texts are right word for word; "
-            f"expected calibration error {error:.3f}",
-        )
-
-    def _judged(self, corpus: Corpus, split: str) -> tuple[NDArray[np.float64], NDArray[np.bool_]]:
-        """(n,) log-probabilities of the answers to a split, and whether they are the targets."""
+    def _judged(self, corpus: Corpus, split: str) -> Judged | None:
+        """The log-probabilities of the answers to a split, and whether they are the targets."""
         policy, vocabulary = self._trained()
+        if policy.distribution != "tokens":
+            return None
         rows = corpus.rows(split)
         texts = corpus.source.take(list(rows))
         with warnings.catch_warnings():
             warnings.filterwarnings("ignore", message=".*without an EOS")
             tokens = decode(policy, texts, max_new_tokens=self.config.task.max_new_tokens)
-        written, targets = vocabulary.decode(tokens), corpus.targets[rows.start : rows.stop]
-        right = [one == as_read(target) for one, target in zip(written, targets, strict=True)]
-        return mean_log_probs(policy, texts, tokens), np.array(right)
+        right = _are_right(vocabulary.decode(tokens), corpus.targets[rows.start : rows.stop])
+        return Judged(mean_log_probs(policy, texts, tokens), right)
+
+    def reliability(
+        self, answers: Sequence[Answer], targets: Sequence[str], embedder: Embedder
+    ) -> Reliability | None:
+        """Compare the confidence of n answers with whether they are their n targets."""
+        del embedder  # words are compared
+        stated = [one.confidence for one in answers]
+        right = _are_right([one.text for one in answers], targets)
+        if None in stated:
+            return None
+        return Reliability.of(np.array(stated, np.float64), right)
 
     def _make_writing_env(self, corpus: Corpus, vocabulary: Vocabulary) -> GymVecEnv:
         """Make environments that reward whole texts."""
@@ -383,14 +384,14 @@ class GenerateTrainer(Trainer):
             policy, texts, method=method, max_new_tokens=self.config.task.max_new_tokens, **options
         )
         written = vocabulary.decode(tokens)
-        return list(map(Answer, written, self._confidence(texts, tokens)))
+        return list(map(Answer, written, self._sureness(texts, tokens)))
 
-    def _confidence(self, texts: EmbeddedTexts, tokens: NDArray[np.int64]) -> list[float | None]:
+    def _sureness(self, texts: EmbeddedTexts, tokens: NDArray[np.int64]) -> list[float | None]:
         """The confidence of n answers, if there is one."""
-        policy, _ = self._trained()
         if self.calibration is None:
             return [None] * len(texts)
-        return [*map(float, self.calibration(mean_log_probs(policy, texts, tokens)))]
+        policy, _ = self._trained()
+        return self._confidence(mean_log_probs(policy, texts, tokens))
 
     def refine(
         self,
@@ -434,7 +435,7 @@ class GenerateTrainer(Trainer):
             vocabulary.decode(refined.tokens),
             map(tuple, refined.scores.T.tolist()),
             refined.reached[-1].tolist(),
-            self._confidence(texts, refined.tokens),
+            self._sureness(texts, refined.tokens),
             strict=True,
         )
         return [RefinedText(*row) for row in rows]
@@ -488,7 +489,7 @@ class GenerateTrainer(Trainer):
             "vocabulary": vocabulary.fingerprint,
             "writer": asdict(policy.writer),
             "reinforced": self.reinforced,
-            "calibration": [] if self.calibration is None else [*astuple(self.calibration)],
+            **self._save_calibration(),
         }
 
     @property
@@ -513,9 +514,7 @@ class GenerateTrainer(Trainer):
         with saved.faults_of(MANIFEST, "writer"):
             config = Seq2SeqConfig(**sizes)
         self.reinforced = saved.field("reinforced", bool)
-        if calibration := saved.field("calibration", list):
-            with saved.faults_of(MANIFEST, "calibration"):
-                self.calibration = Calibration(*map(float, calibration))
+        self._restore_calibration(saved)
         self.policy = saved.build(
             lambda: WriterPolicy(
                 space,
@@ -527,6 +526,11 @@ class GenerateTrainer(Trainer):
             )
         )
         return self.policy
+
+
+def _are_right(written: Sequence[str], targets: Sequence[str]) -> NDArray[np.bool_]:
+    """Whether each text is its target, word for word."""
+    return np.array([one == as_read(target) for one, target in zip(written, targets, strict=True)])
 
 
 def _no_rate(_: float) -> float:

@@ -25,9 +25,10 @@ from llmar_env.text.embedders import Embedder
 from ..algorithms.presets import CONTRASTIVE, RETRIEVAL, adapter_algorithm
 from ..config import Config
 from ..inference.answering import answer
+from ..inference.confidence import margins
 from ..inference.evaluation import scored_splits
 from ..inference.ranking import BM25, Evaluation, Evaluator, fit_linear
-from ..inference.search import Documents
+from ..inference.search import Documents, Hit
 from ..networks.device import as_shared_tensor
 from ..policies.gru import GRUPolicy
 from ..training.clock import Clock
@@ -259,7 +260,16 @@ class RetrieveTrainer(Trainer):
     def measure(self, collection: Collection, split: str) -> Evaluation:
         """Score the answers to the queries of a split."""
         assert self.policy is not None
-        return self.evaluator(collection).policy(self.policy, split)
+        found = self.evaluator(collection).policy(self.policy, split)
+        return replace(found, reliability=self._reliability(found.judged))
+
+    def with_confidence(self, hits: list[Hit]) -> list[Hit]:
+        """Say how sure the first of at least two hits is."""
+        cosines = np.array([[one.score for one in hits[:2]]])
+        if cosines.shape[1] < 2:
+            return hits
+        [confidence] = self._confidence(margins(cosines))
+        return [replace(hits[0], confidence=confidence), *hits[1:]]
 
     def score(
         self,
@@ -305,7 +315,8 @@ class RetrieveTrainer(Trainer):
     def save(self, folder: Path) -> dict[str, Any]:  # noqa: ARG002 - same signature in all trainers
         """The data that `restore` needs besides the weights, JSON-serializable."""
         source_dim, target_dim = self.dims
-        return {"source_dim": source_dim, "target_dim": target_dim, "documents": self._digest}
+        fields = {"source_dim": source_dim, "target_dim": target_dim, "documents": self._digest}
+        return fields | self._save_calibration()
 
     @property
     def dims(self) -> tuple[int, int]:
@@ -320,6 +331,7 @@ class RetrieveTrainer(Trainer):
             ModelFileError: the files are damaged, or do not belong together.
         """
         self._digest = saved.field("documents", str)
+        self._restore_calibration(saved)
         kwargs = self._policy_kwargs(saved.size("target_dim"))
         self.policy = restore_policy(saved, self.algorithm, kwargs, 1)
         return self.policy
@@ -452,6 +464,9 @@ class _Run:
             metric=self.trainer.metric,
             reward=reward,
             evaluations=self.found,
+            reliability=self.trainer._calibrate(
+                {split: found["trained"].judged for split, found in self.found.items()}
+            ),
             notes=tuple(self.notes),
         )
 
