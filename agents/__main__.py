@@ -12,6 +12,7 @@ import tyro
 from .commands import train
 from .commands.cache import Cache
 from .commands.evaluate import Evaluate
+from .commands.fit_alignment import FitAlignment
 from .commands.search import Search
 from .commands.terminal import parse, report_errors
 from .commands.write import Generate, Refine
@@ -19,7 +20,7 @@ from .config import Config
 
 __all__ = ["cli"]
 
-_COMMANDS = ("train", "generate", "refine", "evaluate", "search", "cache")
+_COMMANDS = ("train", "generate", "refine", "evaluate", "search", "fit-alignment", "cache")
 _DESCRIPTION = "Reinforcement-learned text alignment. With --version alone: print the version."
 _Train = Annotated[Config, tyro.conf.subcommand("train", description=train.DESCRIPTION)]
 
@@ -41,7 +42,7 @@ def cli(arguments: Sequence[str] | None = None, prog: str = "llmar") -> None:
             print_version()
             return
         check_name(given)
-        commands = _Train | Generate | Refine | Evaluate | Search | Cache
+        commands = _Train | Generate | Refine | Evaluate | Search | FitAlignment | Cache
         command = parse(commands, prog, _DESCRIPTION, given)
         if isinstance(command, Config):
             train.main(command)

@@ -25,6 +25,7 @@ from .options import DeviceName, FolderName, Options, option, options_of, refuse
 
 __all__ = [
     "AlgorithmConfig",
+    "AlignmentConfig",
     "Config",
     "DataConfig",
     "FilesConfig",
@@ -173,7 +174,8 @@ class TaskConfig(Options):
     (the default), chrf, rouge_l, mean, token_f1 or ordered, also with a length penalty, as in
     mean@0.25. Of a search: ndcg_at_10 (the default), recall_at_10, mrr_at_10, p_at_1, or another
     cutoff. Also a weighted sum, as in "0.7*bleu + 0.3*mean", or a function,
-    package.module:function."""
+    package.module:function. Of a vector or a text also model:FOLDER, an alignment model of
+    llmar fit-alignment, which needs no references."""
     pool: int = option(1024, at_least=1, scope=Scope.ALIGN)
     """Number of targets among which the reward of a vector takes the rank of the right one."""
     feedback: Feedback = option("judgments", scope=Scope.RETRIEVAL)
@@ -326,6 +328,30 @@ class RunConfig(Options):
     """Folder that contains the runs."""
     progress: bool = True
     """Show a progress bar."""
+
+
+@dataclass(frozen=True)
+class AlignmentConfig(Options):
+    """How an alignment model is fitted."""
+
+    members: int = option(1, at_least=1)
+    """Number of models, whose lowest score counts. Several are harder to exploit than one."""
+    hidden_dim: int = option(512, at_least=1)
+    """Width of the hidden layer, a ReLU."""
+    epochs: int = option(40, at_least=1)
+    """Most passes over the training pairs."""
+    patience: int = option(5, at_least=1)
+    """A fit ends after so many epochs without improvement on the validation pairs."""
+    batch_size: int = option(1024, at_least=2)
+    """Pairs in a batch: each is to be told from all others of its batch."""
+    learning_rate: float = option(2e-3, above=0)
+    """Initial learning rate of Adam; it decays linearly to 0."""
+    temperature: float = option(0.05, above=0)
+    """Cosines are divided by it."""
+    dropout: float = option(0.2, at_least=0, below=1)
+    """Dropout rate of what is read."""
+    seed: int = option(0, at_least=0, below=_SEEDS)
+    """Seed of the weights and of the batches."""
 
 
 @tyro.conf.configure(tyro.conf.OmitArgPrefixes)

@@ -41,8 +41,15 @@ def check_files(config: Config) -> None:
             two files are to be read from standard input.
         OSError: there is no such file, or it is a folder.
     """
+    from llmar_env.alignment.reward_spec import MODEL_PREFIX
     from llmar_env.text.readers import check_file
 
+    for term in (config.task.reward or "").split("+"):
+        name = term.rpartition("*")[2].strip()
+        if name.startswith(MODEL_PREFIX):
+            from llmar_env.alignment.text_alignment import alignment_folder
+
+            alignment_folder(name.removeprefix(MODEL_PREFIX))
     if config.retrieves:
         _check_collection(config)
         return

@@ -140,7 +140,7 @@ def alignment(policy, corpus, row, tokens):
     network = policy.reader.network
     with torch.no_grad():
         memory = network.read(pack(torch.as_tensor(vectors), torch.as_tensor(lengths)))
-        predicted = network.alignment(memory)[0].double().numpy()
+        predicted = network.predicted(memory)[0].double().numpy()
     words = tokens[tokens != policy.vocabulary.eos]
     mean = policy.vocabulary.table[words].astype(np.float64).sum(0)
     return mean @ predicted / max(np.linalg.norm(mean) * np.linalg.norm(predicted), 1e-9)

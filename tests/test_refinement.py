@@ -61,7 +61,7 @@ def predicted(policy, corpus):
         network = policy.reader.network
         with torch.no_grad():
             memory = network.read(pack(torch.as_tensor(vectors), torch.as_tensor(lengths)))
-            found.append(network.alignment(memory)[0].double().numpy())
+            found.append(network.predicted(memory)[0].double().numpy())
     return np.array(found)
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import platform
 import warnings
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import asdict, fields
 from importlib.metadata import PackageNotFoundError, version
@@ -61,7 +61,13 @@ _PACKAGES = (
     "sacrebleu",
 )
 _COLUMNS = {
-    Scores: {"alignment": "alignment", "p_at_1": "P@1", "p_at_10": "P@10", "mrr": "MRR"},
+    Scores: {
+        "alignment": "alignment",
+        "p_at_1": "P@1",
+        "p_at_10": "P@10",
+        "mrr": "MRR",
+        "reward": "reward",
+    },
     TextScores: {
         "bleu_tok": "BLEU tok",
         "bleu_13a": "BLEU 13a",
@@ -70,6 +76,7 @@ _COLUMNS = {
         "alignment": "alignment",
         "p_at_1": "P@1",
         "cross_entropy": "nats",
+        "reward": "reward",
     },
     RankingScores: {
         "ndcg_at_10": "nDCG@10",
@@ -173,7 +180,38 @@ def observations(trained: Trained) -> list[str]:
                 f"reached after {records[best].seconds:.1f} s, and none of the {later} later "
                 f"validations, up to {records[-1].seconds:.1f} s, is better"
             )
-    return lines
+    return lines + _over_optimization(trained)
+
+
+def _rewards(records: Sequence[Record]) -> list[float]:
+    """The proxies of validations under a reward without references; empty under others."""
+    if not records or isinstance(records[0].scores, RankingScores):
+        return []
+    found = [
+        record.scores.reward for record in records if not isinstance(record.scores, RankingScores)
+    ]
+    return [one for one in found if one is not None]
+
+
+def _over_optimization(trained: Trained) -> list[str]:
+    """Where a reward without references and the alignment with references part, if they do."""
+    records = trained.curves["trained"]
+    proxy = _rewards(records)
+    if len(proxy) < 2:
+        return []
+    truth = [
+        record.scores.alignment
+        for record in records
+        if not isinstance(record.scores, RankingScores)
+    ]
+    best = truth.index(max(truth))
+    if best == len(truth) - 1 or proxy[-1] <= proxy[best]:
+        return []
+    return [
+        f"over-optimization: from {records[best].seconds:.1f} s on the reward on valid rose from "
+        f"{proxy[best]:.3f} to {proxy[-1]:.3f}, and the alignment with the references fell from "
+        f"{truth[best]:.3f} to {truth[-1]:.3f}"
+    ]
 
 
 def score_table(title: str, scores: Mapping[str, AnyScores]) -> Table:
@@ -282,17 +320,21 @@ def plot_curves(curves: Mapping[str, list[Record]], reference: AnyScores, path: 
     from matplotlib.backends.backend_agg import FigureCanvasAgg
     from matplotlib.figure import Figure
 
-    figure = Figure(figsize=(9, 3.6), layout="constrained")
+    figure = Figure(layout="constrained")
     FigureCanvasAgg(figure)
     kind = _kind({"": reference})
     panels, (_, label_of_reference) = _PANELS[kind], _REFERENCE[kind]
-    for axes, (metric, label) in zip(figure.subplots(1, 2), panels.items(), strict=True):
+    if any(_rewards(records) for records in curves.values()):
+        panels = {**panels, "reward": "reward, without references"}
+    figure.set_size_inches(4.5 * len(panels), 3.6)
+    for axes, (metric, label) in zip(figure.subplots(1, len(panels)), panels.items(), strict=True):
         for name, records in curves.items():
             seconds = [record.seconds for record in records]
             values = [getattr(record.scores, metric) for record in records]
             shown = name.replace("_", " ")
             axes.plot(seconds, values, ".-", color=_COLORS.get(name), label=shown)
-        axes.axhline(getattr(reference, metric), color="grey", ls=":", label=label_of_reference)
+        if getattr(reference, metric) is not None:
+            axes.axhline(getattr(reference, metric), color="grey", ls=":", label=label_of_reference)
         if "warm_start" in curves:
             begins = curves["trained"][0].seconds
             axes.axvline(begins, color="grey", ls="--", label="reinforcement begins")

@@ -152,7 +152,7 @@ def estimated_alignment(sums: Tensor, predicted: Tensor) -> Tensor:
 
     Args:
         sums: (B, ..., D) sums of each text's word vectors; the cosine is the same as for means.
-        predicted: (B, D) directions of the targets' mean vectors, from `Writer.alignment`.
+        predicted: (B, D) directions of the targets' mean vectors, from `Writer.predicted`.
 
     Returns:
         (B, ...) cosines, in [-1, 1]; 0 for a text without a word.
@@ -269,7 +269,7 @@ def _most_aligned(policy: WriterPolicy, memory: Memory, first: Tensor, others: T
     """(B, M) the best-aligned among answers (B, M) and K others to each text, (B * K, M)."""
     drafts = torch.cat([first[:, None], others.view(len(first), -1, first.shape[1])], dim=1)
     sums = policy.reader.padded_table[drafts].sum(2)  # (B, K + 1, D)
-    scores = estimated_alignment(sums, policy.reader.network.alignment(memory))
+    scores = estimated_alignment(sums, policy.reader.network.predicted(memory))
     return drafts[torch.arange(len(drafts), device=drafts.device), scores.argmax(1)]
 
 

@@ -3,25 +3,32 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import replace
 
 import numpy as np
 import torch
+from numpy.typing import NDArray
 from stable_baselines3.common.policies import BasePolicy
 from torch import Tensor
 
+from llmar_env.alignment.rewards import Reward, Written, score_written
 from llmar_env.metrics import Scores, TextScores, score_answers, score_texts, text_alignment
 from llmar_env.retrieval import Collection
 from llmar_env.text.corpus import Corpus
 from llmar_env.text.embedders import Embedder
+from llmar_env.text.vocabulary import Vocabulary
 
 from ..networks.device import as_shared_tensor
 from ..policies.writer import WriterPolicy
 from .answering import answer
 from .decoding import decode
 
+VectorReward = Callable[[NDArray[np.float32], NDArray[np.int64]], NDArray[np.float64]]
+"""Scores answers, given by their mean vectors (n, D) and the rows of their texts (n,): (n,)."""
+
 __all__ = [
+    "VectorReward",
     "evaluate",
     "evaluate_writer",
     "reference_answers",
@@ -32,10 +39,23 @@ __all__ = [
 ]
 
 
-def evaluate(policy: BasePolicy, corpus: Corpus, split: str) -> Scores:
-    """Score a policy's deterministic answers to the texts of a split; see `answer`."""
-    answers = answer(policy, corpus.source, corpus.rows(split))
-    return score_split(torch.as_tensor(answers.mean(axis=1)), corpus, split)
+def evaluate(
+    policy: BasePolicy, corpus: Corpus, split: str, proxy: VectorReward | None = None
+) -> Scores:
+    """Score a policy's deterministic answers to the texts of a split; see `answer`.
+
+    Args:
+        policy: the policy.
+        corpus: the texts.
+        split: the split.
+        proxy: a reward without references, whose mean is then `Scores.reward`.
+    """
+    rows = corpus.rows(split)
+    means = answer(policy, corpus.source, rows).mean(axis=1)
+    scores = score_split(torch.as_tensor(means), corpus, split)
+    if proxy is None:
+        return scores
+    return replace(scores, reward=float(proxy(means, np.asarray(rows)).mean()))
 
 
 def score_split(answers: Tensor, corpus: Corpus, split: str) -> Scores:
@@ -69,12 +89,25 @@ def write(policy: WriterPolicy, corpus: Corpus, rows: range, max_new_tokens: int
     return policy.vocabulary.decode(tokens)
 
 
+def mean_reward(
+    reward: Reward, corpus: Corpus, vocabulary: Vocabulary, split: str, tokens: NDArray[np.int64]
+) -> float:
+    """The mean reward of tokens (n, M) that were written for a split; 0 for an empty text."""
+    rows = np.asarray(corpus.rows(split))
+    written = np.flatnonzero(tokens[:, 0] != vocabulary.eos)
+    if not len(written):
+        return 0.0
+    batch = Written(corpus, vocabulary, rows[written], tokens[written])
+    return float(score_written(reward, batch).sum() / len(rows))
+
+
 def evaluate_writer(
     policy: WriterPolicy,
     corpus: Corpus,
     split: str,
     max_new_tokens: int,
     unlearned: Embedder | None = None,
+    proxy: Reward | None = None,
 ) -> TextScores:
     """Score the policy's greedy answers to the texts of a split.
 
@@ -85,10 +118,16 @@ def evaluate_writer(
         max_new_tokens: the most words of an answer.
         unlearned: the targets' embedder before the writer learned their vectors, which then gives
             `alignment_unlearned`.
+        proxy: a reward without references, whose mean is then `TextScores.reward`.
     """
+    assert policy.vocabulary is not None
     rows = corpus.rows(split)
-    written = write(policy, corpus, rows, max_new_tokens)
+    tokens = decode(policy, corpus.source, rows, max_new_tokens=max_new_tokens)
+    written = policy.vocabulary.decode(tokens)
     scores = _score_written(written, corpus, split)
+    if proxy is not None:
+        reward = mean_reward(proxy, corpus, policy.vocabulary, split, tokens)
+        scores = replace(scores, reward=reward)
     if unlearned is None:
         return scores
     alignment = text_alignment(written, corpus.targets[rows.start : rows.stop], unlearned)

@@ -144,7 +144,7 @@ class _Corrector:
         Returns:
             The texts (B, M), and their scores (rounds + 1, B).
         """
-        predicted = self.policy.reader.network.alignment(memory)
+        predicted = self.policy.reader.network.predicted(memory)
         score = estimated_alignment(self._vectors(tokens).sum(1), predicted)
         scores, tokens = [score], tokens.clone()
         live = torch.arange(len(tokens), device=tokens.device)

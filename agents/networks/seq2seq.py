@@ -7,13 +7,12 @@ from dataclasses import dataclass
 
 import torch
 from torch import Tensor, nn
-from torch.nn import functional as F
 
+from .alignment import AlignmentNetwork
 from .gru import gru_states
 from .packing import PackedTexts, Packing
 
 __all__ = [
-    "AlignmentModel",
     "Memory",
     "MemoryBlock",
     "Seq2SeqConfig",
@@ -173,27 +172,6 @@ class GRULayer(nn.Module):
         return states
 
 
-class AlignmentModel(nn.Module):
-    """Predicts the direction of the mean vector of a text's target, with two linear layers.
-
-    The cosine between the prediction and the mean vector of a written text estimates the text's
-    alignment with the unknown target.
-
-    Args:
-        context_dim: C, dimension of a `Memory`'s means.
-        width: H, width of the hidden layer, a ReLU.
-        dim: D, dimension of the target's vectors.
-    """
-
-    def __init__(self, context_dim: int, width: int, dim: int) -> None:
-        super().__init__()
-        self.layers = nn.Sequential(nn.Linear(context_dim, width), nn.ReLU(), nn.Linear(width, dim))
-
-    def forward(self, memory: Memory) -> Tensor:
-        """(B, D) unit vectors, the predicted directions of the targets' mean vectors."""
-        return F.normalize(self.layers(memory.mean).float(), dim=-1)
-
-
 class Writer(nn.Module):
     """Reads a text's vectors, and turns the words written so far into features of the next one.
 
@@ -214,7 +192,7 @@ class Writer(nn.Module):
     Attributes:
         features_dim: 2H, or 2H + D if lexical, size of the features.
         context_dim: C = 2E + Ds, size of the encoder's outputs.
-        alignment: predicts the direction of the target's mean vector.
+        alignment: predicts the direction of the target's mean vector from a `Memory`'s means.
     """
 
     def __init__(self, source_dim: int, target_dim: int, config: Seq2SeqConfig) -> None:
@@ -234,7 +212,7 @@ class Writer(nn.Module):
         self.first = GRULayer(target_dim, width)
         self.second = GRULayer(2 * width, width)
         self.combine = nn.Linear(2 * width + target_dim, width)
-        self.alignment = AlignmentModel(context, width, target_dim)
+        self.alignment = AlignmentNetwork(context, width, target_dim)
         if self.lexical:
             self.translate = nn.Linear(target_dim, target_dim, bias=False)
             nn.init.zeros_(self.translate.weight)
@@ -278,6 +256,11 @@ class Writer(nn.Module):
         values, keys = self.value(padded), self.key(padded)
         vectors = None if whole is None else pad(whole).to(values.dtype)
         return MemoryBlock(packing.order[ranks], values, keys, mask, vectors), mean
+
+    def predicted(self, memory: Memory) -> Tensor:
+        """(B, D) unit vectors, the predicted directions of the targets' mean vectors."""
+        predicted: Tensor = self.alignment(memory.mean)
+        return predicted
 
     def begin_states(self, memory: Memory) -> Tensor:
         """(2, B, H) the decoder's states before the first word."""

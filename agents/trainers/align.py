@@ -16,6 +16,8 @@ from stable_baselines3.common.callbacks import BaseCallback
 from stable_baselines3.common.policies import BasePolicy
 from torch import Tensor
 
+from llmar_env.alignment.pools import TargetRanks, make_align_reward
+from llmar_env.alignment.reward_spec import needs_no_reference
 from llmar_env.alignment.scores import cosine
 from llmar_env.metrics import Scores, nearest, score_answers
 from llmar_env.text.corpus import Corpus
@@ -28,7 +30,7 @@ from ..config import Config
 from ..inference.answering import answer
 from ..inference.calibration import Judged, Reliability
 from ..inference.confidence import Answer, judge_nearest, margins
-from ..inference.evaluation import evaluate, reference_answers, scored_splits
+from ..inference.evaluation import VectorReward, evaluate, reference_answers, scored_splits
 from ..networks.device import as_shared_tensor
 from ..training.clock import Clock
 from ..training.losses import CosineLoss
@@ -98,8 +100,10 @@ class AlignTrainer(Trainer):
         self.policy = policy = model.policy
         initial = {name: weight.clone() for name, weight in policy.state_dict().items()}
         scores = {split: reference_answers(corpus, split) for split in scored_splits(corpus)}
+        proxy = self._proxy(corpus)
         for split, found in scores.items():
-            found["untrained" if start is None else "start"] = evaluate(policy, corpus, split)
+            name = "untrained" if start is None else "start"
+            found[name] = evaluate(policy, corpus, split, proxy)
         setup_seconds = clock.elapsed
         validation = self._validation(corpus)
         self._reinforce(model, training_clock, validation, callback)
@@ -114,7 +118,7 @@ class AlignTrainer(Trainer):
                     "the supervised baseline was interrupted and is left out", stacklevel=2
                 )
         for split, found in scores.items():
-            found |= {name: evaluate(one, corpus, split) for name, one in policies.items()}
+            found |= {name: evaluate(one, corpus, split, proxy) for name, one in policies.items()}
         timings = {"setup_seconds": setup_seconds} | self._timings(model, training_clock, clock)
         reward = self.config.task.reward or "cosine"
         reliability = self._calibrate({split: self._judged(corpus, split) for split in scores})
@@ -169,7 +173,17 @@ class AlignTrainer(Trainer):
         return policy, validation.records
 
     def _validation(self, corpus: Corpus) -> Validation:
-        return Validation(partial(evaluate, corpus=corpus, split="valid"), self.metric)
+        proxy = self._proxy(corpus)
+        score = partial(evaluate, corpus=corpus, split="valid", proxy=proxy)
+        return Validation(score, self.metric)
+
+    def _proxy(self, corpus: Corpus) -> VectorReward | None:
+        """The reward, if it needs no references, for texts of any split."""
+        reward = self.config.task.reward
+        if not needs_no_reference(reward):
+            return None
+        assert reward is not None
+        return make_align_reward(reward, TargetRanks(corpus, "valid", self.config.task.pool))
 
     @property
     def _is_direction(self) -> bool:

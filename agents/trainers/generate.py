@@ -17,6 +17,8 @@ from numpy.typing import NDArray
 from stable_baselines3.common.callbacks import BaseCallback
 from stable_baselines3.common.utils import set_random_seed
 
+from llmar_env.alignment.reward_spec import needs_no_reference
+from llmar_env.alignment.rewards import make_reward
 from llmar_env.metrics import TextScores, score_texts
 from llmar_env.text.characters import as_read
 from llmar_env.text.corpus import Corpus
@@ -338,7 +340,12 @@ class GenerateTrainer(Trainer):
         assert policy.vocabulary is not None
         texts = TargetTexts(corpus, policy.vocabulary, split)
         scores = evaluate_writer(
-            policy, corpus, split, self.config.task.max_new_tokens, self._unlearned
+            policy,
+            corpus,
+            split,
+            self.config.task.max_new_tokens,
+            self._unlearned,
+            proxy=make_reward(self._reward) if needs_no_reference(self._reward) else None,
         )
         return replace(scores, cross_entropy=target_cross_entropy(policy, texts))
 

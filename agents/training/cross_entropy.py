@@ -99,7 +99,7 @@ class TargetTexts:
             words = F.embedding(tokens[:, :-1], reader.padded_table)
             distribution = policy.distributions_at(memory, words, places)
             losses = -distribution.log_prob_of(tokens[places], smoothing)
-            predicted = network.alignment(memory)
+            predicted = network.predicted(memory)
             sums = (words.detach() * places[:, 1:, None]).sum(1)  # EOS is not text
         return losses, 1 - F.cosine_similarity(predicted, sums.float(), dim=-1)
 

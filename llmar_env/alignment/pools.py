@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
+from dataclasses import dataclass
 from functools import cached_property
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from llmar_env.alignment.reward_spec import RewardFunction, parse_reward
+from llmar_env.alignment.reward_spec import MODEL_PREFIX, RewardFunction, parse_reward
 from llmar_env.alignment.scores import cosine_to_unit
+from llmar_env.alignment.text_alignment import ModelReward
 from llmar_env.arrays import Array, as_numpy, as_torch, hash_counters, unit
 from llmar_env.text.corpus import Corpus
 
@@ -141,6 +143,10 @@ def make_align_reward(
 
     def find(name: str) -> RewardFunction:
         _check_name(name)
+        if name.startswith(MODEL_PREFIX):
+            model = ModelReward(name.removeprefix(MODEL_PREFIX))
+            model.require_space(ranks.corpus)
+            return _VectorModelReward(model, ranks.corpus)
 
         def score(answers: NDArray[np.float32], rows: NDArray[np.int64]) -> NDArray[np.float64]:
             if name == "cosine":
@@ -169,5 +175,23 @@ def check_align_reward(spec: str) -> None:
 
 
 def _check_name(name: str) -> None:
-    if name != "cosine" and name not in RANK_MEASURES:
-        raise ValueError(f"no reward {name!r}; there are cosine, {', '.join(RANK_MEASURES)}")
+    if name != "cosine" and name not in RANK_MEASURES and not name.startswith(MODEL_PREFIX):
+        known = ", ".join(("cosine", *RANK_MEASURES))
+        raise ValueError(f"no reward {name!r}; there are {known}, and model:FOLDER")
+
+
+@dataclass(frozen=True)
+class _VectorModelReward:
+    """The score of an alignment model for answers as vectors, which needs no reference."""
+
+    model: ModelReward
+    corpus: Corpus
+
+    def __call__(
+        self, answers: NDArray[np.float32], rows: NDArray[np.int64]
+    ) -> NDArray[np.float64]:
+        """(n,) scores in [-1, 1]."""
+        return self.model.of_vectors(self.corpus, rows, answers)
+
+    def __str__(self) -> str:
+        return str(self.model)

@@ -11,11 +11,16 @@ from typing import Any, Protocol, runtime_checkable
 import numpy as np
 from numpy.typing import NDArray
 
+MODEL_PREFIX = "model:"
+"""Begins the name of a reward that is an alignment model, followed by its folder."""
+
 __all__ = [
+    "MODEL_PREFIX",
     "Described",
     "RewardFunction",
     "Weighted",
     "checked",
+    "needs_no_reference",
     "parse_reward",
     "read_number",
     "reward_name",
@@ -102,7 +107,7 @@ def _read_term(text: str, find: Callable[[str], RewardFunction]) -> tuple[float,
 def _find(name: str, find: Callable[[str], RewardFunction]) -> RewardFunction:
     """The reward of a name, or the function of an import path."""
     name = name.strip()
-    if ":" not in name:
+    if ":" not in name or name.startswith(MODEL_PREFIX):
         return find(name)
     try:
         function = resolve_name(name)
@@ -119,6 +124,14 @@ def read_number(value: str | float, text: str) -> float:
         return float(value)
     except (TypeError, ValueError):
         raise ValueError(f"{value!r} is not a number, in the reward {text.strip()!r}") from None
+
+
+def needs_no_reference(spec: str | None) -> bool:
+    """Whether a reward is the score of alignment models alone, which know no reference."""
+    terms = [] if spec is None else spec.split("+")
+    return bool(terms) and all(
+        term.rpartition("*")[2].strip().startswith(MODEL_PREFIX) for term in terms
+    )
 
 
 def reward_name(reward: RewardFunction) -> str:

@@ -14,12 +14,14 @@ from numpy.typing import NDArray
 
 from llmar_env.alignment import scores
 from llmar_env.alignment.reward_spec import (
+    MODEL_PREFIX,
     Weighted,
     checked,
     parse_reward,
     read_number,
     reward_name,
 )
+from llmar_env.alignment.text_alignment import ModelReward
 from llmar_env.text.corpus import Corpus
 from llmar_env.text.scripts import HAN
 from llmar_env.text.vocabulary import Vocabulary
@@ -34,6 +36,7 @@ __all__ = [
     "Reward",
     "Weighted",
     "Written",
+    "WrittenModelReward",
     "bleu",
     "chrf",
     "make_reward",
@@ -264,13 +267,21 @@ class LengthPenalty:
         return f"({name})@{self.alpha}" if " " in name else f"{name}@{self.alpha}"
 
 
+class WrittenModelReward(ModelReward):
+    """The score of an alignment model for written texts, which needs no reference."""
+
+    def __call__(self, written: Written) -> NDArray[np.float64]:
+        """(n,) scores in [-1, 1]."""
+        return self.of_texts(written.corpus, written.rows, written.strings)
+
+
 def make_reward(spec: str | Reward | Mapping[str, float]) -> Reward:
     """Make a reward of written texts from a specification.
 
     Args:
         spec: as in `parse_reward`, with the names of `REWARDS`, also with a length penalty of
             strength alpha after an @: "bleu", "mean@0.25", "0.7*bleu + 0.3*mean@0.25",
-            "package.module:function" or a function.
+            "package.module:function" or a function; or "model:FOLDER", an alignment model.
 
     Raises:
         ValueError: a name is unknown (the message lists the known ones), or a number is malformed
@@ -293,9 +304,11 @@ def score_written(reward: Reward, written: Written) -> NDArray[np.float64]:
 
 def _read_named(text: str) -> Reward:
     """Read a reward, such as "mean@0.25"."""
+    if text.startswith(MODEL_PREFIX):
+        return WrittenModelReward(text.removeprefix(MODEL_PREFIX))
     name, at, alpha = (part.strip() for part in text.partition("@"))
     if name not in REWARDS:
-        raise ValueError(f"no reward {name!r}; there are {', '.join(REWARDS)}")
+        raise ValueError(f"no reward {name!r}; there are {', '.join(REWARDS)}, and model:FOLDER")
     return LengthPenalty(REWARDS[name], read_number(alpha, text)) if at else REWARDS[name]
 
 

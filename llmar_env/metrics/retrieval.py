@@ -28,6 +28,9 @@ class Scores:
     """Share of answers with the right target among the nearest ten."""
     mrr: float
     """Mean reciprocal rank of the right target, in (0, 1]."""
+    reward: float | None = None
+    """Mean reward that was trained on, where that is an alignment model's score: the proxy, beside
+    which the other scores are the truth."""
 
 
 def ranks(answers: Array, targets: Array) -> Array:

@@ -68,6 +68,9 @@ class TextScores:
     where no writer did."""
     alignment_unlearned: float | None = None
     """`alignment` in the vectors as they were before the writer learned its own, if it did."""
+    reward: float | None = None
+    """Mean reward that was trained on, where that is an alignment model's score: the proxy, beside
+    which the other scores are the truth."""
 
 
 def split_words(text: str) -> list[str]:
