@@ -13,6 +13,7 @@ from .commands import train
 from .commands.cache import Cache
 from .commands.evaluate import Evaluate
 from .commands.fit_alignment import FitAlignment
+from .commands.rerank import Rerank
 from .commands.search import Search
 from .commands.terminal import parse, report_errors
 from .commands.write import Generate, Refine
@@ -20,7 +21,16 @@ from .config import Config
 
 __all__ = ["cli"]
 
-_COMMANDS = ("train", "generate", "refine", "evaluate", "search", "fit-alignment", "cache")
+_COMMANDS = (
+    "train",
+    "generate",
+    "refine",
+    "evaluate",
+    "search",
+    "fit-alignment",
+    "rerank",
+    "cache",
+)
 _DESCRIPTION = "Reinforcement-learned text alignment. With --version alone: print the version."
 _Train = Annotated[Config, tyro.conf.subcommand("train", description=train.DESCRIPTION)]
 
@@ -42,7 +52,7 @@ def cli(arguments: Sequence[str] | None = None, prog: str = "llmar") -> None:
             print_version()
             return
         check_name(given)
-        commands = _Train | Generate | Refine | Evaluate | Search | FitAlignment | Cache
+        commands = _Train | Generate | Refine | Evaluate | Search | FitAlignment | Rerank | Cache
         command = parse(commands, prog, _DESCRIPTION, given)
         if isinstance(command, Config):
             train.main(command)

@@ -539,17 +539,19 @@ def test_help_has_one_line_for_each_command(capsys, monkeypatch):
         "refine",
         "evaluate",
         "search",
+        "fit-alignment",
+        "rerank",
         "cache",
     ]
     assert all(text.endswith(".") for _, text in commands)
     first = lines.index("(required)") + 1
-    assert all(line.startswith("•") for line in lines[first : first + 6])
-    assert not re.search(r"\w", lines[first + 6])  # no line goes on below
+    assert all(line.startswith("•") for line in lines[first : first + 8])
+    assert not re.search(r"\w", lines[first + 8])  # no line goes on below
 
 
 def test_help_names_the_program_as_it_was_called(capsys):
     assert help_of(capsys).startswith(
-        "usage: llmar [-h] {train,generate,refine,evaluate,search,cache}"
+        "usage: llmar [-h] {train,generate,refine,evaluate,search,fit-alignment,rerank,cache}"
     )
     assert help_of(capsys, "train").startswith("usage: llmar train ")
     for command, name in ((["-m", "agents"], "python -m agents"), (["train.py"], "train.py")):
@@ -617,3 +619,81 @@ def test_the_cache_is_shown_and_cleared(tmp_path, monkeypatch, capsys):
     for arguments in (["cache"], ["cache", "--cache", "none"]):
         with pytest.raises(SystemExit, match=r"error: .*none"):
             cli(arguments)
+
+
+# ---------------------------------------------------------------------------- drafts
+
+
+def test_refine_corrects_drafts_of_a_file(capsys, model, llmar, sources, tmp_path):
+    texts, drafts = tmp_path / "texts.txt", tmp_path / "drafts.txt"
+    texts.write_text("\n".join([*sources[:2], "", sources[2]]) + "\n", "utf-8")
+    drafts.write_text("A dog\n\nskipped\nA red ball\n", "utf-8")
+    options = ["--file", str(texts), "--drafts", str(drafts), "--jsonl", "--max-rounds", "2"]
+    found = [json.loads(line) for line in run(capsys, "refine", model, *options)[0]]
+    expected = llmar.refine(sources[:3], max_rounds=2, draft=["A dog", "", "A red ball"])
+    written = [one for one in found if one["source"]]
+    assert [one["text"] for one in written] == [one.text for one in expected]
+    assert [one["scores"] for one in written] == [
+        pytest.approx(one.scores, abs=1e-4) for one in expected
+    ]
+
+
+@pytest.mark.parametrize(("lines", "which"), [(1, "fewer"), (3, "more")])
+def test_drafts_that_are_not_as_many_as_the_texts(model, sources, tmp_path, lines, which):
+    texts, drafts = tmp_path / "texts.txt", tmp_path / "drafts.txt"
+    texts.write_text("\n".join(sources[:2]) + "\n", "utf-8")
+    drafts.write_text("A dog\n" * lines, "utf-8")
+    options = ["--file", str(texts), "--drafts", str(drafts)]
+    assert f"has {which} drafts than texts" in refused("refine", model, *options)
+    assert "--method decodes drafts" in refused("refine", model, *options, "--method", "beam")
+
+
+def drafts_file(folder, sources):
+    path = folder / "drafts.tsv"
+    rows = [(text, draft) for text in sources for draft in ("A red ball", "An old tree laughs")]
+    path.write_text("\n".join(["source\tdraft", *map("\t".join, rows)]) + "\n", "utf-8")
+    return path
+
+
+def test_rerank_by_a_writer(capsys, model, llmar, sources, tmp_path):
+    path = drafts_file(tmp_path, sources[:3])
+    options = ["--drafts", str(path), "--max-rounds", "1"]
+    found = [json.loads(line) for line in run(capsys, "rerank", model, *options, "--jsonl")[0]]
+    assert [one["source"] for one in found] == sources[:3]
+    texts = [text for text in sources[:3] for _ in range(2)]
+    refined = llmar.refine(texts, max_rounds=1, draft=["A red ball", "An old tree laughs"] * 3)
+    for place, one in enumerate(found):
+        scores = [draft["score"] for draft in one["drafts"]]
+        assert scores == sorted(scores, reverse=True)
+        pair = refined[2 * place : 2 * place + 2]
+        assert {draft["text"] for draft in one["drafts"]} == {each.text for each in pair}
+        best = max(pair, key=lambda each: each.scores[-1])
+        assert one["drafts"][0]["score"] == pytest.approx(best.scores[-1], abs=1e-4)
+    plain, _ = run(capsys, "rerank", model, *options)
+    assert plain == [one["drafts"][0]["text"] for one in found]
+
+
+def test_lists_of_drafts(capsys, model, sources, tmp_path):
+    path = tmp_path / "drafts.jsonl"
+    lines = [{"source": sources[0], "drafts": ["A dog", "A ball"]}, {"source": "Ein", "drafts": []}]
+    path.write_text("\n".join(map(json.dumps, lines)) + "\n", "utf-8")
+    out, _ = run(capsys, "rerank", model, "--drafts", str(path))
+    assert out[0] in ("A dog", "A ball")
+    assert out[1] == ""
+    path.write_text('{"source": "x", "drafts": ["a"]}\n{"source": "x", "drafts": "a"}\n')
+    assert "line 2 must be" in refused("rerank", model, "--drafts", str(path))
+
+
+@pytest.mark.parametrize(
+    ("options", "message"),
+    [
+        ([], "--drafts or --drafter must be given"),
+        (["--drafts", "a.tsv", "--drafter", "hf:x"], "and not both"),
+        (["--drafts", "nowhere.tsv"], "nowhere.tsv"),
+        (["--drafts", "a.tsv", "--text", "x"], "has the texts too"),
+        (["--drafter", "gpt2", "--text", "x"], "a drafter is hf:PATH_OR_NAME"),
+        (["--drafter", "hf:x", "--text", "x", "--prompt", "Translate"], "--prompt needs {text}"),
+    ],
+)
+def test_mistakes_of_rerank(model, options, message):
+    assert message in refused("rerank", model, *options)

@@ -5,7 +5,7 @@ import os
 import subprocess
 import sys
 import warnings
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 
@@ -346,8 +346,24 @@ def test_every_score_is_in_the_results_and_columns_are_in_the_table():
         "median_rank": 7.0,
     }
     assert len(score_table("x", scores).columns) == 5
-    written = TextScores(1.0, 2.0, 3.0, 0.4, 0.5, 0.6, {"chrf": "nrefs:1"}, 1.5, 0.3)
+    written = TextScores(1.0, 2.0, 3.0, 0.4, 0.5, 0.6, {"chrf": "nrefs:1"}, 1.5, 0.3, reward=0.7)
     assert set(vars(written)) - set(numbers(written)) == {"signatures"}
+
+
+def test_a_reward_that_rises_while_the_truth_falls_is_told():
+    def found(truth, proxy):
+        scores = [Scores(a, 0, 0, 0, reward=b) for a, b in zip(truth, proxy, strict=True)]
+        records = [Record(float(n), n, n, one) for n, one in enumerate(scores)]
+        run = replace(outcome([1.0]), curves={"trained": records})
+        return [line for line in observations(run) if line.startswith("over-optimization")]
+
+    [line] = found([0.1, 0.5, 0.4], [0.2, 0.6, 0.8])
+    assert "from 1.0 s on" in line
+    assert "rose from 0.600 to 0.800" in line
+    assert "fell from 0.500 to 0.400" in line
+    assert not found([0.1, 0.4, 0.5], [0.2, 0.6, 0.8])  # both rise
+    assert not found([0.1, 0.5, 0.4], [0.2, 0.6, 0.5])  # both fall
+    assert not found([0.1, 0.5, 0.4], [None, None, None])
 
 
 def test_a_package_that_is_not_installed_has_no_version(tmp_path, monkeypatch):

@@ -26,7 +26,7 @@ __all__ = ["Evaluate"]
 
 @dataclass(frozen=True, kw_only=True)
 class Evaluate(PairsConfig, DecodingCommand):
-    """Score answers against targets, or a query adapter's searches."""
+    """Score answers, or a query adapter's searches."""
 
     data: str
     """A TSV, CSV, JSONL or parquet file, - for standard input, or the built-in corpus, whose "test"

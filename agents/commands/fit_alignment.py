@@ -15,7 +15,7 @@ __all__ = ["FitAlignment"]
 
 @dataclass(frozen=True, kw_only=True)
 class FitAlignment(DataConfig, AlignmentConfig):
-    """Fit an alignment model: a reward without references, and a ranker of answers."""
+    """Fit an alignment model, a reward without references."""
 
     out: Path
     """Folder of the model, which is not there yet. --reward model:FOLDER trains on it, and rerank

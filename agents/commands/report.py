@@ -195,7 +195,7 @@ def _rewards(records: Sequence[Record]) -> list[float]:
 
 def _over_optimization(trained: Trained) -> list[str]:
     """Where a reward without references and the alignment with references part, if they do."""
-    records = trained.curves["trained"]
+    records = trained.curves.get("trained", [])
     proxy = _rewards(records)
     if len(proxy) < 2:
         return []

@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 
 __all__ = ["DESCRIPTION", "cli", "main", "new_folder"]
 
-DESCRIPTION = "Train an agent to align or write texts, and report scores."
+DESCRIPTION = "Train an agent to align or write texts."
 
 
 def main(config: Config) -> None:

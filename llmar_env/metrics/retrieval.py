@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 import numpy as np
 from array_api_compat import array_namespace, device
@@ -28,7 +28,7 @@ class Scores:
     """Share of answers with the right target among the nearest ten."""
     mrr: float
     """Mean reciprocal rank of the right target, in (0, 1]."""
-    reward: float | None = None
+    reward: float | None = field(default=None, kw_only=True)
     """Mean reward that was trained on, where that is an alignment model's score: the proxy, beside
     which the other scores are the truth."""
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Mapping, Sequence
 from contextlib import suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
@@ -68,7 +68,7 @@ class TextScores:
     where no writer did."""
     alignment_unlearned: float | None = None
     """`alignment` in the vectors as they were before the writer learned its own, if it did."""
-    reward: float | None = None
+    reward: float | None = field(default=None, kw_only=True)
     """Mean reward that was trained on, where that is an alignment model's score: the proxy, beside
     which the other scores are the truth."""
 
