@@ -18,7 +18,15 @@ from stable_baselines3.common.policies import BasePolicy
 
 from llmar_env.alignment.scores import alignment_score
 from llmar_env.arrays import unit
-from llmar_env.metrics import RankingScores, Scores, TextScores, nearest
+from llmar_env.metrics import (
+    PerText,
+    RankingScores,
+    Scores,
+    TextScores,
+    nearest,
+    text_measures,
+    vector_measures,
+)
 from llmar_env.retrieval import Collection
 from llmar_env.text.corpus import Corpus
 from llmar_env.text.embedded import EmbeddedTexts
@@ -497,6 +505,29 @@ class LLMAR:
         """
         score: Callable[..., Scores | TextScores] = self.trainer.score
         return score(answers, targets, self._required(self.target_embedder))
+
+    def measures(self, answers: Sequence[Any], targets: Sequence[str]) -> dict[str, PerText]:
+        """The scores of `evaluate` by text, for intervals and comparisons.
+
+        `llmar_env.metrics.score_intervals` and `score_differences` take them.
+
+        Args:
+            answers: n answers, as returned by `generate`.
+            targets: the n right answers.
+
+        Raises:
+            RuntimeError: there is no embedder of the targets.
+            ValueError: as in `evaluate`.
+        """
+        embedder = self._required(self.target_embedder)
+        if isinstance(self.trainer, GenerateTrainer):
+            return text_measures(answers, targets, embedder)
+        if isinstance(self.trainer, RetrieveTrainer):
+            raise ValueError("this model is a query adapter: call measure_queries")
+        if len(answers) != len(targets):
+            raise ValueError(f"{len(answers)} answers do not fit {len(targets)} targets")
+        means = np.stack(answers).mean(axis=1)
+        return vector_measures(means, embedder.embed(targets).means)
 
     def reliability(self, answers: Sequence[Any], targets: Sequence[str]) -> Reliability | None:
         """Compare the confidence of n answers with whether they are right.

@@ -2,9 +2,20 @@ from dataclasses import astuple
 
 import numpy as np
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 from scipy.stats import bootstrap
 
-from llmar_env.metrics import Difference, paired_bootstrap, paired_bootstraps
+from llmar_env.metrics import (
+    Difference,
+    PerText,
+    paired_bootstrap,
+    paired_bootstraps,
+    score_differences,
+    score_intervals,
+    score_texts,
+    text_measures,
+)
 
 
 def test_agrees_with_scipy():
@@ -59,3 +70,46 @@ def test_several_at_once_are_those_one_by_one():
 def test_shapes_are_checked(ours, theirs):
     with pytest.raises(ValueError, match="values \\(n,\\) of the same texts"):
         paired_bootstrap(np.zeros(ours), np.zeros(theirs))
+
+
+class TestScores:
+    def test_scores_are_those_of_the_whole(self):
+        from test_metrics import TARGETS, WRITTEN
+
+        from llmar_env.text.embedders import WordVectors, WordVectorsConfig
+
+        config = WordVectorsConfig(dim=8, vocab_size=300, epochs=1)
+        embedder = WordVectors(config).fit(TARGETS)
+        scores = score_texts(WRITTEN, TARGETS, embedder)
+        for name, one in score_intervals(text_measures(WRITTEN, TARGETS, embedder)).items():
+            assert one.value == pytest.approx(getattr(scores, name))
+            assert one.low <= one.high
+
+    def test_against_sacrebleus_bootstrap(self):
+        """Of many texts of few kinds, whose BLEU is nearly normal."""
+        from sacrebleu.metrics.chrf import CHRF
+        from test_metrics import TARGETS, WRITTEN
+
+        pick = np.random.default_rng(0).integers(len(TARGETS), size=300)
+        written, targets = ([texts[i] for i in pick] for texts in (WRITTEN, TARGETS))
+        metric = CHRF()
+        peer = metric.corpus_score(written, [targets], n_bootstrap=2000)
+        counts = np.array(metric._extract_corpus_statistics(written, [targets]), float)
+        score = PerText(counts, lambda x: metric._compute_score_from_stats(x.tolist()).score)
+        found = score_intervals({"chrf": score}, samples=2000)["chrf"]
+        assert found.value == pytest.approx(peer.score)
+        assert (found.high - found.low) / 2 == pytest.approx(peer._ci, rel=0.1)
+
+    @given(st.integers(0, 2**32))
+    def test_means_have_the_same_interval_as_before(self, seed):
+        rng = np.random.default_rng(seed)
+        ours, theirs = rng.normal(size=(2, 20))
+        options = {"samples": 200, "seed": 3}
+        expected = paired_bootstrap(ours, theirs, **options)
+        both = {"x": PerText.mean(ours)}, {"x": PerText.mean(theirs)}
+        found = score_differences(*both, **options)["x"]
+        assert vars(found) == pytest.approx(vars(expected), abs=1e-9)
+
+    def test_other_texts_cannot_be_compared(self):
+        with pytest.raises(ValueError, match="expected systems of the same texts"):
+            score_differences({"x": PerText.mean(np.ones(2))}, {"x": PerText.mean(np.ones(3))})

@@ -250,7 +250,7 @@ def test_evaluate_has_sacrebleus_numbers_of_the_lines_generated(
     assert found["signatures"]["bleu_13a"] == str(bleu.get_signature())
     assert found["signatures"]["chrf"] == str(chrf.get_signature())
     names = {"bleu_13a", "bleu_tok", "chrf", "rouge_l", "alignment", "p_at_1"}
-    also = {"texts", "signatures", "with_unknown_words", "reliability"}
+    also = {"texts", "signatures", "with_unknown_words", "reliability", "intervals"}
     assert set(found) == {*also, *names}
     right = [one == target for one, target in zip(written, targets, strict=True)]
     assert found["reliability"]["right"] == pytest.approx(np.mean(right))
@@ -279,10 +279,61 @@ def test_evaluate_scores_vectors_too(capsys, aligning, words, data):
     answers = llmar.generate(sources)
     each = [llmar.score(text, answer) for text, answer in zip(targets, answers, strict=True)]
     assert found["alignment"] == pytest.approx(np.mean(each), abs=1e-5)
-    also = {"texts", "signatures", "with_unknown_words", "reliability"}
+    also = {"texts", "signatures", "with_unknown_words", "reliability", "intervals"}
     assert set(found) == {*also, "alignment", "p_at_1", "p_at_10", "mrr"}
     assert found["reliability"]["right"] == pytest.approx(found["p_at_1"])
     assert found["signatures"] == {}
+
+
+def test_evaluate_has_intervals_and_differences(capsys, model, words, data, tmp_path):
+    """A file of the right answers is ahead of one of others by what their scores differ."""
+    targets = words.targets[33:]
+    best, worse = tmp_path / "best.txt", tmp_path / "worse.txt"
+    best.write_text("\n".join(targets) + "\n", "utf-8")
+    worse.write_text("\n".join([*targets[:6], *["The dog"] * 6]) + "\n", "utf-8")
+    options = [model, *data, "--answers", str(best), "--against", str(worse)]
+    (line,), _ = run(capsys, "evaluate", *options, "--jsonl")
+    found = json.loads(line)
+    assert found["bleu_tok"] == pytest.approx(100)
+    assert found["intervals"]["bleu_tok"]["low"] == pytest.approx(100)
+    assert "reliability" not in found  # nobody said how sure the lines of a file are
+    against = found["against"]
+    assert against["name"] == str(worse)
+    for name in ("bleu_13a", "bleu_tok", "chrf", "rouge_l", "alignment", "p_at_1"):
+        one = against["intervals"][name]
+        assert one["low"] <= one["value"] <= one["high"]
+        assert one["value"] == pytest.approx(against[name], abs=1e-6)
+        difference = against["difference"][name]
+        assert difference["mean"] == pytest.approx(found[name] - against[name], abs=1e-6)
+    assert against["difference"]["chrf"]["low"] > 0
+    out = "\n".join(run(capsys, "evaluate", *options)[0])
+    assert f"{against['difference']['chrf']['mean']:+.2f}" in out
+    # The model itself against the file.
+    (line,), _ = run(capsys, "evaluate", model, *data, "--against", str(worse), "--jsonl")
+    assert json.loads(line)["against"]["bleu_tok"] == pytest.approx(against["bleu_tok"])
+
+
+def test_evaluate_compares_two_models(capsys, model, aligning, data):
+    folder = model.removeprefix("--model=")
+    (line,), _ = run(capsys, "evaluate", model, *data, "--against", folder, "--jsonl")
+    difference = json.loads(line)["against"]["difference"]
+    assert difference["bleu_tok"] == {"mean": 0, "low": 0, "high": 0}
+    argument, _ = aligning
+    same = argument.removeprefix("--model=")
+    (line,), _ = run(capsys, "evaluate", argument, *data, "--against", same, "--jsonl")
+    found = json.loads(line)
+    assert found["against"]["difference"]["alignment"]["mean"] == 0
+    assert found["intervals"]["alignment"]["value"] == pytest.approx(found["alignment"], abs=1e-6)
+
+
+def test_answers_that_do_not_fit(capsys, model, aligning, data, tmp_path):
+    few = tmp_path / "few.txt"
+    few.write_text("A dog\n", "utf-8")
+    options = [*data, "--answers", str(few)]
+    assert "has 1 answers for 12 texts" in refused("evaluate", model, *options)
+    assert "--method decodes answers" in refused("evaluate", model, *options, "--method", "beam")
+    argument, _ = aligning
+    assert "answers with vectors" in refused("evaluate", argument, *options)
 
 
 # ---------------------------------------------------------------------------- mistakes

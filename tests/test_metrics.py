@@ -352,7 +352,8 @@ class TestScoreTexts:
     def test_copies_score_best(self, embedder):
         found = asdict(score_texts(TARGETS, TARGETS, embedder))
         del found["signatures"]
-        assert found.pop("cross_entropy") is found.pop("alignment_unlearned") is None
+        for name in ("cross_entropy", "alignment_unlearned", "reward"):
+            assert found.pop(name) is None
         assert list(found.values()) == pytest.approx([100, 100, 100, 1, 1, 1])
 
     @pytest.mark.parametrize("n", [1, 6])
@@ -360,7 +361,7 @@ class TestScoreTexts:
         found = asdict(score_texts(["", "  ", "\n", "", "", ""][:n], TARGETS[:n], embedder))
         assert [value for name, value in found.items() if name != "signatures"] == [0] * 6 + [
             None
-        ] * 2
+        ] * 3
 
     def test_order_of_the_texts_does_not_matter(self, embedder):
         # More than are compared at a time, and of other lengths.

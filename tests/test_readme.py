@@ -1,11 +1,13 @@
 import re
 import shlex
+import shutil
 from pathlib import Path
 from pkgutil import resolve_name
 
 import pytest
 
 import train
+from agents.__main__ import cli
 
 ROOT = Path(__file__).parents[1]
 README = (ROOT / "README.md").read_text("utf-8")
@@ -42,8 +44,12 @@ SHORT += " --name short"
 @pytest.mark.filterwarnings("ignore:.*rows of .* are in train too")
 @pytest.mark.parametrize("command", COMMANDS)
 def test_commands_train_and_report(command, sentences, beir_folder, tmp_path, monkeypatch, capsys):
-    monkeypatch.chdir(sentences)
+    shutil.copytree(sentences, tmp_path / "texts")
+    monkeypatch.chdir(tmp_path / "texts")
     data = shlex.split(PAIRS)
+    if "model:runs/alignment" in command:
+        fit = "--dim 16 --epochs 2 --hidden-dim 16 --no-progress --out runs/alignment"
+        cli(["fit-alignment", *data, *shlex.split(fit)])
     if "LLMAR/Retrieve-v0" in command:
         data = ["--data", str(beir_folder), "--embedder", "word2vec"]
     short = [*data, *shlex.split(SHORT), "--runs", str(tmp_path)]

@@ -37,21 +37,22 @@ class Command(Options):
     jsonl: bool = False
     """Print one JSON object per line; refine includes the estimated alignment of each round."""
 
-    def load(self) -> LLMAR:
-        """Load the model onto the device.
+    def load(self, folder: Path | None = None) -> LLMAR:
+        """Load the model, or that of another folder, onto the device.
 
         Raises:
             FileNotFoundError: there is no model in the folder, or a model that it needs is gone.
             ValueError: the model cannot be used.
         """
-        if not any((self.model / place).exists() for place in _MANIFESTS):  # before torch is loaded
+        folder = folder or self.model
+        if not any((folder / place).exists() for place in _MANIFESTS):  # before torch is loaded
             raise FileNotFoundError(
-                f"{self.model} contains no model: there is no {_MANIFESTS[0]} in it"
+                f"{folder} contains no model: there is no {_MANIFESTS[0]} in it"
             )
         from ..llmar import LLMAR
 
         return LLMAR.load(
-            self.model,
+            folder,
             device=self.device,
             source_embedder=self.source_embedder,
             target_embedder=self.target_embedder,

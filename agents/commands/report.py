@@ -16,7 +16,7 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
-from llmar_env.metrics import Difference, RankingScores, Scores, TextScores
+from llmar_env.metrics import Difference, Interval, RankingScores, Scores, TextScores
 
 from ..inference.calibration import Reliability
 from ..trainers.base import Trained
@@ -28,6 +28,7 @@ __all__ = [
     "observations",
     "part_of_report",
     "plot_curves",
+    "print_intervals",
     "print_report",
     "print_signatures",
     "reliability_table",
@@ -228,6 +229,44 @@ def score_table(title: str, scores: Mapping[str, AnyScores]) -> Table:
         style = "bold" if name == "trained" else None
         table.add_row(name.replace("_", " "), *values, style=style)
     return table
+
+
+def print_intervals(
+    title: str,
+    scores: Mapping[str, AnyScores],
+    intervals: Sequence[Mapping[str, Interval] | Mapping[str, Difference]],
+    console: Console,
+) -> None:
+    """Print a table of scores with 95% intervals, a line for each score.
+
+    Args:
+        title: of the table.
+        scores: by who answered; what has no interval is shown without; empty for differences.
+        intervals: by the name of the score, for each of those who answered.
+        console: where it is printed.
+    """
+    names = list(scores) or ["difference"]
+    table = Table("", *names, title=f"{title}, with 95% intervals")
+    labels = {name: label for columns in _COLUMNS.values() for name, label in columns.items()}
+    known = {name for one in scores.values() for name in numbers(one)} | set(intervals[0])
+    for name, label in labels.items():
+        if name in known:
+            cells = (
+                _with_interval(name, scores.get(who), one.get(name))
+                for who, one in zip(names, intervals, strict=True)
+            )
+            table.add_row(label, *map(Text, cells))
+    console.print(table)
+
+
+def _with_interval(name: str, scores: AnyScores | None, one: Interval | Difference | None) -> str:
+    """A score and its interval, or the score alone."""
+    if one is None:
+        return "-" if scores is None else _shown(scores, name)
+    digits = 2 if name.startswith(("bleu", "chrf")) else 3
+    if isinstance(one, Difference):
+        return f"{one.mean:+.{digits}f} [{one.low:+.{digits}f}, {one.high:+.{digits}f}]"
+    return f"{one.value:.{digits}f} [{one.low:.{digits}f}, {one.high:.{digits}f}]"
 
 
 def _difference_table(split: str, differences: Mapping[str, Mapping[str, Difference]]) -> Table:

@@ -2,6 +2,14 @@
 
 from llmar_env.metrics.intervals import Difference, paired_bootstrap, paired_bootstraps
 from llmar_env.metrics.ranking import RANKING_MEASURES, RankingScores, measure_rankings
+from llmar_env.metrics.resampling import (
+    Interval,
+    PerText,
+    score_difference,
+    score_differences,
+    score_intervals,
+    vector_measures,
+)
 from llmar_env.metrics.retrieval import Scores, nearest, ranks, score_answers
 from llmar_env.metrics.text import (
     TextScores,
@@ -9,11 +17,14 @@ from llmar_env.metrics.text import (
     score_texts,
     split_words,
     text_alignment,
+    text_measures,
 )
 
 __all__ = [
     "RANKING_MEASURES",
     "Difference",
+    "Interval",
+    "PerText",
     "RankingScores",
     "Scores",
     "TextScores",
@@ -24,7 +35,12 @@ __all__ = [
     "paired_bootstraps",
     "ranks",
     "score_answers",
+    "score_difference",
+    "score_differences",
+    "score_intervals",
     "score_texts",
     "split_words",
     "text_alignment",
+    "text_measures",
+    "vector_measures",
 ]

@@ -14,13 +14,21 @@ from sacrebleu.metrics.bleu import BLEU
 from sacrebleu.metrics.chrf import CHRF
 
 from llmar_env.alignment.scores import cosine, lcs_f1
-from llmar_env.metrics.intervals import Difference, resampled_means
+from llmar_env.metrics.intervals import Difference
+from llmar_env.metrics.resampling import PerText, score_difference
 from llmar_env.metrics.retrieval import ranks
 from llmar_env.text.characters import as_read
 from llmar_env.text.embedders import Embedder
 from llmar_env.text.scripts import HAN
 
-__all__ = ["TextScores", "bleu_difference", "score_texts", "split_words", "text_alignment"]
+__all__ = [
+    "TextScores",
+    "bleu_difference",
+    "score_texts",
+    "split_words",
+    "text_alignment",
+    "text_measures",
+]
 
 # Texts whose tokens are compared at a time; bounds the memory of the comparison.
 _BLOCK = 128
@@ -96,31 +104,19 @@ def score_texts(written: Sequence[str], targets: Sequence[str], embedder: Embedd
     Raises:
         ValueError: the two differ in number, there are no texts, or a target yields no vector.
     """
-    if len(written) != len(targets):
-        raise ValueError(f"{len(written)} written texts, but {len(targets)} targets")
-    if not written:
-        raise ValueError("there is no text to score")
-    written, targets = ([as_read(text) for text in texts] for texts in (written, targets))
-    words, target_words = ([split_words(text) for text in texts] for texts in (written, targets))
-    joined, target_joined = ([" ".join(text) for text in texts] for texts in (words, target_words))
-    metrics = {
-        "bleu_13a": _bleu_for(targets),
-        "bleu_tok": _bleu_for(target_joined, **_TOKENIZED),
-        "chrf": CHRF(),
-    }
-    scores = {
-        "bleu_13a": metrics["bleu_13a"].corpus_score(written, [targets]),
-        "bleu_tok": metrics["bleu_tok"].corpus_score(joined, [target_joined]),
-        "chrf": metrics["chrf"].corpus_score(written, [targets]),
-    }
-    means, target_means = _means(written, embedder), embedder.embed(targets).means
+    texts = _Texts.of(written, targets)
+    metrics = texts.corpus_metrics()
+    means, target_means = _means(texts.written, embedder), embedder.embed(texts.targets).means
     first = (ranks(means, target_means) == 1) & means.any(axis=1)
     return TextScores(
-        **{name: score.score for name, score in scores.items()},
-        rouge_l=_rouge_l(words, target_words),
+        **{
+            name: metric.corpus_score(hypotheses, [references]).score
+            for name, (metric, hypotheses, references) in metrics.items()
+        },
+        rouge_l=float(_rouge_l(texts.words, texts.target_words).mean()),
         alignment=float(cosine(means, target_means).mean()),
         p_at_1=float(first.mean()),
-        signatures={name: str(metric.get_signature()) for name, metric in metrics.items()},
+        signatures={name: str(metric.get_signature()) for name, (metric, *_) in metrics.items()},
     )
 
 
@@ -148,45 +144,79 @@ def bleu_difference(
     Raises:
         ValueError: a side has no system, or a system has another number of texts than the targets.
     """
-    if not ours or not theirs or any(len(one) != len(targets) for one in (*ours, *theirs)):
-        found = [[len(one) for one in side] for side in (ours, theirs)]
+    found = [[len(one) for one in side] for side in (ours, theirs)]
+    if not ours or not theirs or {*found[0], *found[1]} != {len(targets)}:
         raise ValueError(f"expected systems of {len(targets)} texts, found {found[0]}, {found[1]}")
-    references = [" ".join(split_words(as_read(text))) for text in targets]
-    systems = [*ours, *theirs]
-    counts = np.concatenate([_bleu_counts(one, references) for one in systems], axis=1)
-    means = np.concatenate([counts.mean(axis=0)[None], resampled_means(counts, samples, seed)])
-    sums = np.rint(len(targets) * means).astype(int)
-    metric = _bleu_for(references, **_TOKENIZED)
-    bleu = np.array(
-        [[_bleu_of(one, metric) for one in np.split(row, len(systems))] for row in sums]
-    )
-    differences = bleu[:, : len(ours)].mean(axis=1) - bleu[:, len(ours) :].mean(axis=1)
-    low, high = np.quantile(differences[1:], [(1 - level) / 2, (1 + level) / 2])
-    return Difference(float(differences[0]), float(low), float(high))
+    joined = [" ".join(split_words(as_read(text))) for text in targets]
+    metric = _bleu_for(joined, **_TOKENIZED)
+
+    def measured(written: Sequence[str]) -> PerText:
+        texts = [" ".join(split_words(as_read(text))) for text in written]
+        return _per_text(metric, texts, joined)
+
+    sides = ([measured(one) for one in side] for side in (ours, theirs))
+    return score_difference(*sides, level=level, samples=samples, seed=seed)
 
 
-def _bleu_counts(written: Sequence[str], references: Sequence[str]) -> NDArray[np.float64]:
-    """(n, 2N + 2) matches and n-grams of each order, and the lengths of the text and target."""
-    metric = BLEU(effective_order=True, **_TOKENIZED)  # of no effect on what is counted
-    texts = [" ".join(split_words(as_read(text))) for text in written]
-    scores = map(metric.sentence_score, texts, [[text] for text in references])
-    return np.array(
-        [[*one.counts, *one.totals, one.sys_len, one.ref_len] for one in scores], np.float64
-    )
+def text_measures(
+    written: Sequence[str], targets: Sequence[str], embedder: Embedder
+) -> dict[str, PerText]:
+    """The scores of `score_texts` by text, for intervals and comparisons.
+
+    Args:
+        written: what was written.
+        targets: the reference for each text.
+        embedder: fitted; gives the vectors that alignment and P@1 compare.
+
+    Raises:
+        ValueError: as in `score_texts`.
+    """
+    texts = _Texts.of(written, targets)
+    means, target_means = _means(texts.written, embedder), embedder.embed(texts.targets).means
+    first = (ranks(means, target_means) == 1) & means.any(axis=1)
+    return {
+        **{name: _per_text(*one) for name, one in texts.corpus_metrics().items()},
+        "rouge_l": PerText.mean(_rouge_l(texts.words, texts.target_words)),
+        "alignment": PerText.mean(np.asarray(cosine(means, target_means))),
+        "p_at_1": PerText.mean(first),
+    }
 
 
-def _bleu_of(sums: NDArray[np.int64], metric: BLEU) -> float:
-    """Corpus BLEU from the sums of `_bleu_counts`."""
-    counts, orders = sums.tolist(), metric.max_ngram_order
-    return BLEU.compute_bleu(
-        counts[:orders],
-        counts[orders : 2 * orders],
-        sys_len=counts[-2],
-        ref_len=counts[-1],
-        smooth_method=metric.smooth_method,
-        effective_order=metric.effective_order,
-        max_ngram_order=orders,
-    ).score
+@dataclass(frozen=True)
+class _Texts:
+    """Texts and their targets, as metrics read them."""
+
+    written: list[str]
+    targets: list[str]
+    words: list[list[str]]
+    target_words: list[list[str]]
+
+    @classmethod
+    def of(cls, written: Sequence[str], targets: Sequence[str]) -> _Texts:
+        if len(written) != len(targets):
+            raise ValueError(f"{len(written)} written texts, but {len(targets)} targets")
+        if not written:
+            raise ValueError("there is no text to score")
+        ours, theirs = ([as_read(text) for text in texts] for texts in (written, targets))
+        words, target_words = ([split_words(text) for text in texts] for texts in (ours, theirs))
+        return cls(ours, theirs, words, target_words)
+
+    def corpus_metrics(self) -> dict[str, tuple[BLEU | CHRF, list[str], list[str]]]:
+        """The metrics of sacrebleu, each with the texts and references that it compares."""
+        joined, target_joined = (
+            [" ".join(text) for text in texts] for texts in (self.words, self.target_words)
+        )
+        return {
+            "bleu_13a": (_bleu_for(self.targets), self.written, self.targets),
+            "bleu_tok": (_bleu_for(target_joined, **_TOKENIZED), joined, target_joined),
+            "chrf": (CHRF(), self.written, self.targets),
+        }
+
+
+def _per_text(metric: BLEU | CHRF, texts: Sequence[str], references: Sequence[str]) -> PerText:
+    """A corpus metric by what it counts in each text; sacrebleu's own bootstrap works like this."""
+    counts = np.array(metric._extract_corpus_statistics(texts, [references]), np.float64)
+    return PerText(counts, lambda sums: metric._compute_score_from_stats(sums.tolist()).score)
 
 
 def text_alignment(written: Sequence[str], targets: Sequence[str], embedder: Embedder) -> float:
@@ -221,16 +251,16 @@ def _means(texts: Sequence[str], embedder: Embedder) -> NDArray[np.float32]:
     return means
 
 
-def _rouge_l(words: Sequence[list[str]], target_words: Sequence[list[str]]) -> float:
-    """Mean F1 of the longest common subsequences."""
+def _rouge_l(words: Sequence[list[str]], target_words: Sequence[list[str]]) -> NDArray[np.float64]:
+    """(n,) F1 of the longest common subsequences."""
     numbers: dict[str, int] = {}
-    total = 0.0
+    found = np.empty(len(words))
     for first in range(0, len(words), _BLOCK):
         block = slice(first, first + _BLOCK)
         ids, lengths = _numbered(words[block], numbers)
         target_ids, target_lengths = _numbered(target_words[block], numbers)
-        total += float(lcs_f1(target_ids, ids, target_lengths, lengths).sum())
-    return total / len(words)
+        found[block] = lcs_f1(target_ids, ids, target_lengths, lengths)
+    return found
 
 
 def _numbered(
