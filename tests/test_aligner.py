@@ -164,7 +164,7 @@ def test_a_model_of_another_format_is_refused(echo, tmp_path, number):
     manifest = json.loads((tmp_path / "model.json").read_text())
     (tmp_path / "model.json").write_text(json.dumps(manifest | {"format": number}))
     with pytest.raises(
-        ValueError, match=f"format {number}; this version reads format 7: train it again"
+        ValueError, match=f"format {number}; this version reads format 8: train it again"
     ):
         LLMAR.load(tmp_path)
 

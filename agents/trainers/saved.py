@@ -17,7 +17,7 @@ from llmar_env.text.tensor_files import ModelFileError, read_header, read_tensor
 
 __all__ = ["FORMAT", "MANIFEST", "SOURCE", "TARGET", "VOCABULARY", "WEIGHTS", "SavedModel"]
 
-FORMAT = 7
+FORMAT = 8
 MANIFEST, WEIGHTS = "model.json", "policy.safetensors"
 SOURCE, TARGET = "source.safetensors", "target.safetensors"
 VOCABULARY = "vocabulary.safetensors"
