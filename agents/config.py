@@ -318,6 +318,9 @@ class RunConfig(Options):
     """Seed of everything except the word vectors.
     The same seed reproduces a run on the same kind of processor and in the same precision, except
     under --time-limit."""
+    seeds: int = option(1, at_least=1)
+    """Number of seeds from --seed on, each trained in a process of its own; one table then has the
+    interquartile means of their scores."""
     supervised: bool = True
     """Also train the same network supervised, for the same time, as a baseline: on the gradient of
     the cosine, or for LLMAR/Retrieve-v0 by InfoNCE on the judgments, or on as many clicks.

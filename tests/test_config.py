@@ -32,7 +32,7 @@ OPTIONS = {
 # Written down a second time: lowest value, whether it is accepted itself, and what is too high.
 RANGES = {
     **dict.fromkeys(("num_texts", "group_size", "num_vectors", "dim"), (1, True, math.inf)),
-    **dict.fromkeys(("hidden_dim", "max_length", "top_k", "pool"), (1, True, math.inf)),
+    **dict.fromkeys(("hidden_dim", "max_length", "top_k", "pool", "seeds"), (1, True, math.inf)),
     "max_new_tokens": (1, True, 2**16),
     **dict.fromkeys(("patience", "total_steps"), (1, True, math.inf)),
     **dict.fromkeys(("time_limit", "learning_rate", "noise_scale"), (0, False, math.inf)),

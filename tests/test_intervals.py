@@ -4,11 +4,12 @@ import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from scipy.stats import bootstrap
+from scipy.stats import bootstrap, trim_mean
 
 from llmar_env.metrics import (
     Difference,
     PerText,
+    interquartile_mean,
     paired_bootstrap,
     paired_bootstraps,
     score_differences,
@@ -113,3 +114,28 @@ class TestScores:
     def test_other_texts_cannot_be_compared(self):
         with pytest.raises(ValueError, match="expected systems of the same texts"):
             score_differences({"x": PerText.mean(np.ones(2))}, {"x": PerText.mean(np.ones(3))})
+
+
+class TestInterquartileMean:
+    @pytest.mark.parametrize("runs", [1, 2, 3, 4, 5, 8, 11])
+    def test_is_scipys_trimmed_mean(self, runs):
+        values = np.random.default_rng(runs).normal(size=runs)
+        found = interquartile_mean(values)
+        assert found.value == pytest.approx(trim_mean(values, 0.25))
+        assert found.low <= found.value + 1e-12
+        assert found.high >= found.value - 1e-12
+
+    def test_interval_is_rliables(self):
+        from rliable.library import get_interval_estimates
+        from rliable.metrics import aggregate_iqm
+
+        values = np.random.default_rng(0).random((20, 1))
+        _, intervals = get_interval_estimates(
+            {"x": values}, lambda one: np.array([aggregate_iqm(one)]), reps=4000
+        )
+        found = interquartile_mean(values[:, 0], samples=4000)
+        assert [found.low, found.high] == pytest.approx(intervals["x"][:, 0], abs=0.02)
+
+    def test_no_run(self):
+        with pytest.raises(ValueError, match="at least one run"):
+            interquartile_mean([])

@@ -421,3 +421,32 @@ def test_a_training_that_stopped_improving_or_is_no_better_than_a_constant_says_
     console = Console(record=True, width=60, file=io.StringIO())
     print_report(outcome([-0.25, -0.125]), [], console)
     assert low in console.export_text().splitlines()
+
+
+def test_several_seeds_give_one_table(tmp_path, capsys):
+    options = ["--total-steps", "512", "--hidden-dim", "8", "--no-progress", "--no-supervised"]
+    options += ["--runs", str(tmp_path), "--name", "three", "--device", "cpu"]
+    train.cli([*options, "--seeds", "3", "--seed", "4"])
+    runs = [tmp_path / "three" / f"seed-{seed}" for seed in (4, 5, 6)]
+    scores = [json.loads((run / "results.json").read_text())["test"]["trained"] for run in runs]
+    assert len({one["alignment"] for one in scores}) == 3
+    found = json.loads((tmp_path / "three" / "results.json").read_text())
+    assert found["runs"] == ["seed-4", "seed-5", "seed-6"]
+    for name, one in found["test"]["trained"].items():
+        assert one["value"] == pytest.approx(sum(each[name] for each in scores) / 3)
+        assert one["low"] <= one["value"] <= one["high"]
+    out = " ".join(capsys.readouterr().out.split())
+    assert "interquartile means of 3 seeds" in out
+    assert "Scores on test" in (tmp_path / "three" / "seed-5.log").read_text()
+    # A seed is the run that it would be alone.
+    train.cli([*options[:-4], "--runs", str(tmp_path), "--name", "one", "--seed", "5"])
+    alone = json.loads((tmp_path / "one" / "results.json").read_text())["test"]["trained"]
+    assert alone == scores[1]
+
+
+def test_a_seed_that_fails_is_told(tmp_path):
+    options = ["--total-steps", "8", "--runs", str(tmp_path), "--name", "x", "--seeds", "2"]
+    with pytest.raises(SystemExit, match=r"2 of 2 seeds failed; see .*seed-0\.log"):
+        train.cli([*options, "--device", "cpu", "--reward", "builtins:print", "--no-progress"])
+    with pytest.raises(SystemExit, match="give --data as a file"):
+        train.cli([*options[:-4], "--name", "y", "--seeds", "2", "--data", "-", "--format", "tsv"])

@@ -24,6 +24,7 @@ from ..training.validation import Record
 
 __all__ = [
     "AnyScores",
+    "interval_table",
     "numbers",
     "observations",
     "part_of_report",
@@ -257,6 +258,17 @@ def print_intervals(
             )
             table.add_row(label, *map(Text, cells))
     console.print(table)
+
+
+def interval_table(title: str, by: Mapping[str, Mapping[str, Interval]]) -> Table:
+    """A table of scores with 95% intervals by who answered."""
+    labels = {name: label for columns in _COLUMNS.values() for name, label in columns.items()}
+    known = [name for name in labels if any(name in scores for scores in by.values())]
+    table = Table("answers of", *(labels[name] for name in known), title=f"{title}, 95% intervals")
+    for who in _known(by):
+        cells = (_with_interval(name, None, by[who].get(name)) for name in known)
+        table.add_row(who.replace("_", " "), *map(Text, cells))
+    return table
 
 
 def _with_interval(name: str, scores: AnyScores | None, one: Interval | Difference | None) -> str:

@@ -30,6 +30,11 @@ def main(config: Config) -> None:
         OSError: there is no such file.
     """
     check_inputs(config)
+    if config.run.seeds > 1:
+        from .seeds import run_seeds
+
+        run_seeds(config, new_folder(config), report_console())
+        return
     from ..llmar import LLMAR
     from .report import part_of_report, print_report, write_report
 

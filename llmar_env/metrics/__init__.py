@@ -5,6 +5,7 @@ from llmar_env.metrics.ranking import RANKING_MEASURES, RankingScores, measure_r
 from llmar_env.metrics.resampling import (
     Interval,
     PerText,
+    interquartile_mean,
     score_difference,
     score_differences,
     score_intervals,
@@ -29,6 +30,7 @@ __all__ = [
     "Scores",
     "TextScores",
     "bleu_difference",
+    "interquartile_mean",
     "measure_rankings",
     "nearest",
     "paired_bootstrap",
