@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 from ast import literal_eval
 from collections.abc import Container, Mapping
-from dataclasses import dataclass, field, fields
+from dataclasses import dataclass, field, fields, replace
 from enum import StrEnum
 from pathlib import Path
 from typing import Annotated, Any, Literal, Self, get_type_hints
@@ -37,6 +37,7 @@ __all__ = [
     "TaskConfig",
     "WritingConfig",
     "check_together",
+    "in_environment_of_task",
     "refuse_unused",
 ]
 
@@ -160,9 +161,12 @@ class DataConfig(PairsConfig, FilesConfig):
 class TaskConfig(Options):
     """The task: the environment, its observations and its rewards."""
 
+    task: str | None = None
+    """What is learned, on built-in data unless --data is given, and measured as its field does:
+    echo, translation, summarization, dialogue or retrieval."""
     env: str = "LLMAR/Align-v0"
     """Environment: LLMAR/Align-v0, with vectors as answers; LLMAR/Generate-v0, with texts; or
-    LLMAR/Retrieve-v0, with vectors that an index is searched with."""
+    LLMAR/Retrieve-v0, with vectors that an index is searched with. --task sets it too."""
     observation: Literal["index", "embeddings"] = option("index", scope=Scope.VECTORS)
     """Observation: the row number of the text, which the policy looks up, or the text's vectors.
     A writer always observes row numbers."""
@@ -382,7 +386,13 @@ class Config:
     @property
     def texts(self) -> str:
         """The name of the training texts, as given or by default."""
-        return self.data.data or ("phrasebook:en" if self.retrieves else "phrasebook:de-en")
+        if self.data.data:
+            return self.data.data
+        if self.task.task is not None:
+            from llmar_env.tasks import find_task
+
+            return find_task(self.task.task).data
+        return "phrasebook:en" if self.retrieves else "phrasebook:de-en"
 
     @property
     def scopes(self) -> set[Scope]:
@@ -458,6 +468,8 @@ def check_together(config: Config) -> None:
             apply.
     """
     env, algo = config.task.env, config.algorithm.algo
+    if config.task.task is not None:
+        _check_task(config)
     if env not in ENVIRONMENTS:
         choices = ", ".join(ENVIRONMENTS)
         refuse("env", f"has no such task: cannot train on {env}; choose one of {choices}")
@@ -484,6 +496,34 @@ def check_together(config: Config) -> None:
     if chosen is not None and chosen not in among:
         why = f"must be one of {', '.join(among)}, found {chosen!r}"
         refuse("distribution", why, context=f"with {algo}, ")
+
+
+def in_environment_of_task(config: Config) -> Config:
+    """The same options with the default environment of the task, if they name one."""
+    if config.task.task is None:
+        return config
+    from llmar_env.tasks import TASKS
+
+    if config.task.task not in TASKS:
+        return config  # which `check_together` refuses
+    env = TASKS[config.task.task].environments[0]
+    return replace(config, task=replace(config.task, env=env))
+
+
+def _check_task(config: Config) -> None:
+    """Check that there is such a task, and that the environment fits it."""
+    from llmar_env.tasks import find_task
+
+    try:
+        fits = find_task(config.task.task or "").environments
+    except ValueError as error:
+        refuse("task", f"cannot be used: {error}")
+    if config.task.env not in fits:
+        refuse(
+            "env",
+            f"does not fit the task {config.task.task}, which has {' and '.join(fits)}, found "
+            f"{config.task.env!r}",
+        )
 
 
 def _check_vectors(config: Config) -> None:

@@ -28,6 +28,7 @@ from llmar_env.metrics import (
     vector_measures,
 )
 from llmar_env.retrieval import Collection
+from llmar_env.tasks import Task, find_task
 from llmar_env.text.corpus import Corpus
 from llmar_env.text.embedded import EmbeddedTexts
 from llmar_env.text.embedders import Embedder, Frozen, WordVectors, load_embedder
@@ -39,6 +40,7 @@ from .inference.calibration import Reliability
 from .inference.confidence import Answer, KnownWords, UnknownWordsWarning, describe_unknown
 from .inference.ranking import Evaluation
 from .inference.search import Documents, Hit
+from .inference.tasks import task_measures
 from .networks.device import resolve_device, resolve_precision
 from .trainers.align import AlignTrainer
 from .trainers.base import Trained
@@ -519,15 +521,46 @@ class LLMAR:
             RuntimeError: there is no embedder of the targets.
             ValueError: as in `evaluate`.
         """
-        embedder = self._required(self.target_embedder)
+        embedder, task = self._required(self.target_embedder), self.task
         if isinstance(self.trainer, GenerateTrainer):
-            return text_measures(answers, targets, embedder)
+            found = text_measures(answers, targets, embedder)
+            return found if task is None else {**found, **task.of_texts(answers, targets)}
         if isinstance(self.trainer, RetrieveTrainer):
             raise ValueError("this model is a query adapter: call measure_queries")
         if len(answers) != len(targets):
             raise ValueError(f"{len(answers)} answers do not fit {len(targets)} targets")
-        means = np.stack(answers).mean(axis=1)
-        return vector_measures(means, embedder.embed(targets).means)
+        means, wanted = np.stack(answers).mean(axis=1), embedder.embed(targets).means
+        measured = vector_measures(means, wanted)
+        return measured if task is None else {**measured, **task.of_vectors(means, wanted, targets)}
+
+    @property
+    def task(self) -> Task | None:
+        """The task that the options name, if they do."""
+        name = self.config.task.task
+        return None if name is None else find_task(name)
+
+    def task_measures(self, split: str = "test") -> dict[str, dict[str, PerText]]:
+        """The scores of the task on a split of the training corpus, by who answered, and by text.
+
+        Besides the trained agent there are baselines: "constant"; of vectors also "identity", the
+        mean of the text where both sides share a space, and "linear", ridge regression; and those
+        of the task, such as "lead_1".
+
+        Args:
+            split: a split of the training corpus.
+
+        Raises:
+            RuntimeError: there is no trained policy, or the model is not that of a corpus.
+            ValueError: the options name no task; or it is retrieval, whose report has all this.
+        """
+        if self.task is None:
+            raise ValueError("the options name no task: give --task, or TaskConfig(task=...)")
+        corpus = self.corpus
+        if isinstance(corpus, Collection):
+            raise ValueError("the scores of retrieval are those of measure_queries")
+        if corpus is None or not corpus.targets:
+            raise RuntimeError("this needs a model that was just trained on texts: call train()")
+        return task_measures(self, self.task, corpus, split)
 
     def reliability(self, answers: Sequence[Any], targets: Sequence[str]) -> Reliability | None:
         """Compare the confidence of n answers with whether they are right.

@@ -50,6 +50,10 @@ def test_commands_train_and_report(command, sentences, beir_folder, tmp_path, mo
     if "model:runs/alignment" in command:
         fit = "--dim 16 --epochs 2 --hidden-dim 16 --no-progress --out runs/alignment"
         cli(["fit-alignment", *data, *shlex.split(fit)])
+    if "st:PATH_OR_NAME" in command:
+        data += ["--embedder", "word2vec"]
+    if "--seeds" in command:
+        data += ["--seeds", "2"]
     if "LLMAR/Retrieve-v0" in command:
         data = ["--data", str(beir_folder), "--embedder", "word2vec"]
     short = [*data, *shlex.split(SHORT), "--runs", str(tmp_path)]

@@ -16,9 +16,17 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
-from llmar_env.metrics import Difference, Interval, RankingScores, Scores, TextScores
+from llmar_env.metrics import (
+    Difference,
+    Interval,
+    RankingScores,
+    Scores,
+    TextScores,
+    score_intervals,
+)
 
 from ..inference.calibration import Reliability
+from ..llmar import LLMAR
 from ..trainers.base import Trained
 from ..training.validation import Record
 
@@ -33,6 +41,7 @@ __all__ = [
     "print_report",
     "print_signatures",
     "reliability_table",
+    "report_task",
     "score_table",
     "write_report",
 ]
@@ -87,6 +96,16 @@ _COLUMNS = {
         "p_at_1": "P@1",
         "reward": "reward",
     },
+}
+# Of all scores, those of tasks too.
+_LABELS = {
+    **{name: label for columns in _COLUMNS.values() for name, label in columns.items()},
+    "rouge_1": "ROUGE-1",
+    "rouge_2": "ROUGE-2",
+    "recall_at_1_of_100": "R@1 of 100",
+    "recall_at_5_of_100": "R@5 of 100",
+    "recall_at_10_of_100": "R@10 of 100",
+    "mrr_of_100": "MRR of 100",
 }
 _PANELS = {
     Scores: {"alignment": "alignment (cosine)", "p_at_1": "P@1 among the targets"},
@@ -248,9 +267,8 @@ def print_intervals(
     """
     names = list(scores) or ["difference"]
     table = Table("", *names, title=f"{title}, with 95% intervals")
-    labels = {name: label for columns in _COLUMNS.values() for name, label in columns.items()}
     known = {name for one in scores.values() for name in numbers(one)} | set(intervals[0])
-    for name, label in labels.items():
+    for name, label in _LABELS.items():
         if name in known:
             cells = (
                 _with_interval(name, scores.get(who), one.get(name))
@@ -260,22 +278,49 @@ def print_intervals(
     console.print(table)
 
 
+def report_task(llmar: LLMAR, splits: Sequence[str], folder: Path, console: Console) -> None:
+    """Print the scores of the task with their intervals, and write them into task.json."""
+    task = llmar.task
+    assert task is not None
+    found = {
+        split: {who: score_intervals(one) for who, one in llmar.task_measures(split).items()}
+        for split in splits
+    }
+    for split, by in found.items():
+        console.print(interval_table(f"{task.name} on {split}, with 95% intervals", by))
+    plain = {
+        split: {who: {name: asdict(one) for name, one in its.items()} for who, its in by.items()}
+        for split, by in found.items()
+    }
+    _write_json(folder / "task.json", {"task": task.name, "measure": task.measure, **plain})
+
+
 def interval_table(title: str, by: Mapping[str, Mapping[str, Interval]]) -> Table:
-    """A table of scores with 95% intervals by who answered."""
-    labels = {name: label for columns in _COLUMNS.values() for name, label in columns.items()}
-    known = [name for name in labels if any(name in scores for scores in by.values())]
-    table = Table("answers of", *(labels[name] for name in known), title=f"{title}, 95% intervals")
-    for who in _known(by):
-        cells = (_with_interval(name, None, by[who].get(name)) for name in known)
-        table.add_row(who.replace("_", " "), *map(Text, cells))
+    """A table of scores by who answered, a line for each score; with 95% intervals of the first."""
+    first, *others = _known(by)
+    table = Table("", *(who.replace("_", " ") for who in (first, *others)), title=title)
+    for name, label in _LABELS.items():
+        if any(name in scores for scores in by.values()):
+            cells = [_with_interval(name, None, by[first].get(name))]
+            cells += [_value(name, by[who].get(name)) for who in others]
+            table.add_row(label, *map(Text, cells))
     return table
+
+
+def _value(name: str, one: Interval | None) -> str:
+    """A score without its interval."""
+    return "-" if one is None else f"{one.value:.{_digits(name)}f}"
+
+
+def _digits(name: str) -> int:
+    return 2 if name.startswith(("bleu", "chrf")) else 3
 
 
 def _with_interval(name: str, scores: AnyScores | None, one: Interval | Difference | None) -> str:
     """A score and its interval, or the score alone."""
     if one is None:
         return "-" if scores is None else _shown(scores, name)
-    digits = 2 if name.startswith(("bleu", "chrf")) else 3
+    digits = _digits(name)
     if isinstance(one, Difference):
         return f"{one.mean:+.{digits}f} [{one.low:+.{digits}f}, {one.high:+.{digits}f}]"
     return f"{one.value:.{digits}f} [{one.low:.{digits}f}, {one.high:.{digits}f}]"
@@ -314,7 +359,7 @@ def _shown(scores: AnyScores, name: str) -> str:
     value = getattr(scores, name)
     if value is None:
         return "-"
-    return f"{value:.2f}" if name.startswith(("bleu", "chrf")) else f"{value:.3f}"
+    return f"{value:.{_digits(name)}f}"
 
 
 def _kind(scores: Mapping[str, AnyScores]) -> type[AnyScores]:

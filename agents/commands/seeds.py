@@ -117,5 +117,5 @@ def _print(
     from .report import interval_table
 
     for split, by in found.items():
-        title = f"Scores on {split}: interquartile means of {count} seeds"
+        title = f"Scores on {split}: interquartile means of {count} seeds, with 95% intervals"
         console.print(interval_table(title, by))

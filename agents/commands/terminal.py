@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any
 
 import tyro
 
-from ..config import Config, check_together
+from ..config import Config, check_together, in_environment_of_task
 from ..options import FlagError, naming_flags
 
 if TYPE_CHECKING:
@@ -39,6 +39,9 @@ def parse(command: Any, prog: str, description: str, arguments: Sequence[str] | 
     with naming_flags():
         found = tyro.cli(command, prog=prog, description=description, args=arguments)
         if isinstance(found, Config):
+            given = sys.argv[1:] if arguments is None else arguments
+            if not any(one.partition("=")[0] == "--env" for one in given):
+                found = in_environment_of_task(found)
             check_together(found)
     return found
 

@@ -36,7 +36,7 @@ def main(config: Config) -> None:
         run_seeds(config, new_folder(config), report_console())
         return
     from ..llmar import LLMAR
-    from .report import part_of_report, print_report, write_report
+    from .report import part_of_report, print_report, report_task, write_report
 
     console = report_console()
     llmar = LLMAR(config)
@@ -58,6 +58,9 @@ def main(config: Config) -> None:
     # Printing last: whoever reads the output may stop reading.
     write_report(llmar.config.as_json(), trained, rows, folder)
     print_report(trained, rows, console)
+    if llmar.task is not None and not config.retrieves:
+        with part_of_report("the scores of the task"):
+            report_task(llmar, [*trained.scores], folder, console)
     console.print(f"results, curve and model are in {folder}", markup=False, soft_wrap=True)
 
 

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Any
 
 import numpy as np
 import torch
@@ -19,13 +18,13 @@ from llmar_env.progress import ProgressBar
 from llmar_env.text.corpus import Corpus
 
 from ..config import AlignmentConfig
+from ..inference.tasks import linear_answers
 from ..networks.alignment import AlignmentNetwork
 from ..networks.device import as_shared_tensor
 
 __all__ = ["AlignmentScores", "fit_alignment", "score_alignment", "score_linear"]
 
 _BLOCK = 1024
-_PENALTIES = tuple(10.0**power for power in range(-5, 3))
 
 
 @dataclass(frozen=True)
@@ -190,21 +189,7 @@ def _rank(predicted: NDArray[np.float32], answers: NDArray[np.float32]) -> Align
 
 
 def score_linear(corpus: Corpus, split: str) -> AlignmentScores:
-    """The scores of ridge regression from texts to answers, the penalty chosen on "valid"."""
-    rows = corpus.rows("train")
-    x = corpus.source.means[rows.start : rows.stop].astype(np.float64)
-    y = corpus.target.unit_means[rows.start : rows.stop].astype(np.float64)
-    center = x.mean(axis=0), y.mean(axis=0)
-    x, y = x - center[0], y - center[1]
-    covariance, cross = x.T @ x, x.T @ y
-
-    def score(penalty: float, which: str) -> AlignmentScores:
-        added = penalty * np.trace(covariance) / len(covariance) * np.eye(len(covariance))
-        among = corpus.rows(which)
-        span = slice(among.start, among.stop)
-        linear = np.linalg.solve(covariance + added, cross)
-        answers = (corpus.source.means[span] - center[0]) @ linear + center[1]
-        return _rank(unit(answers)[None].astype(np.float32), corpus.target.unit_means[span])
-
-    best: Any = max(_PENALTIES, key=lambda penalty: score(penalty, "valid").mrr)
-    return score(best, split)
+    """The scores of ridge regression from texts to answers; see `linear_answers`."""
+    rows = corpus.rows(split)
+    answers = unit(linear_answers(corpus, split))
+    return _rank(answers[None], corpus.target.unit_means[rows.start : rows.stop])

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -46,7 +46,7 @@ class PerText(NamedTuple):
     """The score of sums (k,)."""
 
     @classmethod
-    def mean(cls, values: NDArray[np.floating]) -> PerText:
+    def mean(cls, values: NDArray[Any]) -> PerText:
         """A score that is the mean of values (n,)."""
         ones = np.ones(len(values))
         return cls(

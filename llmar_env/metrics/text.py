@@ -24,6 +24,7 @@ from llmar_env.text.scripts import HAN
 __all__ = [
     "TextScores",
     "bleu_difference",
+    "rouge_measures",
     "score_texts",
     "split_words",
     "text_alignment",
@@ -180,6 +181,39 @@ def text_measures(
         "alignment": PerText.mean(np.asarray(cosine(means, target_means))),
         "p_at_1": PerText.mean(first),
     }
+
+
+def rouge_measures(written: Sequence[str], targets: Sequence[str]) -> dict[str, PerText]:
+    """F1 of ROUGE-1, ROUGE-2 and ROUGE-L by rouge-score (Lin 2004), in the words of `split_words`.
+
+    The library's own words are those of a to z alone. Nothing is stemmed.
+
+    Args:
+        written: n texts.
+        targets: n references.
+
+    Raises:
+        ImportError: rouge-score is not installed; it comes with the extra `rouge`.
+    """
+    try:
+        from rouge_score.rouge_scorer import RougeScorer
+    except ModuleNotFoundError:
+        raise ImportError('ROUGE needs rouge-score: pip install "llmar[rouge]"') from None
+    names = {"rouge1": "rouge_1", "rouge2": "rouge_2", "rougeL": "rouge_l"}
+    scorer = RougeScorer([*names], tokenizer=_Words())
+    found = [scorer.score(target, text) for text, target in zip(written, targets, strict=True)]
+    return {
+        name: PerText.mean(np.array([one[key].fmeasure for one in found]))
+        for key, name in names.items()
+    }
+
+
+class _Words:
+    """The words of a text without marks, as rouge-score asks for them."""
+
+    def tokenize(self, text: str) -> list[str]:
+        """Lower-cased words."""
+        return [word for word in split_words(as_read(text)) if any(map(str.isalnum, word))]
 
 
 @dataclass(frozen=True)

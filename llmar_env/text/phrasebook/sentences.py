@@ -12,6 +12,7 @@ from llmar_env.text.phrasebook.languages import LANGUAGES, find_language, requir
 from llmar_env.text.phrasebook.meaning import Meaning
 from llmar_env.text.phrasebook.names import PREFIX, nearest_name
 from llmar_env.text.phrasebook.parsing import Parser
+from llmar_env.text.phrasebook.passages import PASSAGE_SIZES, PASSAGES, passages
 
 __all__ = ["Phrasebook", "Sentences", "parse", "readings", "render"]
 
@@ -62,14 +63,16 @@ class Phrasebook:
     target: str = "en"
     seed: int = 0
     splitting: str = "random"
-    """One of `SPLITTINGS`: what is tested is of another form than what is trained on, or is not."""
+    """One of `SPLITTINGS`: what is tested is of another form than what is trained on, or is not. Or
+    one of `PASSAGES`: each text has several sentences, and its target is their summary, or the
+    reply to the last."""
 
     def __post_init__(self) -> None:
         """Reject languages and splittings that the phrasebook does not have."""
         for language in (self.source, self.target):
             require_language(language)
-        if self.splitting not in SPLITTINGS:
-            has = ", ".join(SPLITTINGS)
+        if self.splitting not in {*SPLITTINGS, *PASSAGES}:
+            has = ", ".join((*SPLITTINGS, *PASSAGES))
             raise ValueError(f"no splitting {self.splitting!r}; the phrasebook has {has}")
 
     @classmethod
@@ -105,17 +108,29 @@ class Phrasebook:
         )
 
     def sentences(self, split: str, size: int | None = None) -> tuple[list[str], list[str]]:
-        """Parallel sentences of a split; `SIZES` gives the default size.
+        """Parallel sentences of a split; `SIZES` or `PASSAGE_SIZES` gives the default size.
 
         Raises:
-            ValueError: as in `meanings`.
+            ValueError: as in `meanings`, or in `passages`.
         """
+        if self.splitting in PASSAGES:
+            return self._passages(split, size)
         size = SIZES.get(split, 1) if size is None else size
         drawn = meanings(size, split=split, seed=self.seed, splitting=self.splitting)
         sources = [render(meaning, self.source) for meaning in drawn]
         if self.source == self.target:
             return sources, list(sources)
         return sources, [render(meaning, self.target) for meaning in drawn]
+
+    def _passages(self, split: str, size: int | None) -> tuple[list[str], list[str]]:
+        """Passages of a split, and their answers."""
+        size = PASSAGE_SIZES.get(split, 1) if size is None else size
+        drawn = passages(self.splitting, size, split=split, seed=self.seed)
+        between = " " if find_language(self.source).blank else ""
+        return (
+            [between.join(render(one, self.source) for one in each.sentences) for each in drawn],
+            [render(each.answer, self.target) for each in drawn],
+        )
 
 
 @dataclass(frozen=True)
