@@ -6,6 +6,8 @@ of its vocabulary. People judge the answers, one by one: exact or synonymous tra
 them are shown, and count as wrong.
 
     python benchmarks/everyday.py --model runs/writer --pair de-en
+
+The lists of the other directions, `en-de`, `fr-en` and `zh-en`, have 50 sentences each.
 """
 
 from __future__ import annotations
