@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 from ..config import PairsConfig
 from ..options import option, refuse
-from ..reading import read_pairs
+from ..reading import read_lines, read_pairs
 from .base import Command, TextInput, batches
 from .terminal import print_json, print_text
 
@@ -173,9 +173,9 @@ def _read_lists(path: Path, source_column: str) -> list[_Drafts]:
     if path.suffix != ".jsonl":
         return []
     found: list[_Drafts] = []
-    with path.open(encoding="utf-8-sig") as file:
-        for number, line in enumerate(file, 1):
-            if not line.strip():
+    with path.open("rb") as file:
+        for number, line in enumerate(read_lines(file, str(path)), 1):
+            if not line:
                 continue
             try:
                 record = json.loads(line)
@@ -186,7 +186,7 @@ def _read_lists(path: Path, source_column: str) -> list[_Drafts]:
             if not _has_drafts(record, source_column):
                 raise ValueError(
                     f'{path}, line {number} must be {{"{source_column}": "...", "drafts": ["...", '
-                    f"...]}}, found {line.strip()[:80]}"
+                    f"...]}}, found {line[:80]}"
                 )
             found.append((record[source_column], record["drafts"]))
     return found

@@ -11,7 +11,6 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from ..config import Config
-from ..reading import STDIN
 
 if TYPE_CHECKING:
     from rich.console import Console
@@ -36,11 +35,9 @@ def run_seeds(config: Config, folder: Path, console: Console) -> None:
         console: where the table is printed.
 
     Raises:
-        ValueError: texts from standard input, which can be read once; or a training failed.
+        ValueError: a training failed.
     """
-    if config.data.data == STDIN:
-        raise ValueError("--seeds reads the texts once for each seed: give --data as a file")
-    failed, first = [], config.run.seed
+    failed, finished, first = [], [], config.run.seed
     for seed in range(first, first + config.run.seeds):
         name = f"seed-{seed}"
         run = replace(config.run, seed=seed, seeds=1, runs=folder, name=name)
@@ -51,14 +48,15 @@ def run_seeds(config: Config, folder: Path, console: Console) -> None:
         )
         process.start()
         process.join()
-        if process.exitcode:
+        if process.exitcode or not (folder / name / "results.json").exists():
             failed.append(seed)
-    names = [path.parent.name for path in sorted(folder.glob("seed-*/results.json"))]
-    if names:
-        found = gather([folder / name / "results.json" for name in names])
-        text = json.dumps({"runs": names, **_plain(found)}, indent=2) + "\n"
+        else:
+            finished.append(name)
+    if finished:
+        found = gather([folder / name / "results.json" for name in finished])
+        text = json.dumps({"runs": finished, **_plain(found)}, indent=2) + "\n"
         (folder / "results.json").write_text(text, "utf-8")
-        _print(found, len(names), console)
+        _print(found, len(finished), console)
     if failed:
         logs = ", ".join(str(folder / f"seed-{seed}.log") for seed in failed)
         raise ValueError(f"{len(failed)} of {config.run.seeds} seeds failed; see {logs}")

@@ -78,9 +78,11 @@ def check_inputs(config: Config) -> None:
         ValueError: they cannot be used as the options say, or the run is there.
         OSError: there is no such file.
     """
-    run = config.run
+    run, data = config.run, config.data
     if run.name is not None and (run.runs / run.name).exists():
         raise ValueError(f"{run.runs / run.name} already exists: choose another --name")
+    if run.seeds > 1 and STDIN in map(str, (data.data, data.valid, data.test)):
+        raise ValueError("--seeds reads the texts once for each seed: give --data as a file")
     check_files(config)
 
 

@@ -105,13 +105,13 @@ class AlignTrainer(Trainer):
             name = "untrained" if start is None else "start"
             found[name] = evaluate(policy, corpus, split, proxy)
         setup_seconds = clock.elapsed
-        validation = self._validation(corpus)
+        validation = self._validation(corpus, proxy)
         self._reinforce(model, training_clock, validation, callback)
         seconds = training_clock.seconds
         policies, curves = {"trained": policy}, {"trained": validation.records}
         if self.config.run.supervised:
             try:
-                baseline_policy, records = self._learn_supervised(corpus, initial, seconds)
+                baseline_policy, records = self._learn_supervised(corpus, initial, seconds, proxy)
                 policies["supervised"], curves["supervised"] = baseline_policy, records
             except KeyboardInterrupt:
                 warnings.warn(
@@ -140,7 +140,11 @@ class AlignTrainer(Trainer):
         return self._make_model(env, self._policy_kwargs(), clock, folder)
 
     def _learn_supervised(
-        self, corpus: Corpus, initial: dict[str, Tensor], seconds: float
+        self,
+        corpus: Corpus,
+        initial: dict[str, Tensor],
+        seconds: float,
+        proxy: VectorReward | None,
     ) -> tuple[BasePolicy, list[Record]]:
         """Train the agent's network from the same initial weights, or else a new `GRUPolicy`.
 
@@ -158,7 +162,7 @@ class AlignTrainer(Trainer):
         )
         if self._is_direction:
             policy.load_state_dict(initial)
-        validation = self._validation(corpus)
+        validation = self._validation(corpus, proxy)
         train_supervised(
             policy,
             corpus.rows("train"),
@@ -172,8 +176,7 @@ class AlignTrainer(Trainer):
         )
         return policy, validation.records
 
-    def _validation(self, corpus: Corpus) -> Validation:
-        proxy = self._proxy(corpus)
+    def _validation(self, corpus: Corpus, proxy: VectorReward | None) -> Validation:
         score = partial(evaluate, corpus=corpus, split="valid", proxy=proxy)
         return Validation(score, self.metric)
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import warnings
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass, replace
-from functools import partial
+from functools import cached_property, partial
 from operator import mul
 from pathlib import Path
 from typing import Any
@@ -18,7 +18,7 @@ from stable_baselines3.common.callbacks import BaseCallback
 from stable_baselines3.common.utils import set_random_seed
 
 from llmar_env.alignment.reward_spec import needs_no_reference
-from llmar_env.alignment.rewards import make_reward
+from llmar_env.alignment.rewards import Reward, make_reward
 from llmar_env.metrics import TextScores, score_texts
 from llmar_env.text.characters import as_read
 from llmar_env.text.corpus import Corpus
@@ -217,6 +217,11 @@ class GenerateTrainer(Trainer):
             observation="index",
         )
 
+    @cached_property
+    def _proxy(self) -> Reward | None:
+        """The reward, if it needs no references; it keeps what it has read."""
+        return make_reward(self._reward) if needs_no_reference(self._reward) else None
+
     @property
     def _reward(self) -> str:
         return self.config.task.reward or "bleu"
@@ -345,7 +350,7 @@ class GenerateTrainer(Trainer):
             split,
             self.config.task.max_new_tokens,
             self._unlearned,
-            proxy=make_reward(self._reward) if needs_no_reference(self._reward) else None,
+            proxy=self._proxy,
         )
         return replace(scores, cross_entropy=target_cross_entropy(policy, texts))
 

@@ -94,7 +94,11 @@ class TextAlignment:
         """
         if len(sources) != len(answers):
             raise ValueError(f"{len(sources)} texts, but {len(answers)} answers")
-        found = self.model.score_predicted(self.predict(sources), self.embed_answers(answers))
+        if not sources:
+            return np.zeros(0)
+        place = {text: i for i, text in enumerate(dict.fromkeys(sources))}
+        predicted = self.predict([*place])[:, [place[text] for text in sources]]
+        found = self.model.score_predicted(predicted, self.embed_answers(answers))
         return np.asarray(found, np.float64)
 
     def save(self, folder: str | os.PathLike[str]) -> None:
