@@ -32,7 +32,7 @@ LLMAR_ENV = [
     {"llmar_env.retrieval"},
     {"llmar_env.alignment", "llmar_env.spaces"},
     {"llmar_env.metrics"},
-    {"llmar_env.envs"},
+    {"llmar_env.envs", "llmar_env.tasks"},
     {"llmar_env.checks", "llmar_env.wrappers"},
 ]
 
