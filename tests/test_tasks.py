@@ -247,6 +247,7 @@ class TestTasks:
         expected = test["trained"]["recall_at_1_of_100"]
         assert scores["intervals"]["recall_at_1_of_100"] == pytest.approx(expected, abs=0.01)
 
+    @pytest.mark.slow
     def test_a_written_task(self):
         config = {"task": "summarization", "env": "LLMAR/Generate-v0", "hidden_dim": 32}
         config |= {"warm_epochs": 0.2, "total_steps": 300, "num_texts": 8, "group_size": 2}

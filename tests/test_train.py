@@ -423,6 +423,7 @@ def test_a_training_that_stopped_improving_or_is_no_better_than_a_constant_says_
     assert low in console.export_text().splitlines()
 
 
+@pytest.mark.slow
 def test_several_seeds_give_one_table(tmp_path, capsys):
     options = ["--total-steps", "512", "--hidden-dim", "8", "--no-progress", "--no-supervised"]
     options += ["--runs", str(tmp_path), "--name", "three", "--device", "cpu"]
@@ -444,6 +445,7 @@ def test_several_seeds_give_one_table(tmp_path, capsys):
     assert alone == scores[1]
 
 
+@pytest.mark.slow
 def test_a_seed_that_fails_is_told(tmp_path):
     options = ["--total-steps", "8", "--runs", str(tmp_path), "--name", "x", "--seeds", "2"]
     with pytest.raises(SystemExit, match=r"2 of 2 seeds failed; see .*seed-0\.log"):
