@@ -41,11 +41,10 @@ def check_files(config: Config) -> None:
             two files are to be read from standard input.
         OSError: there is no such file, or it is a folder.
     """
-    from llmar_env.alignment.reward_spec import MODEL_PREFIX
+    from llmar_env.alignment.reward_spec import MODEL_PREFIX, term_names
     from llmar_env.text.readers import check_file
 
-    for term in (config.task.reward or "").split("+"):
-        name = term.rpartition("*")[2].strip()
+    for name in term_names(config.task.reward):
         if name.startswith(MODEL_PREFIX):
             from llmar_env.alignment.text_alignment import alignment_folder
 

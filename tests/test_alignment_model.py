@@ -13,7 +13,7 @@ from conftest import flat_config
 from hypothesis import given
 from hypothesis import strategies as st
 
-from agents import LLMAR
+from agents import LLMAR, NonFiniteLossError
 from agents.__main__ import cli
 from agents.config import AlignmentConfig
 from agents.networks.alignment import AlignmentNetwork
@@ -134,7 +134,18 @@ class TestFit:
         assert found.p_at_1 == pytest.approx((rank == 1).mean(), abs=0.003)
         assert found.mrr == pytest.approx((1 / rank).mean(), abs=0.003)
         assert found.right == pytest.approx(own.mean(), abs=1e-4)
-        assert found.wrong == pytest.approx(every[~np.eye(len(own), dtype=bool)].mean(), abs=1e-4)
+        before = every[np.arange(len(own)), np.arange(len(own)) - 1]
+        assert found.wrong == pytest.approx(before.mean(), abs=1e-4)
+
+    def test_a_model_without_finite_scores_comes_last(self, corpus):
+        one = model(context=64, dim=64)
+        broken = AlignmentModel(one.w1 * np.nan, one.b1, one.w2, one.b2)
+        found = score_alignment(broken, corpus, "valid")
+        assert found.p_at_1 == 0
+
+    def test_a_loss_that_is_not_finite_is_told(self, corpus):
+        with pytest.raises(NonFiniteLossError, match="in epoch 1"):
+            fit_alignment(corpus, AlignmentConfig(temperature=1e-45, hidden_dim=8, epochs=1))
 
     def test_the_linear_baseline_is_scikit_learns_ridge(self, corpus):
         from sklearn.linear_model import Ridge

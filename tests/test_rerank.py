@@ -6,7 +6,6 @@ import pytest
 import torch
 from embedder_models import TEXTS, byte_pairs, word_piece
 
-from agents import LLMAR  # noqa: F401 - the whole package loads
 from agents.__main__ import cli
 from agents.config import AlignmentConfig
 from agents.inference.drafting import Drafter, rank_drafts
@@ -93,6 +92,14 @@ class TestDrafter:
         ids = model.generate(**inputs, do_sample=False, max_new_tokens=4, pad_token_id=0)
         new = tokenizer.decode(ids[0, inputs["input_ids"].shape[1] :], skip_special_tokens=True)
         assert draft == new.strip()
+
+    @pytest.mark.parametrize("kind", ["causal", "seq2seq"])
+    def test_prompts_as_long_as_the_model_reads(self, kind, request):
+        folder = request.getfixturevalue(kind)
+        [drafts] = Drafter(f"hf:{folder}").draft(["dog"], 1)  # as long as there is place
+        assert len(drafts) <= 1
+        with pytest.raises(ValueError, match="has 64 places, and a prompt has"):
+            Drafter(f"hf:{folder}").draft(["dog " * 70], 1)
 
     def test_no_model(self, tmp_path):
         with pytest.raises(FileNotFoundError, match="no such model"):

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import torch
 from stable_baselines3.common.policies import BasePolicy
-from torch import Tensor
+from torch import Tensor, nn
+from torch.optim import Optimizer
 
-__all__ = ["NonFiniteLossError", "descend"]
+__all__ = ["NonFiniteLossError", "descend", "step_down"]
 
 
 class NonFiniteLossError(FloatingPointError):
@@ -14,10 +15,18 @@ class NonFiniteLossError(FloatingPointError):
 
 
 def descend(policy: BasePolicy, loss: Tensor, max_grad_norm: float, when: str) -> Tensor:
-    """Take one step of the policy's optimizer down the gradient of a loss.
+    """`step_down` of a policy, by its own optimizer."""
+    return step_down(policy, policy.optimizer, loss, max_grad_norm, when)
+
+
+def step_down(
+    network: nn.Module, optimizer: Optimizer, loss: Tensor, max_grad_norm: float, when: str
+) -> Tensor:
+    """Take one step of an optimizer down the gradient of a loss.
 
     Args:
-        policy: the policy to update.
+        network: the network to update.
+        optimizer: the optimizer of its parameters.
         loss: () scalar, with gradient.
         max_grad_norm: maximum norm of the gradient, for clipping.
         when: progress of the training, for the error message.
@@ -28,9 +37,9 @@ def descend(policy: BasePolicy, loss: Tensor, max_grad_norm: float, when: str) -
     Raises:
         NonFiniteLossError: the loss or its gradient is NaN or infinite; no weight was changed.
     """
-    policy.optimizer.zero_grad()
+    optimizer.zero_grad()
     loss.backward()  # type: ignore[no-untyped-call]  # torch's has no annotations
-    norm = torch.nn.utils.clip_grad_norm_(policy.parameters(), max_grad_norm)
+    norm = torch.nn.utils.clip_grad_norm_(network.parameters(), max_grad_norm)
     # One synchronization with the device, not two.
     if not bool(loss.detach().isfinite() & norm.isfinite()):
         what, value = ("gradient", norm) if bool(loss.detach().isfinite()) else ("loss", loss)
@@ -38,5 +47,5 @@ def descend(policy: BasePolicy, loss: Tensor, max_grad_norm: float, when: str) -
             f"the {what} is {value.item()} {when}; the update was not applied. A lower learning "
             "rate, or a reward without extreme values, may help"
         )
-    policy.optimizer.step()
+    optimizer.step()
     return norm

@@ -113,7 +113,7 @@ class Drafter:
         prompts = [self.prompt.replace("{text}", text) for text in texts]
         inputs = tokenizer(prompts, return_tensors="pt", padding=True).to(self.device)
         inputs.pop("token_type_ids", None)
-        length = self._length(model, 0 if reads else inputs["input_ids"].shape[1])
+        length = self._length(model, inputs["input_ids"].shape[1], reads)
         devices = [self.device] if self.device.type == "cuda" else []
         with torch.random.fork_rng(devices=devices):
             torch.manual_seed(self.seed)
@@ -132,16 +132,20 @@ class Drafter:
         groups = (drafts[i * num_drafts : (i + 1) * num_drafts] for i in range(len(texts)))
         return [[text for text in dict.fromkeys(group) if text] for group in groups]
 
-    def _length(self, model: Any, prompt: int) -> int:
-        """The most tokens that a model can write after a prompt of so many.
+    def _length(self, model: Any, prompt: int, reads: bool) -> int:
+        """The most tokens that a model can write for a prompt of so many.
+
+        A model with an encoder has as many places for what it writes as for what it `reads`.
 
         Raises:
-            ValueError: there is no place left for one.
+            ValueError: the prompt does not fit, or no place is left after it.
         """
-        positions = getattr(model.config, "max_position_embeddings", None)
-        left = self.max_new_tokens if positions is None else positions - prompt
-        if left < 1:
+        positions: int | None = getattr(model.config, "max_position_embeddings", None)
+        if positions is None:
+            return self.max_new_tokens
+        if prompt > positions - (not reads):
             raise ValueError(
-                f"{self.spec} reads and writes {positions} tokens, and a prompt has {prompt}"
+                f"{self.spec} has {positions} places, and a prompt has {prompt} tokens"
             )
-        return min(self.max_new_tokens, left)
+        # A model with an encoder writes a start before all else.
+        return min(self.max_new_tokens, positions - (1 if reads else prompt))

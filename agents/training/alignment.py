@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable
 from dataclasses import dataclass
 
@@ -14,17 +15,17 @@ from torch.nn import functional as F
 from llmar_env.alignment.model import AlignmentModel
 from llmar_env.alignment.text_alignment import TextAlignment
 from llmar_env.arrays import unit
+from llmar_env.metrics import kinds, ranks
 from llmar_env.progress import ProgressBar
 from llmar_env.text.corpus import Corpus
 
+from ..algorithms.update import step_down
 from ..config import AlignmentConfig
 from ..inference.tasks import linear_answers
 from ..networks.alignment import AlignmentNetwork
 from ..networks.device import as_shared_tensor
 
 __all__ = ["AlignmentScores", "fit_alignment", "score_alignment", "score_linear"]
-
-_BLOCK = 1024
 
 
 @dataclass(frozen=True)
@@ -38,7 +39,7 @@ class AlignmentScores:
     right: float
     """Mean score of right answers, in [-1, 1]."""
     wrong: float
-    """Mean score of all others."""
+    """Mean score of the right answer to another text, the one before in the split."""
 
 
 def fit_alignment(
@@ -63,6 +64,7 @@ def fit_alignment(
 
     Raises:
         ValueError: the corpus lacks a split or an embedder.
+        NonFiniteLossError: the loss became NaN or infinite.
     """
     config = config or AlignmentConfig()
     source, target = corpus.source_embedder, corpus.target_embedder
@@ -95,7 +97,7 @@ class _Fit:
         self.sources = as_shared_tensor(corpus.source.means[span], device)
         self.targets = as_shared_tensor(corpus.target.unit_means[span], device)
         self.kinds = [
-            torch.as_tensor(_kinds(one[span]), device=device)
+            torch.as_tensor(kinds(one[span]), device=device)
             for one in (corpus.source.means, corpus.target.unit_means)
         ]
 
@@ -116,9 +118,8 @@ class _Fit:
             order = torch.randperm(n, generator=generator, device=self.device)
             for first in range(0, n, config.batch_size):
                 batch = order[first : first + config.batch_size]
-                optimizer.zero_grad()
-                self._loss(network, batch, generator).backward()  # type: ignore[no-untyped-call]
-                optimizer.step()
+                loss = self._loss(network, batch, generator)
+                step_down(network, optimizer, loss, math.inf, f"in epoch {epoch + 1}")
                 schedule.step()
             mrr = score_alignment(_model(network), self.corpus, "valid").mrr
             stale += 1
@@ -137,8 +138,8 @@ class _Fit:
         logits = network(x) @ self.targets[batch].T / self.config.temperature
         own = torch.arange(len(batch), device=self.device)
         same = torch.zeros_like(logits, dtype=torch.bool)
-        for kinds in self.kinds:
-            same |= kinds[batch][:, None] == kinds[batch]
+        for one in self.kinds:
+            same |= one[batch][:, None] == one[batch]
         same[own, own] = False
         logits = logits.masked_fill(same, -torch.inf)
         return (F.cross_entropy(logits, own) + F.cross_entropy(logits.T, own)) / 2
@@ -152,11 +153,6 @@ def _model(network: AlignmentNetwork) -> AlignmentModel:
         return AlignmentModel(*(one.cpu().numpy().copy() for one in parts))
 
 
-def _kinds(vectors: NDArray[np.float32]) -> NDArray[np.int64]:
-    """(n,) numbers, equal for equal vectors (n, D)."""
-    return np.unique(vectors, axis=0, return_inverse=True)[1].reshape(-1)
-
-
 def score_alignment(model: AlignmentModel, corpus: Corpus, split: str) -> AlignmentScores:
     """Rank the answers of a split by a model's scores for each of its texts."""
     rows = corpus.rows(split)
@@ -165,26 +161,17 @@ def score_alignment(model: AlignmentModel, corpus: Corpus, split: str) -> Alignm
 
 
 def _rank(predicted: NDArray[np.float32], answers: NDArray[np.float32]) -> AlignmentScores:
-    """Rank the right one of n answers (n, D) by the lowest score of predictions (K, n, D).
-
-    Ties count against a model; answers equal to the right one count as right.
-    """
-    n, kinds = len(answers), _kinds(answers)
-    ranks, right, total = np.empty(n), np.empty(n), 0.0
-    for first in range(0, n, _BLOCK):
-        block = slice(first, first + _BLOCK)
-        scores = (predicted[:, block] @ answers.T).min(axis=0)  # (b, n)
-        own = np.arange(first, first + len(scores))
-        right[block] = scores[np.arange(len(scores)), own]
-        as_good = scores >= right[block][:, None]
-        ranks[block] = 1 + (as_good & (kinds[own][:, None] != kinds)).sum(axis=1)
-        total += float(scores.sum(dtype=np.float64))
-    others = n * (n - 1)
+    """Rank the right one of n answers (n, D) by the lowest score of predictions (K, n, D)."""
+    rank = ranks(predicted, answers)
+    right, wrong = (
+        AlignmentModel.score_predicted(predicted, one)
+        for one in (answers, np.roll(answers, 1, axis=0))
+    )
     return AlignmentScores(
-        p_at_1=float((ranks == 1).mean()),
-        mrr=float((1 / ranks).mean()),
+        p_at_1=float((rank == 1).mean()),
+        mrr=float((1 / rank).mean()),
         right=float(right.mean()),
-        wrong=(total - float(right.sum(dtype=np.float64))) / others if others else 0.0,
+        wrong=float(wrong.mean()),
     )
 
 

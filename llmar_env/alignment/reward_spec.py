@@ -24,6 +24,7 @@ __all__ = [
     "parse_reward",
     "read_number",
     "reward_name",
+    "term_names",
 ]
 
 RewardFunction = Callable[..., NDArray[np.float64]]
@@ -126,12 +127,15 @@ def read_number(value: str | float, text: str) -> float:
         raise ValueError(f"{value!r} is not a number, in the reward {text.strip()!r}") from None
 
 
+def term_names(spec: str | None) -> list[str]:
+    """The names in a weighted sum, without their weights; none of no specification."""
+    return [] if spec is None else [one.rpartition("*")[2].strip() for one in spec.split("+")]
+
+
 def needs_no_reference(spec: str | None) -> bool:
     """Whether a reward is the score of alignment models alone, which know no reference."""
-    terms = [] if spec is None else spec.split("+")
-    return bool(terms) and all(
-        term.rpartition("*")[2].strip().startswith(MODEL_PREFIX) for term in terms
-    )
+    names = term_names(spec)
+    return bool(names) and all(name.startswith(MODEL_PREFIX) for name in names)
 
 
 def reward_name(reward: RewardFunction) -> str:

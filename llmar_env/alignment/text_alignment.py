@@ -13,7 +13,6 @@ from numpy.typing import NDArray
 
 from llmar_env.alignment.model import AlignmentModel
 from llmar_env.alignment.reward_spec import MODEL_PREFIX
-from llmar_env.alignment.scores import cosine_to_unit
 from llmar_env.text.corpus import Corpus
 from llmar_env.text.embedders import Embedder, load_embedder
 from llmar_env.text.tensor_files import ModelFileError
@@ -187,12 +186,9 @@ class ModelReward:
     ) -> NDArray[np.float64]:
         """(n,) scores of answers as mean vectors (n, D) to the texts of rows (n,).
 
-        Raises:
-            ValueError: the corpus' targets are not vectors of the model's space.
+        The vectors are those of the model's space, which `require_space` checks once.
         """
-        self.require_space(corpus)
-        predicted = self._predictions(corpus)[:, rows]
-        found = np.min(cosine_to_unit(answers[None], predicted), axis=0)
+        found = AlignmentModel.score_predicted(self._predictions(corpus)[:, rows], answers)
         return np.asarray(found, np.float64)
 
     def require_space(self, corpus: Corpus) -> None:

@@ -12,7 +12,7 @@ from llmar_env.metrics.resampling import (
     score_intervals,
     vector_measures,
 )
-from llmar_env.metrics.retrieval import Scores, nearest, ranks, score_answers
+from llmar_env.metrics.retrieval import Scores, kinds, nearest, ranks, score_answers
 from llmar_env.metrics.text import (
     TextScores,
     bleu_difference,
@@ -35,6 +35,7 @@ __all__ = [
     "candidate_measures",
     "candidate_ranks",
     "interquartile_mean",
+    "kinds",
     "measure_rankings",
     "nearest",
     "paired_bootstrap",

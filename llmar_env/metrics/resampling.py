@@ -128,7 +128,7 @@ def score_intervals(
 
 
 def score_differences(
-    ours: Mapping[str, PerText], theirs: Mapping[str, PerText], **options: float
+    ours: Mapping[str, PerText], theirs: Mapping[str, PerText], **options: Any
 ) -> dict[str, Difference]:
     """Paired bootstrap of the differences of scores that both sides have, by name.
 
@@ -152,8 +152,8 @@ def score_difference(
     theirs: Sequence[PerText],
     *,
     level: float = 0.95,
-    samples: float = _SAMPLES,
-    seed: float = 0,
+    samples: int = _SAMPLES,
+    seed: int = 0,
 ) -> Difference:
     """Paired bootstrap of the difference of a score, the mean over the systems of each side.
 
@@ -171,8 +171,7 @@ def score_difference(
     if not ours or not theirs or len({*sizes[0], *sizes[1]}) > 1:
         raise ValueError(f"expected systems of the same texts, found {sizes[0]} and {sizes[1]}")
     both = [
-        np.mean([one.resampled(int(samples), int(seed)) for one in side], axis=0)
-        for side in (ours, theirs)
+        np.mean([one.resampled(samples, seed) for one in side], axis=0) for side in (ours, theirs)
     ]
     differences = both[0] - both[1]
     low, high = np.quantile(differences[1:], [(1 - level) / 2, (1 + level) / 2])

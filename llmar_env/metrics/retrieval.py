@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 
 from llmar_env.arrays import Array, unit
 
-__all__ = ["Scores", "nearest", "ranks", "score_answers"]
+__all__ = ["Scores", "kinds", "nearest", "ranks", "score_answers"]
 
 # Answers compared with all targets at a time; bounds the memory of the similarity matrix.
 _BLOCK = 1024
@@ -36,11 +36,13 @@ class Scores:
 def ranks(answers: Array, targets: Array) -> Array:
     """Rank of each answer's own target among all targets, by cosine; 1 is best.
 
+    Of K answers to each text the lowest cosine counts, as of an `AlignmentModel`'s predictions.
+
     Ties count against the answer, so that an answer equally near to all targets ranks last; targets
     equal to the right one count as right. An answer that is NaN ranks last.
 
     Args:
-        answers: (n, D), NumPy or torch.
+        answers: (n, D) or (K, n, D), NumPy or torch.
         targets: (n, D), the target of each answer, of the same library.
 
     Returns:
@@ -48,12 +50,14 @@ def ranks(answers: Array, targets: Array) -> Array:
     """
     xp = array_namespace(answers, targets)
     answers, targets = unit(answers), unit(targets)
-    kind = xp.asarray(_kinds(targets), device=device(targets))
+    kind = xp.asarray(kinds(targets), device=device(targets))
     own = xp.arange(len(targets), device=device(targets))
     blocks = []
-    for first in range(0, len(answers), _BLOCK):
+    for first in range(0, len(targets), _BLOCK):
         block = slice(first, first + _BLOCK)
-        similarity = answers[block] @ targets.T
+        similarity = answers[..., block, :] @ targets.T
+        if similarity.ndim == 3:
+            similarity = xp.min(similarity, axis=0)
         right = similarity[own[: len(similarity)], own[block]][:, None]
         as_good = ~(similarity < right)  # also where either is NaN
         as_good = as_good & (kind[block, None] != kind)
@@ -61,8 +65,8 @@ def ranks(answers: Array, targets: Array) -> Array:
     return xp.concat(blocks)
 
 
-def _kinds(targets: Array) -> NDArray[np.int64]:
-    """(n,) numbers, equal for equal targets."""
+def kinds(targets: Array) -> NDArray[np.int64]:
+    """(n,) numbers, equal for equal targets (n, D)."""
     array = np.asarray(targets if isinstance(targets, np.ndarray) else targets.cpu())
     # NumPy 2.0.0 gives them the shape (n, 1).
     return np.unique(array, axis=0, return_inverse=True)[1].reshape(-1)
