@@ -26,7 +26,7 @@ from llmar_env.text.phrasebook.concepts import (
 from llmar_env.text.phrasebook.meaning import Clause, Meaning, content
 from llmar_env.text.phrasebook.sense import BARE, MASS, PAST_MODALS
 
-__all__ = ["SIZES", "SPLITTINGS", "meanings"]
+__all__ = ["SIZES", "SPLITTINGS", "Dice", "hash_of", "meanings", "nouns_of"]
 
 SIZES: Mapping[str, int] = {"train": 20_000, "valid": 1_000, "test": 1_000}
 """Sentences of each split by default."""
@@ -131,7 +131,7 @@ def _split_of(key: Meaning, meaning: Meaning, splitting: str) -> str:
         return "train"  # nothing else teaches it
     # Whom a sentence is about is not always told: "Sie" is they or you, "lui" is him or her.
     words = ("they" if word in {"you", "he", "she"} else word for word in (*key.main, *key.second))
-    part = _hash(repr((key.kind, key.phrase, key.link, key.topic, *words))) % 20
+    part = hash_of(repr((key.kind, key.phrase, key.link, key.topic, *words))) % 20
     if splitting == "random":
         return "valid" if part == 0 else "test" if part == 1 else "train"
     if splitting == "length":
@@ -141,7 +141,7 @@ def _split_of(key: Meaning, meaning: Meaning, splitting: str) -> str:
         held_out = meaning.topic not in {"", "time"}
         learned = not held_out
     else:
-        held_out = any(_hash(repr(pair)) % 10 == 0 for pair in _pairs(key))
+        held_out = any(hash_of(repr(pair)) % 10 == 0 for pair in _pairs(key))
         learned = not held_out
     if held_out:
         return "valid" if part % 2 else "test"
@@ -162,7 +162,8 @@ def _pairs(meaning: Meaning) -> list[tuple[str, str]]:
     return [pair for pair in pairs if all(pair)]
 
 
-def _hash(text: str) -> int:
+def hash_of(text: str) -> int:
+    """A number below 2**64, the same on every machine."""
     return int.from_bytes(hashlib.blake2b(text.encode(), digest_size=8).digest(), "little")
 
 
@@ -345,7 +346,7 @@ def _be(dice: Dice) -> Clause:
         det, adj, noun = _subject(dice, Verb("people"), known=True)
         if _number(det, noun) == "singular" and noun not in {"they", "we"}:
             return Clause(det, adj, noun, "", "be", "", tense, neg, odet="a",
-                          object=dice.pick(_nouns("profession")))  # fmt: skip
+                          object=dice.pick(nouns_of("profession")))  # fmt: skip
     classes = dice.pick(("people being", *DESCRIBES.values()))
     det, _, noun = _subject(dice, Verb(classes), known=True)
     oadj = _adjective(dice, noun)
@@ -389,7 +390,7 @@ def _with_object(dice: Dice, clause: Clause, verb: Verb) -> Clause:
         odet, object_ = _person(dice, clause, "people")
         return clause._replace(odet=odet, object=object_)
     if clause.verb == "become":
-        return clause._replace(odet="a", object=dice.pick(_nouns("profession")))
+        return clause._replace(odet="a", object=dice.pick(nouns_of("profession")))
     odet, oadj, noun = _noun(dice, verb.object, _owner(clause))
     if noun == clause.noun:
         odet = "this"
@@ -420,7 +421,7 @@ def _person(dice: Dice, clause: Clause, classes: str) -> tuple[str, str]:
 
 def _noun(dice: Dice, classes: str, owner: str) -> tuple[str, str, str]:
     """Determiner, adjective and noun of any role; `owner` is the subject if it can own it."""
-    noun = dice.pick(_nouns(dice.pick(classes.split())))
+    noun = dice.pick(nouns_of(dice.pick(classes.split())))
     kind = NOUNS[noun]
     if kind in BARE or classes == "instrument":
         return "some", "", noun
@@ -502,7 +503,7 @@ def _times(tense: str) -> tuple[str, ...]:
 
 
 @cache
-def _nouns(classes: str) -> tuple[str, ...]:
+def nouns_of(classes: str) -> tuple[str, ...]:
     """The nouns of classes, groups and single nouns."""
     names = [name for name in classes.split() if name in NOUNS and name not in NOUNS.values()]
     kinds = expand_classes(" ".join(name for name in classes.split() if name not in names))

@@ -5,14 +5,12 @@ They need no grammar of their own: sentences of the phrasebook are put together.
 
 from __future__ import annotations
 
-import hashlib
 from collections.abc import Callable, Iterator, Mapping
-from functools import cache
 from itertools import islice
 from typing import NamedTuple
 
-from llmar_env.text.phrasebook.concepts import NAMES, NOUNS, PLACES, VERBS, expand_classes
-from llmar_env.text.phrasebook.draw import Dice
+from llmar_env.text.phrasebook.concepts import NAMES, NOUNS, PLACES, VERBS
+from llmar_env.text.phrasebook.draw import Dice, hash_of, nouns_of
 from llmar_env.text.phrasebook.meaning import Clause, Meaning
 from llmar_env.text.phrasebook.sense import BARE, MASS
 
@@ -82,8 +80,7 @@ def _distinct(draw: Callable[[Dice], Passage], split: str, seed: int) -> Iterato
 
 
 def _split_of(key: Meaning) -> str:
-    digest = hashlib.blake2b(repr(tuple(key.main)).encode(), digest_size=8).digest()
-    part = int.from_bytes(digest, "little") % 20
+    part = hash_of(repr(tuple(key.main))) % 20
     return "valid" if part == 0 else "test" if part == 1 else "train"
 
 
@@ -139,7 +136,7 @@ def _persons(dice: Dice, count: int, *, names: bool) -> list[Clause]:
         if names and dice.chance(30):
             noun, det = dice.pick(tuple(NAMES)), ""
         else:
-            noun = dice.pick(_of_classes("profession male female"))
+            noun = dice.pick(nouns_of("profession male female"))
             det = dice.pick(("the", "my")) if NOUNS[noun] == "profession" else "the"
         found.setdefault(noun, Clause(det=det, noun=noun))
     return list(found.values())
@@ -148,7 +145,7 @@ def _persons(dice: Dice, count: int, *, names: bool) -> list[Clause]:
 def _act(dice: Dice, who: Clause, tense: str) -> Clause:
     """What a person does with a thing."""
     verb = dice.pick(_ACTS)
-    thing = dice.pick(_of_classes(VERBS[verb].object))
+    thing = dice.pick(nouns_of(VERBS[verb].object))
     kind = NOUNS[thing]
     det = "some" if kind in BARE else "the" if kind in MASS else dice.pick(("the", "a"))
     return Clause(who.det, "", who.noun, verb=verb, tense=tense, odet=det, object=thing)
@@ -158,12 +155,3 @@ def _shuffled(dice: Dice, sentences: list[Meaning]) -> tuple[Meaning, ...]:
     """The sentences in any order, each as likely."""
     left = list(sentences)
     return tuple(left.pop(dice.below(len(left))) for _ in sentences)
-
-
-@cache
-def _of_classes(classes: str) -> tuple[str, ...]:
-    """The nouns of classes, groups and single nouns."""
-    wanted = classes.split()
-    single = [name for name in wanted if name in NOUNS and name not in NOUNS.values()]
-    kinds = expand_classes(" ".join(name for name in wanted if name not in single))
-    return (*single, *(noun for noun, kind in NOUNS.items() if kind in kinds))
