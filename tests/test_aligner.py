@@ -479,8 +479,12 @@ def test_settings_that_no_run_could_use(kwargs, message):
 
 @pytest.mark.gpu
 def test_training_on_cuda_leaves_nothing_on_the_cpu(tmp_path):
-    llmar = LLMAR(flat_config(**SMALL | {"device": "cuda"}, total_steps=60_000, supervised=False))
-    assert llmar.train().scores["valid"]["trained"].alignment > 0.75
+    settings = SMALL | {"total_steps": 60_000, "supervised": False}
+    llmar = LLMAR(flat_config(**settings | {"device": "cuda"}))
+    scores = llmar.train().scores["valid"]["trained"]
+    on_cpu = LLMAR(flat_config(**settings)).train().scores["valid"]["trained"]
+    # Each device draws its own noise, so the runs differ as two seeds do.
+    assert scores.alignment == pytest.approx(on_cpu.alignment, abs=0.05)
     assert next(llmar.policy.parameters()).is_cuda
     llmar.save(tmp_path)
     loaded = LLMAR.load(tmp_path, device="cpu")
