@@ -4,11 +4,15 @@ from __future__ import annotations
 
 from dataclasses import asdict, dataclass, fields
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from ..config import AlignmentConfig, Config, DataConfig, RunConfig, check_together
 from ..options import DeviceName, option
 from ..reading import check_files
 from .terminal import print_json, report_console
+
+if TYPE_CHECKING:
+    from ..training.alignment import AlignmentScores
 
 __all__ = ["FitAlignment"]
 
@@ -68,13 +72,18 @@ class FitAlignment(DataConfig, AlignmentConfig):
                     for split, both in scores.items()
                 }
             )
-            return
+        else:
+            self._show(scores, {split: len(corpus.rows(split)) for split in splits})
+
+    def _show(self, scores: dict[str, dict[str, AlignmentScores]], sizes: dict[str, int]) -> None:
+        """Print a table a split, of both models."""
         from rich.table import Table
 
         console = report_console()
         for split, both in scores.items():
-            size = len(corpus.rows(split))
-            title = f"The right answer of each of {size:,} texts of {split}, among all of them"
+            title = (
+                f"The right answer of each of {sizes[split]:,} texts of {split}, among all of them"
+            )
             table = Table("scored by", "first", "MRR", "its score", "others", title=title)
             for name, one in both.items():
                 table.add_row(name.replace("_", " "), *(f"{x:.3f}" for x in asdict(one).values()))
