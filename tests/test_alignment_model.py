@@ -283,6 +283,12 @@ class TestCommand:
         with pytest.raises(SystemExit, match="already exists"):
             cli(["fit-alignment", "--data", str(path), *options])
 
+    def test_a_folder_that_cannot_be_made_is_said_before_the_fit(self, tmp_path):
+        (tmp_path / "file").write_text("")
+        out = tmp_path / "file" / "model"
+        with pytest.raises(SystemExit, match=r"cannot create .*model: Not a directory"):
+            cli(["fit-alignment", "--data", "phrasebook:de-en", "--out", str(out)])
+
     def test_a_missing_model_is_said_before_training(self, tmp_path):
         with pytest.raises(SystemExit, match="no alignment model in"):
             cli(["train", "--reward", f"model:{tmp_path}", "--runs", str(tmp_path / "runs")])

@@ -35,15 +35,15 @@ class FitAlignment(DataConfig, AlignmentConfig):
         """Fit, save, and print how often the right answer of a text scores highest in its split.
 
         Raises:
-            ValueError: the texts cannot be used as the options say, or the folder is there.
+            ValueError: the texts cannot be used as the options say, or the folder is there, or
+                cannot be made.
             OSError: there is no such file.
         """
         data = DataConfig(**{one.name: getattr(self, one.name) for one in fields(DataConfig)})
         config = Config(data=data, run=RunConfig(device=self.device, progress=self.progress))
         check_together(config)
-        if self.out.exists():
-            raise ValueError(f"{self.out} already exists: choose another --out")
         check_files(config)
+        self._check_out()
         from ..networks.device import resolve_device
         from ..trainers.data import load_corpus
         from ..training.alignment import fit_alignment, score_alignment, score_linear
@@ -74,6 +74,16 @@ class FitAlignment(DataConfig, AlignmentConfig):
             )
         else:
             self._show(scores, {split: len(corpus.rows(split)) for split in splits})
+
+    def _check_out(self) -> None:
+        """Check that the folder can be made, before the time of a fit is spent."""
+        try:
+            self.out.mkdir(parents=True)
+        except FileExistsError:
+            raise ValueError(f"{self.out} already exists: choose another --out") from None
+        except OSError as error:
+            raise ValueError(f"cannot create {self.out}: {error.strerror}") from None
+        self.out.rmdir()  # a fit that fails leaves no folder
 
     def _show(self, scores: dict[str, dict[str, AlignmentScores]], sizes: dict[str, int]) -> None:
         """Print a table a split, of both models."""
