@@ -268,20 +268,41 @@ class TestReward:
         assert LLMAR.load(tmp_path / "saved").generate("Der Hund schläft.").shape == (1, 64)
 
 
+def _write_pairs(folder, lines):
+    path = folder / "pairs.tsv"
+    path.write_text("\n".join(["source\ttarget", *lines]) + "\n")
+    return str(path)
+
+
 class TestCommand:
     def test_fits_reports_and_saves(self, tmp_path, capsys):
-        lines = [f"rot {i} Hund\tred {i} dog" for i in range(300)]
-        path = tmp_path / "pairs.tsv"
-        path.write_text("\n".join(["source\ttarget", *lines]) + "\n")
+        path = _write_pairs(tmp_path, [f"rot {i} Hund\tred {i} dog" for i in range(300)])
         options = ["--epochs", "2", "--dim", "16", "--no-progress", "--out", str(tmp_path / "m")]
-        cli(["fit-alignment", "--data", str(path), *options, "--jsonl"])
+        cli(["fit-alignment", "--data", path, *options, "--jsonl"])
         found = json.loads(capsys.readouterr().out)
         assert set(found) == {"valid", "test"}
         assert set(found["test"]) == {"alignment_model", "linear"}
         assert 0 <= found["test"]["alignment_model"]["p_at_1"] <= 1
         assert TextAlignment.load(tmp_path / "m").model.dim == 16
         with pytest.raises(SystemExit, match="already exists"):
-            cli(["fit-alignment", "--data", str(path), *options])
+            cli(["fit-alignment", "--data", path, *options])
+
+    def test_a_fit_that_diverges_saves_nothing(self, tmp_path):
+        options = ["--learning-rate", "1e30", "--epochs", "1", "--no-progress"]
+        path = _write_pairs(tmp_path, [f"rot {i} Hund\tred {i} dog" for i in range(300)])
+        with pytest.raises(SystemExit, match="lower the learning rate"):
+            cli(["fit-alignment", "--data", path, *options, "--out", str(tmp_path / "m")])
+        assert not (tmp_path / "m").exists()
+
+    @pytest.mark.parametrize("copies", [1, 8])
+    def test_pairs_all_alike_are_scored(self, tmp_path, capsys, copies):
+        train = _write_pairs(tmp_path, ["rot Hund\tred dog"] * copies)
+        valid = tmp_path / "valid.tsv"
+        valid.write_text("source\ttarget\nrot\tred\nHund\tdog\n")
+        options = ["--dim", "8", "--epochs", "1", "--no-progress", "--jsonl"]
+        where = ["--valid", str(valid), "--out", str(tmp_path / "m")]
+        cli(["fit-alignment", "--data", train, *where, *options])
+        assert np.isfinite(json.loads(capsys.readouterr().out)["valid"]["linear"]["mrr"])
 
     def test_a_folder_that_cannot_be_made_is_said_before_the_fit(self, tmp_path):
         (tmp_path / "file").write_text("")

@@ -19,7 +19,7 @@ from llmar_env.metrics import kinds, ranks
 from llmar_env.progress import ProgressBar
 from llmar_env.text.corpus import Corpus
 
-from ..algorithms.update import step_down
+from ..algorithms.update import NonFiniteLossError, step_down
 from ..config import AlignmentConfig
 from ..inference.tasks import linear_answers
 from ..networks.alignment import AlignmentNetwork
@@ -64,7 +64,7 @@ def fit_alignment(
 
     Raises:
         ValueError: the corpus lacks a split or an embedder.
-        NonFiniteLossError: the loss became NaN or infinite.
+        NonFiniteLossError: the loss or the answers became NaN or infinite.
     """
     config = config or AlignmentConfig()
     source, target = corpus.source_embedder, corpus.target_embedder
@@ -92,7 +92,8 @@ class _Fit:
     def __init__(self, corpus: Corpus, config: AlignmentConfig, device: torch.device) -> None:
         self.corpus, self.config, self.device = corpus, config, device
         rows = corpus.rows("train")
-        corpus.rows("valid")  # raises where there is none
+        among = corpus.rows("valid")
+        self.valid = corpus.source.means[among.start : among.stop]
         span = slice(rows.start, rows.stop)
         self.sources = as_shared_tensor(corpus.source.means[span], device)
         self.targets = as_shared_tensor(corpus.target.unit_means[span], device)
@@ -121,10 +122,16 @@ class _Fit:
                 loss = self._loss(network, batch, generator)
                 step_down(network, optimizer, loss, math.inf, f"in epoch {epoch + 1}")
                 schedule.step()
-            mrr = score_alignment(_model(network), self.corpus, "valid").mrr
+            found = _model(network)
+            if not np.isfinite(found.predict(self.valid)).all():
+                raise NonFiniteLossError(
+                    "the answers of the alignment model are NaN or infinite after epoch "
+                    f"{epoch + 1}; lower the learning rate"
+                )
+            mrr = score_alignment(found, self.corpus, "valid").mrr
             stale += 1
             if mrr > best_mrr:
-                best, best_mrr, stale = _model(network), mrr, 0
+                best, best_mrr, stale = found, mrr, 0
             show((epoch + 1) / config.epochs, mrr)
             if stale >= config.patience:
                 break
