@@ -240,24 +240,29 @@ def read_lines(stream: BinaryIO, name: str, on_bad_row: str = "error") -> Iterat
     Args:
         stream: the bytes. Lines end as the first one does: in a newline, or in a carriage return.
         name: what messages call it.
-        on_bad_row: "skip" makes a line that is not UTF-8 blank, with a warning that counts such
-            lines, so that lines keep their places; "error" stops.
+        on_bad_row: "skip" makes a line that is not UTF-8, or has a NUL character, blank, with a
+            warning that counts such lines, so that lines keep their places; "error" stops.
 
     Raises:
-        ValueError: a line is not UTF-8; the message gives its number.
+        ValueError: a line is not UTF-8, or has a NUL character; the message gives its number.
     """
     bad = 0
     for number, line in enumerate(_cut(stream), 1):
+        problem = "has a NUL character" if b"\0" in line else ""
         try:
             text = line.decode("utf-8-sig" if number == 1 else "utf-8").strip()
         except UnicodeDecodeError as error:
+            problem = f"is not UTF-8: {error.reason}"
+        if problem:
             if on_bad_row != "skip":
-                message = f"{name}, line {number} is not UTF-8: {error.reason}"
-                raise ValueError(message) from None
+                raise ValueError(f"{name}, line {number} {problem}")
             text, bad = "", bad + 1
         yield text
     if bad:
-        warnings.warn(f"{name}: {bad} lines that are not UTF-8 were read as blank", stacklevel=2)
+        warnings.warn(
+            f"{name}: {bad} lines that are not UTF-8, or have NUL characters, were read as blank",
+            stacklevel=2,
+        )
 
 
 def _cut(stream: BinaryIO) -> Iterator[bytes]:

@@ -16,6 +16,7 @@ from llmar_env.metrics import (
     score_intervals,
     score_texts,
     text_measures,
+    vector_measures,
 )
 
 
@@ -85,6 +86,11 @@ class TestScores:
         for name, one in score_intervals(text_measures(WRITTEN, TARGETS, embedder)).items():
             assert one.value == pytest.approx(getattr(scores, name))
             assert one.low <= one.high
+
+    def test_answers_that_are_the_targets_lie_in_their_interval(self):
+        targets = np.random.default_rng(0).standard_normal((12, 5)).astype(np.float32)
+        for one in score_intervals(vector_measures(targets, targets)).values():
+            assert one.low <= one.value <= one.high
 
     def test_against_sacrebleus_bootstrap(self):
         """Of many texts of few kinds, whose BLEU is nearly normal."""

@@ -331,6 +331,12 @@ def test_answers_that_do_not_fit(capsys, model, aligning, data, tmp_path):
     few.write_text("A dog\n", "utf-8")
     options = [*data, "--answers", str(few)]
     assert "has 1 answers for 12 texts" in refused("evaluate", model, *options)
+    nul = tmp_path / "nul.txt"
+    nul.write_bytes(b"A dog\n" * 11 + b"A\0dog\n")
+    answers = ["--answers", str(nul)]
+    assert "line 12 has a NUL character" in refused("evaluate", model, *data, *answers)
+    answers = ["--answers", str(tmp_path)]
+    assert "--answers must be a file" in refused("evaluate", model, *data, *answers)
     assert "--method decodes answers" in refused("evaluate", model, *options, "--method", "beam")
     argument, _ = aligning
     assert "answers with vectors" in refused("evaluate", argument, *options)
@@ -364,6 +370,11 @@ def test_a_threshold_that_no_text_could_reach(model):
 
 
 def test_a_folder_without_a_model(tmp_path):
+    message = refused("generate", f"--model={tmp_path}", "--text", "Ein Hund")
+    assert message.endswith(
+        f"{tmp_path} contains no model: it is empty; a training that is cut off leaves none"
+    )
+    (tmp_path / "notes.txt").write_text("")
     message = refused("generate", f"--model={tmp_path}", "--text", "Ein Hund")
     assert message.endswith(f"{tmp_path} contains no model: there is no model.json in it")
 
@@ -534,7 +545,8 @@ def test_one_target_for_all_is_a_note(capsys, model, tmp_path):
 def test_lines_that_are_not_utf_8_can_be_skipped(capsys, monkeypatch, model, sources, command):
     say(monkeypatch, sources[0].encode() + b"\nEin \xff\n" + sources[1].encode())
     out, err = run(capsys, command, model, "--on-bad-row", "skip")
-    assert "note: standard input: 1 lines that are not UTF-8 were read as blank" in err
+    [note] = [line for line in err if "were read as blank" in line]
+    assert note.startswith("note: standard input: 1 lines that are not UTF-8")
     assert [bool(line) for line in out] == [True, False, True]
 
 

@@ -2,6 +2,7 @@
 
 import json
 
+import numpy as np
 import pytest
 import torch
 from embedder_models import TEXTS, byte_pairs, word_piece
@@ -10,6 +11,7 @@ from agents.__main__ import cli
 from agents.config import AlignmentConfig
 from agents.inference.drafting import Drafter, rank_drafts
 from agents.training.alignment import fit_alignment
+from llmar_env.alignment.text_alignment import TextAlignment
 from llmar_env.text.corpus import Corpus
 from llmar_env.text.embedders import WordVectorsConfig
 from llmar_env.text.pairs import TextPairs
@@ -136,3 +138,24 @@ class TestByAnAlignmentModel:
         options = ["--model", str(alignment[0]), "--drafts", str(path), "--max-rounds", "2"]
         with pytest.raises(SystemExit, match="--max-rounds is for a model that writes"):
             cli(["rerank", *options])
+
+    def test_its_vectors_are_its_own(self, alignment, tmp_path):
+        path = tmp_path / "drafts.tsv"
+        path.write_text("source\tdraft\na\tb\n")
+        options = ["--drafts", str(path), "--source-embedder", "st:nowhere"]
+        with pytest.raises(SystemExit, match="--source-embedder is for a model that writes"):
+            cli(["rerank", "--model", str(alignment[0]), *options])
+
+    def test_a_score_that_is_not_finite_is_null(self, alignment, tmp_path, capsys, monkeypatch):
+        monkeypatch.setattr(
+            TextAlignment, "score", lambda _, sources, texts: np.array([np.nan, 0.25])
+        )
+        path = tmp_path / "drafts.tsv"
+        path.write_text("source\tdraft\na\tb\na\tc\n")
+        cli(["rerank", "--model", str(alignment[0]), "--drafts", str(path), "--jsonl"])
+        drafts = json.loads(capsys.readouterr().out)["drafts"]
+        assert drafts == [{"text": "c", "score": 0.25}, {"text": "b", "score": None}]
+
+    def test_it_is_no_model_that_answers(self, alignment):
+        with pytest.raises(SystemExit, match="it has an alignment model, which is for rerank"):
+            cli(["generate", "--model", str(alignment[0]), "--text", "a"])

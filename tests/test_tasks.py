@@ -23,6 +23,7 @@ from llmar_env.metrics import (
 from llmar_env.tasks import TASKS, find_task
 from llmar_env.tasks.task import first_sentence
 from llmar_env.text.corpus import Corpus
+from llmar_env.text.embedded import EmbeddedTexts
 from llmar_env.text.phrasebook import Phrasebook, parse
 from llmar_env.text.phrasebook.passages import PASSAGES, passages
 
@@ -170,6 +171,23 @@ class TestMetrics:
         wanted = y[valid.start : valid.stop]
         best = max(answers, key=lambda one: score_answers(one, wanted.astype(float)).alignment)
         assert linear_answers(corpus, "valid") == pytest.approx(best, abs=1e-4)
+
+    @staticmethod
+    def _corpus(source, target):
+        stores = [EmbeddedTexts.from_vectors(one[:, None]) for one in (source, target)]
+        return Corpus(*stores, {"train": range(7), "valid": range(7, 10)})
+
+    def test_ridge_does_not_depend_on_the_scale_of_the_texts(self):
+        source, target = np.random.default_rng(0).standard_normal((2, 10, 4)).astype(np.float32)
+        answers = [linear_answers(self._corpus(s * source, target), "valid") for s in (1, 1e-9)]
+        assert answers[1] == pytest.approx(answers[0], abs=1e-4)
+
+    def test_ridge_answers_the_mean_where_the_texts_are_all_alike(self):
+        source, target = np.random.default_rng(0).standard_normal((2, 10, 4)).astype(np.float32)
+        source[:7] = source[0]
+        corpus = self._corpus(source, target)
+        mean = corpus.target.unit_means[:7].mean(axis=0)
+        assert linear_answers(corpus, "valid") == pytest.approx(np.tile(mean, (3, 1)), abs=1e-6)
 
 
 class TestTasks:

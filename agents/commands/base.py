@@ -46,9 +46,7 @@ class Command(Options):
         """
         folder = folder or self.model
         if not any((folder / place).exists() for place in _MANIFESTS):  # before torch is loaded
-            raise FileNotFoundError(
-                f"{folder} contains no model: there is no {_MANIFESTS[0]} in it"
-            )
+            raise FileNotFoundError(f"{folder} contains no model: {_what_is_in(folder)}")
         from ..llmar import LLMAR
 
         return LLMAR.load(
@@ -135,6 +133,34 @@ class TextInput(ReadingConfig):
         else:
             with open(name, "rb") as stream:
                 yield from read_lines(stream, name, self.on_bad_row)
+
+
+def _what_is_in(folder: Path) -> str:
+    """Why a folder without a model has none."""
+    from llmar_env.alignment.text_alignment import alignment_folder
+
+    if folder.is_dir() and not any(folder.iterdir()):
+        return "it is empty; a training that is cut off leaves none"
+    try:
+        alignment_folder(folder)
+    except FileNotFoundError:
+        return f"there is no {_MANIFESTS[0]} in it"
+    return "it has an alignment model, which is for rerank and for --reward model:FOLDER"
+
+
+def make_folder(folder: Path) -> None:
+    """Make a new folder, and those that it is in.
+
+    Raises:
+        FileExistsError: it is there.
+        ValueError: it cannot be made.
+    """
+    try:
+        folder.mkdir(parents=True)
+    except FileExistsError:
+        raise
+    except OSError as error:
+        raise ValueError(f"cannot create {folder}: {error.strerror}") from None
 
 
 def batches(items: Iterable[_Item], size: int) -> Iterator[list[_Item]]:

@@ -90,6 +90,8 @@ class Evaluate(PairsConfig, DecodingCommand):
 
         if not Path(self.data).is_dir():
             check_data(self.data, self)
+        if self.answers is not None and self.answers.is_dir():
+            raise ValueError(f"--answers must be a file, found the folder {self.answers}")
         for path in (self.answers, self.against):
             if path is not None and not path.is_dir():
                 check_file(path)

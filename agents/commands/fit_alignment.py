@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 from ..config import AlignmentConfig, Config, DataConfig, RunConfig, check_together
 from ..options import DeviceName, option
 from ..reading import check_files
+from .base import make_folder
 from .terminal import print_json, report_console
 
 if TYPE_CHECKING:
@@ -78,11 +79,9 @@ class FitAlignment(DataConfig, AlignmentConfig):
     def _check_out(self) -> None:
         """Check that the folder can be made, before the time of a fit is spent."""
         try:
-            self.out.mkdir(parents=True)
+            make_folder(self.out)
         except FileExistsError:
             raise ValueError(f"{self.out} already exists: choose another --out") from None
-        except OSError as error:
-            raise ValueError(f"cannot create {self.out}: {error.strerror}") from None
         self.out.rmdir()  # a fit that fails leaves no folder
 
     def _show(self, scores: dict[str, dict[str, AlignmentScores]], sizes: dict[str, int]) -> None:

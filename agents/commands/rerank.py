@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import math
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -73,7 +74,11 @@ class Rerank(TextInput, Command):
             for (source, _), ranked in zip(batch, rank(batch), strict=True):
                 if self.jsonl:
                     rows = zip(ranked.texts, ranked.scores, strict=True)
-                    drafts = [{"text": text, "score": score} for text, score in rows]
+                    # JSON has no NaN; drafts without a finite score rank last.
+                    drafts = [
+                        {"text": text, "score": score if math.isfinite(score) else None}
+                        for text, score in rows
+                    ]
                     print_json({"source": source, "drafts": drafts})
                 else:
                     print_text(" ".join(ranked.texts[0].split()) if ranked.texts else "")
@@ -118,6 +123,12 @@ class Rerank(TextInput, Command):
                 f"--max-rounds is for a model that writes, and {self.model} only scores: leave it "
                 "out"
             )
+        for name in ("source_embedder", "target_embedder"):
+            if getattr(self, name) is not None:
+                flag = name.replace("_", "-")
+                raise ValueError(
+                    f"--{flag} is for a model that writes, and {self.model} only scores"
+                )
         alignment = TextAlignment.load(self.model, device=self.device)
 
         def score(sources: list[str], drafts: list[str]) -> tuple[list[str], list[float]]:

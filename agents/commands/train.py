@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 from ..config import Config
 from ..reading import STDIN, check_files, read_files, read_judged
+from .base import make_folder
 from .terminal import parse, report_console, report_errors
 
 if TYPE_CHECKING:
@@ -101,11 +102,9 @@ def new_folder(config: Config) -> Path:
     for name in new if config.run.name is None else [config.run.name]:
         folder = config.run.runs / name
         try:
-            folder.mkdir(parents=True)
+            make_folder(folder)
         except FileExistsError:
             continue
-        except OSError as error:
-            raise ValueError(f"cannot create {folder}: {error.strerror}") from None
         return folder
     raise ValueError(f"{folder} already exists: choose another --name")
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cached_property
@@ -27,8 +28,8 @@ class Ranked:
 
 
 def rank_drafts(drafts: Sequence[str], scores: Sequence[float]) -> Ranked:
-    """Put drafts in the order of their scores; equal ones keep their order."""
-    order = sorted(range(len(drafts)), key=lambda place: -scores[place])
+    """Put drafts in the order of their scores, NaN last; equal ones keep their order."""
+    order = sorted(range(len(drafts)), key=lambda i: (math.isnan(scores[i]), -scores[i]))
     return Ranked([drafts[place] for place in order], [scores[place] for place in order])
 
 

@@ -15,7 +15,7 @@ from llmar_env.text.corpus import Corpus
 
 __all__ = ["linear_answers", "task_measures"]
 
-_ROUNDING = 1e-12  # variance of vectors that differ by rounding only
+_ROUNDING = 1e-12  # share of variance in vectors that differ by rounding only
 _PENALTIES = tuple(10.0**power for power in range(-5, 3))
 
 
@@ -88,9 +88,11 @@ def linear_answers(corpus: Corpus, split: str) -> NDArray[np.float32]:
     centers = x.mean(axis=0), y.mean(axis=0)
     x, y = x - centers[0], y - centers[1]
     covariance, cross = x.T @ x, x.T @ y
-    # Texts that are all alike have no variance; the answer is the mean then, whatever the penalty.
-    variance = np.trace(covariance) / len(covariance)
-    identity = np.eye(len(covariance)) * (variance if variance > _ROUNDING else 1.0)
+    # The scale of the penalty. Texts that are all alike have no variance but that of rounding; the
+    # answer is the mean then, whatever the scale.
+    variance, moment = np.trace(covariance), np.trace(covariance) + len(x) * (centers[0] ** 2).sum()
+    scale = variance if variance > _ROUNDING * moment else max(moment, 1.0)
+    identity = np.eye(len(covariance)) * scale / len(covariance)
 
     def answer(penalty: float, which: str) -> NDArray[np.float64]:
         among = corpus.rows(which)

@@ -163,16 +163,7 @@ class WriterPolicy(DirectionPolicy):
             Seq2SeqConfig(**writer) if isinstance(writer, dict) else writer or Seq2SeqConfig()
         )
         tokens = distribution == "tokens"
-        carried = _tokens_of(observation_space)
-        if vocabulary is None and carried is not None:
-            vocabulary = carried.vocabulary
-        self.vocabulary = vocabulary
-        # An unpickled space may not find its vocabulary yet; `require_data` looks again.
-        if self.vocabulary is None and carried is None:
-            raise ValueError(
-                "an observation space of embeddings does not include the vocabulary: pass "
-                "policy_kwargs={'vocabulary': ...}, the `mdp.vocabulary` of the environment"
-            )
+        self.vocabulary = _vocabulary_of(observation_space) if vocabulary is None else vocabulary
         if "optimizer_class" not in kwargs:
             # SB3's 1e-5 would starve the vectors of rare words, whose gradients are small.
             kwargs.setdefault("optimizer_kwargs", {"eps": 1e-8})
@@ -485,6 +476,23 @@ def _require_one_vector(action_space: spaces.Space[Any]) -> None:
             "a writer appends one token per step, with actions Box (D,) as in LLMAR/Generate-v0; "
             f"found {action_space}. There is no policy for LLMAR/Refine-v0 yet"
         )
+
+
+def _vocabulary_of(space: spaces.Space[Any]) -> Vocabulary | None:
+    """The vocabulary of an observation space; None where an unpickled one does not find it yet.
+
+    `require_data` looks again then.
+
+    Raises:
+        ValueError: the space is one of embeddings, which has none.
+    """
+    carried = _tokens_of(space)
+    if carried is None:
+        raise ValueError(
+            "an observation space of embeddings does not include the vocabulary: pass "
+            "policy_kwargs={'vocabulary': ...}, the `mdp.vocabulary` of the environment"
+        )
+    return carried.vocabulary
 
 
 def _tokens_of(space: spaces.Space[Any]) -> TokenIndex | None:

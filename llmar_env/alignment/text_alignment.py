@@ -34,7 +34,7 @@ def alignment_folder(path: str | os.PathLike[str]) -> Path:
         if (folder / _MODEL).is_file():
             return folder
     raise FileNotFoundError(
-        f"no alignment model in {os.fspath(path)}: there is no {_MODEL}; "
+        f"no alignment model in {os.fspath(path) or '.'}: there is no {_MODEL}; "
         "llmar fit-alignment makes one"
     )
 

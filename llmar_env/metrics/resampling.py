@@ -60,10 +60,11 @@ class PerText(NamedTuple):
         """
         n = len(self.values)
         # Scaled so that sums of whole numbers come out whole again.
-        sums = n * resampled_means(self.values, samples, seed)
+        drawn = n * resampled_means(self.values, samples, seed)
+        sums = np.concatenate([self.values.sum(axis=0)[None], drawn])
         whole = np.rint(sums)
         sums = np.where(np.isclose(sums, whole, rtol=0, atol=1e-6), whole, sums)
-        return np.array([self.score(one) for one in (self.values.sum(axis=0), *sums)])
+        return np.array([self.score(one) for one in sums])
 
 
 def vector_measures(
